@@ -1,0 +1,299 @@
+"""
+The vocabulary: what every provider's report becomes, and what a provider is.
+
+Everything here is a plain value. Nothing reads a clock, a socket or a setting.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, tzinfo
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final, TypeAlias
+
+from normalizers.errors import MalformedError
+
+
+class Status(StrEnum):
+    """State of a message: SMPP's message states (SMPP 5.0, section 4.7.15), lower case."""
+
+    UNKNOWN = "unknown"
+    SCHEDULED = "scheduled"
+    ACCEPTED = "accepted"
+    ENROUTE = "enroute"
+    EXPIRED = "expired"
+    DELETED = "deleted"
+    UNDELIVERABLE = "undeliverable"
+    REJECTED = "rejected"
+    DELIVERED = "delivered"
+
+    @property
+    def rank(self) -> int:
+        """Which report decides a message's state, whatever order they arrive in: the highest."""
+        return _RANKS.get(self, 4)
+
+    @property
+    def final(self) -> bool:
+        """Whether nothing is expected to follow."""
+        return self.rank >= _RANK_FAILED
+
+    @property
+    def failed(self) -> bool:
+        """Whether the message is known not to have arrived."""
+        return self.rank == _RANK_FAILED
+
+
+_RANK_FAILED: Final = 4
+_RANKS: Final = {
+    Status.UNKNOWN: 0,
+    Status.SCHEDULED: 1,
+    Status.ACCEPTED: 2,
+    Status.ENROUTE: 3,
+    Status.DELIVERED: 5,
+}
+
+
+class Persistence(StrEnum):
+    """Whether sending again can help."""
+
+    TEMPORARY = "temporary"
+    PERMANENT = "permanent"
+    UNKNOWN = "unknown"
+
+
+class Reason(StrEnum):
+    """Why a message failed."""
+
+    EXPIRED = "expired"
+    DELETED = "deleted"
+    ABSENT_SUBSCRIBER = "absent_subscriber"
+    HANDSET_ERROR = "handset_error"
+    NETWORK_ERROR = "network_error"
+    UPSTREAM_ERROR = "upstream_error"
+    NO_ROUTE = "no_route"
+    INVALID_NUMBER = "invalid_number"
+    BLOCKLISTED = "blocklisted"
+    SUBSCRIBER_BARRED = "subscriber_barred"
+    CONTENT_REJECTED = "content_rejected"
+    NOT_REGISTERED = "not_registered"
+    THROTTLED = "throttled"
+    INSUFFICIENT_BALANCE = "insufficient_balance"
+    INSUFFICIENT_SUBSCRIBER_CREDIT = "insufficient_subscriber_credit"
+    SPEND_LIMIT = "spend_limit"
+    UNSUPPORTED = "unsupported"
+    PROTOCOL_ERROR = "protocol_error"
+    PROVIDER_REJECTED = "provider_rejected"
+    PROVIDER_ERROR = "provider_error"
+    UNKNOWN = "unknown"
+
+    @property
+    def persistence(self) -> Persistence:
+        """Whether sending the same message again can help."""
+        return _PERSISTENCE[self]
+
+
+_PERSISTENCE: Final = {
+    Reason.EXPIRED: Persistence.TEMPORARY,
+    Reason.DELETED: Persistence.PERMANENT,
+    Reason.ABSENT_SUBSCRIBER: Persistence.TEMPORARY,
+    Reason.HANDSET_ERROR: Persistence.TEMPORARY,
+    Reason.NETWORK_ERROR: Persistence.TEMPORARY,
+    Reason.UPSTREAM_ERROR: Persistence.UNKNOWN,
+    Reason.NO_ROUTE: Persistence.PERMANENT,
+    Reason.INVALID_NUMBER: Persistence.PERMANENT,
+    Reason.BLOCKLISTED: Persistence.PERMANENT,
+    Reason.SUBSCRIBER_BARRED: Persistence.PERMANENT,
+    Reason.CONTENT_REJECTED: Persistence.PERMANENT,
+    Reason.NOT_REGISTERED: Persistence.PERMANENT,
+    Reason.THROTTLED: Persistence.TEMPORARY,
+    Reason.INSUFFICIENT_BALANCE: Persistence.TEMPORARY,
+    Reason.INSUFFICIENT_SUBSCRIBER_CREDIT: Persistence.TEMPORARY,
+    Reason.SPEND_LIMIT: Persistence.TEMPORARY,
+    Reason.UNSUPPORTED: Persistence.PERMANENT,
+    Reason.PROTOCOL_ERROR: Persistence.UNKNOWN,
+    Reason.PROVIDER_REJECTED: Persistence.UNKNOWN,
+    Reason.PROVIDER_ERROR: Persistence.TEMPORARY,
+    Reason.UNKNOWN: Persistence.UNKNOWN,
+}
+
+
+class Source(StrEnum):
+    """How a report reached us."""
+
+    CALLBACK = "callback"
+    POLL = "poll"
+    REPLAY = "replay"
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """What one provider code means: `reason` is set where it means a failure."""
+
+    status: Status
+    reason: Reason | None
+    meaning: str
+
+
+@dataclass(frozen=True, slots=True)
+class CodeTable:
+    """
+    A provider's codes, as its document lists them.
+
+    `exact` is keyed by the code trimmed and upper-cased. `patterns` holds the document's families of codes: how the
+    document writes it (`MO:NNNN`), what matches it, what it means. Exact codes go first.
+    """
+
+    exact: Mapping[str, Code]
+    patterns: Sequence[tuple[str, re.Pattern[str], Code]] = ()
+
+    def find(self, code: str) -> Code | None:
+        """Look a code up; None where the table has no such code, which is neither an error nor a guess."""
+        known = self.exact.get(code)
+        if known is not None:
+            return known
+        code = code.strip().upper()
+        known = self.exact.get(code)
+        if known is not None:
+            return known
+        return next((means for _, pattern, means in self.patterns if pattern.fullmatch(code)), None)
+
+    def rows(self) -> dict[str, Code]:
+        """Return every row as the document writes it, the families last."""
+        return {**self.exact, **{name: code for name, _, code in self.patterns}}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """
+    What reading a callback needs to know of the account it came for.
+
+    `timezone` overrides the provider's for stamps without an offset. `default_region` (ISO 3166-1 alpha-2) is where
+    a number without country code belongs. `fields` renames CM's GET parameters: document's name -> the customer's.
+    `auth_key` is CloudSMS' AUTH_KEY, checked where it is set.
+    """
+
+    name: str = "default"
+    timezone: tzinfo | None = None
+    default_region: str | None = None
+    fields: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    auth_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Callback:
+    """
+    One HTTP request of a provider (or one answer of it, when it was asked), as bytes.
+
+    `query` is the raw query string, still percent-encoded. Header names are lower case.
+    """
+
+    account: Account
+    method: str
+    query: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    body: bytes = b""
+    received_at: datetime
+    source: Source = Source.CALLBACK
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryReport:
+    """
+    One report on one message to one recipient. The fields are the columns of `dlr.reports`.
+
+    `event_id` is the same for the same report by whatever path and however often it comes (`identity.event_id`).
+    `recipient` is E.164 with `+`, or as received where it can't be read. `country` is ISO 3166-1 alpha-2 or empty.
+    `occurred_at` is the provider's clock in UTC, None where it sends none that can be read. `unmapped` says that
+    `status` (or the reason of a failure) is unknown because the provider's code is in no table of ours. `raw` is the
+    item's own bytes as text. `normalizer` is the version of the provider's table and parser that read it.
+    """
+
+    event_id: str
+    provider: str
+    account: str
+    message_id: str
+    reference: str = ""
+    recipient: str
+    country: str
+    operator: str = ""
+    sender: str = ""
+    status: Status
+    reason: Reason | None
+    provider_status: str
+    provider_code: str = ""
+    provider_text: str = ""
+    occurred_at: datetime | None
+    received_at: datetime
+    source: Source
+    custom: object = None
+    unmapped: bool
+    raw: str
+    normalizer: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InboundMessage:
+    """One message from a phone (MO). The fields are the columns of `dlr.inbound`."""
+
+    event_id: str
+    provider: str
+    account: str
+    message_id: str
+    sender: str
+    recipient: str
+    content: str
+    occurred_at: datetime | None
+    received_at: datetime
+    source: Source
+    raw: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """One item of a callback that can't be read, beside its good neighbours: `raw` is the item's own bytes."""
+
+    error: MalformedError
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An HTTP answer."""
+
+    status: int
+    body: bytes
+    content_type: str = "text/plain"
+    headers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, slots=True)
+class Replies:
+    """How a provider is answered, by outcome; each is built from the callback that it answers."""
+
+    stored: Callable[[Callback], Reply]
+    malformed: Callable[[Callback, MalformedError], Reply]
+    forbidden: Callable[[Callback], Reply]
+    busy: Callable[[Callback], Reply]
+
+
+Item: TypeAlias = DeliveryReport | InboundMessage | Reject
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provider:
+    """
+    All that the rest of the program knows of a provider.
+
+    `parse` reads a callback into its items, or raises `MalformedError` where it can't be read as a whole (or holds no
+    item that can), or `ForbiddenError` where the provider puts its secret in the payload and it is wrong. `methods`
+    are the HTTP methods it calls back with, none where it has to be asked. `codes` is its code table; `reasons` a
+    second one, of error codes that refine the reason of a failure, where it has one.
+    """
+
+    name: str
+    methods: Sequence[str]
+    codes: CodeTable
+    reasons: CodeTable | None = None
+    parse: Callable[[Callback], Sequence[Item]]
+    replies: Replies
