@@ -1,0 +1,1 @@
+"""The middle floor, where records are kept: streams, the store, and the drain between them."""

@@ -1,0 +1,5 @@
+"""`python -m ingest` is `dlrhub`."""
+
+from ingest.cli import main
+
+main()

@@ -1,0 +1,109 @@
+"""The command line: `dlrhub`."""
+
+import asyncio
+import functools
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Final, NoReturn, ParamSpec
+
+import typer
+
+from ingest import logs
+from ingest.settings import InvalidSettingsError, Settings, load
+from ingest.supervisor import UNUSABLE, UnusableError
+
+app: Final = typer.Typer(
+    name="dlrhub",
+    help="One deduplicated delivery-report stream out of many SMS providers.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Config = Annotated[Path | None, typer.Option("--config", "-c", help="Settings file (default: dlrhub.toml, if there).")]
+
+_Arguments = ParamSpec("_Arguments")
+
+
+def _explained(command: Callable[_Arguments, None]) -> Callable[_Arguments, None]:
+    """Say in plain words what stopped a command, and exit with 1 (78 from a child: starting again is no use)."""
+
+    @functools.wraps(command)
+    def explained(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> None:
+        try:
+            command(*args, **kwargs)
+        except InvalidSettingsError as error:
+            _fail(str(error), status=UNUSABLE)
+        except UnusableError as error:
+            _fail(f"{error} can't work with these settings; see above", status=1)
+
+    return explained
+
+
+def _fail(message: str, *, status: int) -> NoReturn:
+    typer.echo(f"dlrhub: {message}", err=True)
+    sys.exit(status)
+
+
+@app.command()
+@_explained
+def run(config: Config = None) -> None:
+    """Run everything: embedded unless the settings name Kafka and ClickHouse."""
+    _run_parts(load(config), "run", config, receivers=True, store=True)
+
+
+@app.command()
+@_explained
+def ingest(
+    config: Config = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Receiver processes; leads receiver.workers.")] = None,
+) -> None:
+    """Run the receivers alone."""
+    settings = load(config)
+    if workers is not None:
+        settings = settings.model_copy(update={"receiver": settings.receiver.model_copy(update={"workers": workers})})
+    _run_parts(settings, "ingest", config, receivers=True)
+
+
+@app.command()
+@_explained
+def drain(config: Config = None) -> None:
+    """Run the drain into the store alone (and the query door, where the store is embedded)."""
+    _run_parts(load(config), "drain", config, store=True)
+
+
+def _run_parts(
+    settings: Settings, command: str, config: Path | None, *, receivers: bool = False, store: bool = False
+) -> None:
+    from ingest.run import Parts, run  # noqa: PLC0415 - quick help does without the servers
+
+    logs.set_up(command)
+    asyncio.run(run(settings, Parts(command, receivers=receivers, store=store), config))
+
+
+@app.command(hidden=True)
+@_explained
+def receiver_process(index: int, config: Config = None) -> None:
+    """Be one receiver (a child of `run` and `ingest`)."""
+    from ingest.process import run_child  # noqa: PLC0415
+    from ingest.receive import receive  # noqa: PLC0415
+
+    settings = load(config)
+    run_child(f"receiver-{index}", lambda stopping: receive(settings, index, stopping))
+
+
+@app.command(hidden=True)
+@_explained
+def store_process(config: Config = None) -> None:
+    """Be the store (a child of `run` and `drain`)."""
+    from ingest.keep import keep  # noqa: PLC0415
+    from ingest.process import run_child  # noqa: PLC0415
+
+    settings = load(config)
+    run_child("store", lambda stopping: keep(settings, stopping))
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

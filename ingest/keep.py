@@ -1,0 +1,34 @@
+"""The store process: it alone opens the embedded engine, drains the journals into it, and serves the query door."""
+
+import asyncio
+
+from ingest.metrics import DrainMetrics
+from ingest.process import say_ready
+from ingest.settings import Settings
+from sinks.drain import Drain
+from sinks.journal import JournalConsumer
+from sinks.migrate import migrate
+from sinks.store import open_embedded
+
+
+async def keep(settings: Settings, stopping: asyncio.Event) -> None:
+    """Drain and answer queries until `stopping` is set; then drain what is left."""
+    store = await asyncio.to_thread(open_embedded, settings.data_dir / "store", settings.clickhouse.database)
+    consumer = JournalConsumer(settings.data_dir / "journal")
+    try:
+        await asyncio.to_thread(migrate, store)
+        drain = Drain(
+            consumer,
+            store,
+            DrainMetrics(),
+            batch_rows=settings.clickhouse.batch_rows,
+            batch_seconds=settings.clickhouse.batch_ms / 1000,
+        )
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(drain.run())
+            say_ready()
+            await stopping.wait()
+            drain.stop()
+    finally:
+        await consumer.close()
+        store.close()

@@ -1,0 +1,45 @@
+"""The receiver process: one of `--workers`, with a journal of its own, on a port that all of them share."""
+
+import asyncio
+import ssl
+
+from aiohttp import web
+
+from ingest.doors import open_doors
+from ingest.process import say_ready
+from ingest.receiver import Receiver, make_server
+from ingest.settings import ReceiverSettings, Settings, split_address
+from sinks.journal import Journal
+
+_SHUTDOWN_SECONDS = 5.0
+
+
+async def receive(settings: Settings, index: int, stopping: asyncio.Event) -> None:
+    """
+    Receive until `stopping` is set; then stop accepting, finish what is in flight, and flush.
+
+    `index` tells this worker's journal from the others'.
+    """
+    journal = Journal(settings.data_dir / "journal" / f"receiver-{index}.db")
+    receiver = Receiver(open_doors(settings), journal, settings.receiver)
+    runner = web.ServerRunner(make_server(receiver, settings.receiver), shutdown_timeout=_SHUTDOWN_SECONDS)
+    await runner.setup()
+    host, port = split_address(settings.receiver_listen)
+    site = web.TCPSite(runner, host, port, reuse_port=True, backlog=1024, ssl_context=_tls(settings.receiver))
+    try:
+        await site.start()
+        say_ready()
+        await stopping.wait()
+    finally:
+        await runner.cleanup()
+        await journal.close()
+
+
+def _tls(settings: ReceiverSettings) -> ssl.SSLContext | None:
+    if settings.tls_cert is None:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=settings.tls_client_ca)
+    context.load_cert_chain(settings.tls_cert, settings.tls_key)
+    if settings.tls_client_ca is not None:
+        context.verify_mode = ssl.CERT_REQUIRED
+    return context

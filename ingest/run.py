@@ -1,0 +1,142 @@
+"""The parents: which processes `dlrhub run`, `ingest` and `drain` consist of, and the admin door beside them."""
+
+import asyncio
+import fcntl
+import os
+import shutil
+import signal
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import aiohttp
+import structlog
+from aiohttp import web
+from prometheus_client.multiprocess import mark_process_dead
+
+from ingest.admin import Admin, Check, make_app
+from ingest.settings import InvalidSettingsError, Settings, split_address
+from ingest.supervisor import Child, supervise
+
+_log = structlog.get_logger(__name__)
+
+_RECEIVER_STOP_SECONDS: Final = 6.0
+_STORE_STOP_SECONDS: Final = 3.0
+_CHECK_SECONDS: Final = 2.0
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Which parts one command runs."""
+
+    command: str
+    receivers: bool = False
+    store: bool = False
+
+
+async def run(settings: Settings, parts: Parts, config: Path | None) -> None:
+    """
+    Run the parts until SIGTERM or SIGINT, then stop within ten seconds.
+
+    Raises `InvalidSettingsError` where another dlrhub works on the same data, and `UnusableError` where a process
+    can't work with the settings.
+    """
+    stopping = asyncio.Event()
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(signum, stopping.set)
+    with _only_one(settings.data_dir, parts):
+        metrics_dir = _fresh(settings.data_dir / "metrics" / parts.command)
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(metrics_dir)  # the children's
+        stages = _stages(settings, parts, config, metrics_dir)
+        admin = Admin(_checks(settings, parts, stages), metrics_dir)
+        async with _serve(make_app(admin, settings.admin), settings.admin.listen):
+            announcing = asyncio.create_task(_announce(settings, parts, stages))
+            await supervise(stages, stopping)
+            announcing.cancel()
+
+
+def _stages(settings: Settings, parts: Parts, config: Path | None, metrics_dir: Path) -> Sequence[Sequence[Child]]:
+    def child(name: str, *arguments: str, stop_seconds: float) -> Child:
+        common = ("--config", str(config)) if config else ()
+        return Child(name, (*arguments, *common), stop_seconds, lambda pid: mark_process_dead(pid, str(metrics_dir)))  # type: ignore[no-untyped-call]
+
+    receivers = [
+        child(f"receiver-{index}", "receiver-process", str(index), stop_seconds=_RECEIVER_STOP_SECONDS)
+        for index in range(settings.receiver.workers if parts.receivers else 0)
+    ]
+    store = [child("store", "store-process", stop_seconds=_STORE_STOP_SECONDS)] if parts.store else []
+    return [receivers, store]
+
+
+def _checks(settings: Settings, parts: Parts, stages: Sequence[Sequence[Child]]) -> Mapping[str, Check]:
+    checks: dict[str, Check] = {child.name: _started(child) for stage in stages for child in stage}
+    if parts.store:
+        checks["query"] = _answers(f"http://{settings.query.listen}/?query=SELECT%201")
+    return checks
+
+
+def _started(child: Child) -> Check:
+    async def check() -> str:
+        return "" if child.ready.is_set() else "not started"
+
+    return check
+
+
+def _answers(url: str) -> Check:
+    async def check() -> str:
+        try:
+            timeout = aiohttp.ClientTimeout(total=_CHECK_SECONDS)
+            async with aiohttp.ClientSession(timeout=timeout) as session, session.get(url) as response:
+                return "" if response.ok else f"answers {response.status}"
+        except (aiohttp.ClientError, TimeoutError) as error:
+            return type(error).__name__
+
+    return check
+
+
+async def _announce(settings: Settings, parts: Parts, stages: Sequence[Sequence[Child]]) -> None:
+    await asyncio.gather(*(child.ready.wait() for stage in stages for child in stage))
+    doors = {"admin": settings.admin.listen}
+    if parts.receivers:
+        doors["receiver"] = settings.receiver_listen
+    if parts.store:
+        doors["query"] = settings.query.listen
+    _log.info("dlrhub is ready", **doors, data=str(settings.data_dir))
+
+
+@asynccontextmanager
+async def _serve(app: web.Application, address: str) -> AsyncIterator[None]:
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    host, port = split_address(address)
+    try:
+        try:
+            await web.TCPSite(runner, host, port).start()
+        except OSError as error:
+            raise InvalidSettingsError(f"admin.listen: {address} can't be used: {error.strerror}") from error
+        yield
+    finally:
+        await runner.cleanup()
+
+
+def _fresh(folder: Path) -> Path:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
+
+
+@contextmanager
+def _only_one(data_dir: Path, parts: Parts) -> Iterator[None]:
+    """Hold the locks of the parts, so that no two dlrhubs write the same journals or open the same store."""
+    data_dir.mkdir(parents=True, exist_ok=True)
+    names = [name for name, wanted in (("receivers", parts.receivers), ("store", parts.store)) if wanted]
+    with ExitStack() as locks:
+        for name in names:
+            lock = locks.enter_context((data_dir / f"{name}.lock").open("w", encoding="ascii"))
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise InvalidSettingsError(f"data_dir: another dlrhub works in {data_dir}") from None
+        yield

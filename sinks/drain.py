@@ -1,0 +1,135 @@
+"""
+The drain: from the stream into the store.
+
+Read, insert, then commit: what dies in between is read again, and the store collapses what it has already. A row that
+the store refuses is singled out and kept as a dead letter; a store that is away or slow is waited for.
+"""
+
+import asyncio
+import random
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Final, Protocol
+
+from normalizers.errors import Fault
+from sinks.errors import BusyError, RefusedError
+from sinks.records import dead_letter_record
+from sinks.store import Store
+from sinks.stream import Batch, Consumer, Record, Topic
+
+_FIRST_BACKOFF_SECONDS: Final = 0.1
+_LONGEST_BACKOFF_SECONDS: Final = 15.0
+
+
+class Watch(Protocol):
+    """Who is told how the drain fares; `ingest.metrics` is."""
+
+    def inserted(self, topic: Topic, rows: int, seconds: float) -> None:
+        """Note that `rows` rows went into the topic's table in `seconds`."""
+
+    def insert_failed(self, topic: Topic, error: BusyError, retry_seconds: float) -> None:
+        """Note that the store did not take an insert, which is tried again in `retry_seconds`."""
+
+    def refused(self, topic: Topic, error: RefusedError) -> None:
+        """Note that the store refused one row for good."""
+
+    def lag(self, records: int) -> None:
+        """Note how many records wait for the store."""
+
+
+class Drain:
+    """Moves one stream's records into one store, until it is stopped."""
+
+    def __init__(
+        self, consumer: Consumer, store: Store, watch: Watch, *, batch_rows: int = 20_000, batch_seconds: float = 0.3
+    ) -> None:
+        """Insert at most `batch_rows` rows at a time, and start at most one insert every `batch_seconds`."""
+        self._consumer = consumer
+        self._store = store
+        self._watch = watch
+        self._batch_rows = batch_rows
+        self._batch_seconds = batch_seconds
+        self._stopping = asyncio.Event()
+
+    def stop(self) -> None:
+        """Ask `run` to return once the stream is read to its end (or the store is away)."""
+        self._stopping.set()
+
+    async def run(self) -> None:
+        """Drain until stopped."""
+        while True:
+            stopping = self._stopping.is_set()
+            batch = await self._consumer.read(most=self._batch_rows, wait_seconds=0 if stopping else 0.5)
+            if batch.records and not await self._keep(batch):
+                return
+            self._watch.lag(await self._consumer.lag())
+            if stopping and not batch.records:
+                return
+            if len(batch.records) < self._batch_rows:
+                await self._pause(self._batch_seconds)
+
+    async def _keep(self, batch: Batch) -> bool:
+        """Insert and commit a batch; False where it was given up because of a stop."""
+        for topic, values in _by_topic(batch.records).items():
+            if not await self._insert(topic, values):
+                return False
+        await self._consumer.commit(batch)
+        return True
+
+    async def _insert(self, topic: Topic, values: Sequence[bytes]) -> bool:
+        backoff = _FIRST_BACKOFF_SECONDS
+        while True:
+            started = asyncio.get_running_loop().time()
+            try:
+                await asyncio.to_thread(self._insert_or_isolate, topic, values)
+            except BusyError as error:
+                if self._stopping.is_set():
+                    return False
+                wait = backoff * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not a secret
+                self._watch.insert_failed(topic, error, wait)
+                await self._pause(wait)
+                backoff = min(2 * backoff, _LONGEST_BACKOFF_SECONDS)
+            else:
+                self._watch.inserted(topic, len(values), asyncio.get_running_loop().time() - started)
+                return True
+
+    def _insert_or_isolate(self, topic: Topic, values: Sequence[bytes]) -> None:
+        """Insert; where a row is refused, halve until it stands alone, and keep it as a dead letter."""
+        try:
+            self._store.insert(topic, values)
+        except RefusedError as error:
+            if len(values) > 1:
+                middle = len(values) // 2
+                self._insert_or_isolate(topic, values[:middle])
+                self._insert_or_isolate(topic, values[middle:])
+            elif topic is Topic.DEAD_LETTERS:
+                raise BusyError(f"a dead letter was refused: {error}") from error
+            else:
+                self._watch.refused(topic, error)
+                self._store.insert(Topic.DEAD_LETTERS, [_poison(topic, values[0], error)])
+
+    async def _pause(self, seconds: float) -> None:
+        try:
+            await asyncio.wait_for(self._stopping.wait(), seconds)
+        except TimeoutError:
+            return
+
+
+def _by_topic(records: Sequence[Record]) -> Mapping[Topic, list[bytes]]:
+    values: defaultdict[Topic, list[bytes]] = defaultdict(list)
+    for record in records:
+        values[record.topic].append(record.value)
+    return values
+
+
+def _poison(topic: Topic, value: bytes, error: RefusedError) -> bytes:
+    return dead_letter_record(
+        provider="",
+        account="",
+        why=Fault.REFUSED_BY_STORE,
+        location=topic,
+        detail=str(error),
+        body=value,
+        received_at=datetime.now(UTC),
+    ).value

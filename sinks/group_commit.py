@@ -1,0 +1,66 @@
+"""Group commit: one write in flight, and all that arrives meanwhile goes into the next."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from sinks.errors import BusyError
+from sinks.stream import Record
+
+#: Records that may wait for a write before new ones are turned away: what bounds the memory of a stalled stream.
+MOST_PENDING = 50_000
+
+
+class GroupCommit:
+    """
+    Collects appends into groups and writes one group at a time.
+
+    There is no linger: a lone append is written at once, and under load a group is whatever came in while the last
+    one was being written.
+    """
+
+    def __init__(self, write: Callable[[Sequence[Record]], asyncio.Future[None]]) -> None:
+        """Take `write`, which starts a durable write of one group and returns its future."""
+        self._write = write
+        self._loop = asyncio.get_running_loop()
+        self._pending: list[Record] = []
+        self._waiting: list[asyncio.Future[None]] = []
+        self._writing = False
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    async def append(self, records: Sequence[Record]) -> None:
+        """Return once the group that holds these records is written; raises what the write raised, or `BusyError`."""
+        if len(self._pending) + len(records) > MOST_PENDING:
+            raise BusyError("the stream does not keep up")
+        self._pending.extend(records)
+        written = self._loop.create_future()
+        self._waiting.append(written)
+        if not self._writing:
+            self._writing = True
+            self._idle.clear()
+            self._loop.call_soon(self._start)
+        await written
+
+    async def drained(self) -> None:
+        """Return once nothing is waiting or being written."""
+        await self._idle.wait()
+
+    def _start(self) -> None:
+        group, self._pending = self._pending, []
+        waiting, self._waiting = self._waiting, []
+        self._write(group).add_done_callback(lambda written: self._finish(written, waiting))
+
+    def _finish(self, written: asyncio.Future[None], waiting: list[asyncio.Future[None]]) -> None:
+        error = BusyError("the write was cancelled") if written.cancelled() else written.exception()
+        for future in waiting:
+            if future.done():  # its caller has gone away
+                continue
+            if error is None:
+                future.set_result(None)
+            else:
+                future.set_exception(error)
+        if self._waiting:
+            self._start()
+        else:
+            self._writing = False
+            self._idle.set()

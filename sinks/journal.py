@@ -1,0 +1,211 @@
+"""
+The journal: the stream of a single machine, and the spill of many.
+
+One SQLite file per writing process (WAL, `synchronous=FULL`), so that writers never wait for one another. The reader
+keeps its cursor in the same file; the writer takes away rows once they are drained and have aged, a few with every
+commit, so the file is bounded by what is not drained yet plus what is kept.
+
+Drained rows are kept a while because the engine behind the store may lose what it acknowledged when the machine loses
+power: after a reboot the reader starts again from the oldest row that is kept.
+"""
+
+import asyncio
+import os
+import sqlite3
+import time
+from collections.abc import Hashable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Final
+
+from sinks.errors import BusyError
+from sinks.group_commit import GroupCommit
+from sinks.stream import Batch, Record, Topic
+
+#: A drained row is kept this long, and no more of them than this (a longer queue is trimmed from its oldest end).
+KEEP_SECONDS: Final = 600
+KEEP_ROWS: Final = 500_000
+
+_SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS records (
+    position INTEGER PRIMARY KEY AUTOINCREMENT,
+    appended_at REAL NOT NULL,
+    topic TEXT NOT NULL, key TEXT NOT NULL, provider TEXT NOT NULL, value BLOB NOT NULL
+);
+CREATE TABLE IF NOT EXISTS cursor (
+    one INTEGER PRIMARY KEY CHECK (one = 1), position INTEGER NOT NULL, boot TEXT NOT NULL
+);
+"""
+_BUSY_SECONDS: Final = 30.0
+_POLL_SECONDS: Final = 0.05
+_TRIM_EVERY_SECONDS: Final = 1.0
+
+
+def open_database(path: Path) -> sqlite3.Connection:
+    """Open one journal file for writing, made where it is missing; a commit on it survives power loss."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    database = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+    database.execute("PRAGMA journal_mode=WAL")
+    database.execute("PRAGMA synchronous=FULL")
+    database.executescript(_SCHEMA)
+    return database
+
+
+class Journal:
+    """The writer's side: one process, one file."""
+
+    def __init__(self, path: Path) -> None:
+        """Open (or make) the file at `path`; needs a running event loop."""
+        self.path = path
+        self._database = open_database(path)
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
+        self._loop = asyncio.get_running_loop()
+        self._group = GroupCommit(lambda group: self._loop.run_in_executor(self._thread, self._commit, group))
+        self._trim_at = 0.0
+
+    async def append(self, records: Sequence[Record]) -> None:
+        """Return once the records are fsynced; raises `BusyError` where they can't be (disk full)."""
+        await self._group.append(records)
+
+    async def close(self) -> None:
+        """Finish what was appended, then close the file."""
+        await self._group.drained()
+        self._thread.shutdown()
+        self._database.close()
+
+    def _commit(self, group: Sequence[Record]) -> None:
+        now = time.time()
+        try:
+            self._database.execute("BEGIN IMMEDIATE")
+            self._database.executemany(
+                "INSERT INTO records (appended_at, topic, key, provider, value) VALUES (?, ?, ?, ?, ?)",
+                [(now, record.topic, record.key, record.provider, record.value) for record in group],
+            )
+            self._trim(now, most=2 * len(group) + 100)
+            self._database.execute("COMMIT")
+        except sqlite3.Error as error:
+            if self._database.in_transaction:
+                self._database.execute("ROLLBACK")
+            raise BusyError(f"journal {self.path.name}: {error}") from error
+
+    def _trim(self, now: float, *, most: int) -> None:
+        """Delete up to `most` of the oldest rows, those that are drained and aged."""
+        if now < self._trim_at:
+            return
+        (floor,) = self._database.execute(
+            """
+            SELECT max(position) FROM (SELECT position, appended_at FROM records ORDER BY position LIMIT ?)
+            WHERE position <= (SELECT position FROM cursor)
+              AND (appended_at < ? OR position <= (SELECT position FROM cursor) - ?)
+            """,
+            (most, now - KEEP_SECONDS, KEEP_ROWS),
+        ).fetchone()
+        if floor is None:
+            self._trim_at = now + _TRIM_EVERY_SECONDS
+        else:
+            self._database.execute("DELETE FROM records WHERE position <= ?", (floor,))
+
+
+class JournalConsumer:
+    """The reader's side: every journal file of a folder, one reading process."""
+
+    def __init__(self, folder: Path) -> None:
+        """Read the journals below `folder`, those that appear later too."""
+        self._folder = folder
+        self._files: dict[str, _JournalFile] = {}
+
+    async def read(self, *, most: int, wait_seconds: float) -> Batch:
+        """Return up to `most` records after those read before, waiting for the first at most `wait_seconds`."""
+        deadline = time.monotonic() + wait_seconds
+        while True:
+            batch = await asyncio.to_thread(self._read, most)
+            if batch.records or time.monotonic() >= deadline:
+                return batch
+            await asyncio.sleep(_POLL_SECONDS)
+
+    async def commit(self, batch: Batch) -> None:
+        """Move the cursor of each file behind this batch."""
+        await asyncio.to_thread(self._commit, dict(batch.positions))
+
+    async def rewind(self) -> None:
+        """Go back to the cursors."""
+        for file in self._files.values():
+            file.rewind()
+
+    async def lag(self) -> int:
+        """Return how many records lie behind the cursors."""
+        return await asyncio.to_thread(lambda: sum(file.lag() for file in self._open_files()))
+
+    async def close(self) -> None:
+        """Close the files."""
+        for file in self._files.values():
+            file.close()
+        self._files.clear()
+
+    def _open_files(self) -> Iterator["_JournalFile"]:
+        for path in sorted(self._folder.glob("*.db")):
+            if path.name not in self._files:
+                self._files[path.name] = _JournalFile(path)
+            yield self._files[path.name]
+
+    def _read(self, most: int) -> Batch:
+        records: list[Record] = []
+        positions: dict[Hashable, int] = {}
+        for file in self._open_files():
+            found = file.read(most - len(records))
+            if found:
+                records.extend(found)
+                positions[file.name] = file.position
+        return Batch(records, positions)
+
+    def _commit(self, positions: dict[Hashable, int]) -> None:
+        for name, position in positions.items():
+            self._files[str(name)].commit(position)
+
+
+class _JournalFile:
+    """One journal file as its reader sees it."""
+
+    def __init__(self, path: Path) -> None:
+        self.name = path.name
+        self._database = open_database(path)
+        self._database.execute("PRAGMA synchronous=NORMAL")  # a cursor that is lost is only read again
+        self._boot = _boot()
+        self.position = 0
+        self.rewind()
+
+    def rewind(self) -> None:
+        row = self._database.execute("SELECT position, boot FROM cursor").fetchone()
+        self.position = row[0] if row and row[1] == self._boot else 0
+
+    def read(self, most: int) -> list[Record]:
+        rows = self._database.execute(
+            "SELECT position, topic, key, provider, value FROM records WHERE position > ? ORDER BY position LIMIT ?",
+            (self.position, most),
+        ).fetchall()
+        if rows:
+            self.position = rows[-1][0]
+        return [Record(Topic(topic), key, provider, value) for _, topic, key, provider, value in rows]
+
+    def commit(self, position: int) -> None:
+        self._database.execute(
+            "INSERT INTO cursor VALUES (1, ?, ?) ON CONFLICT DO UPDATE SET position = excluded.position, boot = excluded.boot",
+            (position, self._boot),
+        )
+
+    def lag(self) -> int:
+        (behind,) = self._database.execute(
+            "SELECT coalesce((SELECT max(position) FROM records), 0) - coalesce((SELECT position FROM cursor), 0)"
+        ).fetchone()
+        return max(0, int(behind))
+
+    def close(self) -> None:
+        self._database.close()
+
+
+def _boot() -> str:
+    """Tell one start of the machine from another; where that can't be told, all starts are one."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        return os.uname().nodename

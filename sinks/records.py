@@ -1,0 +1,109 @@
+"""From what a callback says to what the stream carries: each becomes JSON once, its keys the columns of its table."""
+
+import base64
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+import orjson
+
+from normalizers.errors import Fault
+from normalizers.model import DeliveryReport, InboundMessage
+from sinks.stream import Record, Topic
+
+#: Version of the JSON values, told in the Kafka header `schema-version`.
+SCHEMA_VERSION: Final = 1
+
+_OPTIONS: Final = orjson.OPT_UTC_Z
+_MASKED_HEADERS: Final = frozenset({"authorization", "proxy-authorization", "cookie", "x-api-key", "x-auth-token"})
+_MASK: Final = "***"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadLetter:
+    """
+    What could not be read, whole. The fields are the columns of `dlr.dead_letters`.
+
+    `id` is a hash of the content, so that a provider's retries of it are one letter with a count. `body` is text
+    where the bytes are UTF-8 (`body_encoding` `utf-8`), else `base64`. `headers` is a JSON object.
+    """
+
+    id: str
+    provider: str
+    account: str
+    why: Fault
+    location: str
+    detail: str
+    method: str
+    path: str
+    query: str
+    headers: str
+    body: str
+    body_encoding: str
+    received_at: datetime
+
+
+def report_record(report: DeliveryReport) -> Record:
+    """Write a report as a record of `dlr.reports`."""
+    return Record(Topic.REPORTS, report.message_id, report.provider, orjson.dumps(report, option=_OPTIONS))
+
+
+def inbound_record(message: InboundMessage) -> Record:
+    """Write an inbound message as a record of `dlr.inbound`."""
+    return Record(Topic.INBOUND, message.message_id, message.provider, orjson.dumps(message, option=_OPTIONS))
+
+
+def dead_letter_record(
+    *,
+    provider: str,
+    account: str,
+    why: Fault,
+    location: str,
+    detail: str,
+    method: str = "",
+    path: str = "",
+    query: bytes = b"",
+    headers: Mapping[str, str] | None = None,
+    body: bytes = b"",
+    received_at: datetime,
+) -> Record:
+    """
+    Write what could not be read as a record of `dlr.dead_letters`.
+
+    Headers that carry secrets are masked; masking a secret in `path`, `query` or `body` is the caller's part.
+    """
+    content = b"\x00".join((provider.encode(), account.encode(), method.encode(), query, body))
+    text, encoding = _as_text(body)
+    letter = DeadLetter(
+        id=hashlib.blake2b(content, digest_size=16).hexdigest(),
+        provider=provider,
+        account=account,
+        why=why,
+        location=location,
+        detail=detail,
+        method=method,
+        path=path,
+        query=query.decode("utf-8", "backslashreplace"),
+        headers=_masked(headers or {}),
+        body=text,
+        body_encoding=encoding,
+        received_at=received_at,
+    )
+    return Record(Topic.DEAD_LETTERS, letter.id, provider, orjson.dumps(letter, option=_OPTIONS))
+
+
+def _as_text(body: bytes) -> tuple[str, str]:
+    try:
+        return body.decode("utf-8"), "utf-8"
+    except UnicodeDecodeError:
+        return base64.b64encode(body).decode("ascii"), "base64"
+
+
+def _masked(headers: Mapping[str, str]) -> str:
+    shown = {
+        name: _MASK if name.lower() in _MASKED_HEADERS else value.encode("utf-8", "backslashreplace").decode("utf-8")
+        for name, value in headers.items()
+    }
+    return orjson.dumps(shown).decode("utf-8")
