@@ -1,0 +1,37 @@
+"""Records for tests: plausible ones, of which a test names just what it is about."""
+
+import hashlib
+from datetime import UTC, datetime
+from typing import Any
+
+from normalizers.model import DeliveryReport, Source, Status
+
+NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+
+
+def make_report(**given: Any) -> DeliveryReport:
+    """Make a report; its event_id follows from what would make it another report."""
+    fields: dict[str, Any] = {
+        "provider": "cm",
+        "account": "default",
+        "message_id": "m-1",
+        "recipient": "+447911123456",
+        "country": "GB",
+        "status": Status.DELIVERED,
+        "reason": None,
+        "occurred_at": NOON,
+        "received_at": NOON,
+        "source": Source.CALLBACK,
+        "unmapped": False,
+        "raw": "STATUS=2",
+        "normalizer": 1,
+        **given,
+    }
+    fields.setdefault("provider_status", fields["status"].value)
+    identity = "|".join(
+        str(fields[name])
+        for name in ("provider", "account", "message_id", "recipient", "provider_status", "occurred_at")
+    )
+    digest = hashlib.md5(identity.encode(), usedforsecurity=False).hexdigest()
+    fields.setdefault("event_id", f"{digest[:8]}-{digest[8:12]}-{digest[12:16]}-{digest[16:20]}-{digest[20:]}")
+    return DeliveryReport(**fields)
