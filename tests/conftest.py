@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-pytest_plugins = ["tests.kafka.fixtures"]
+pytest_plugins = ["tests.kafka.fixtures", "tests.stores.fixtures"]
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -30,4 +30,5 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 def _forbidden_skips(config: pytest.Config) -> Iterator[pytest.TestReport | pytest.CollectReport]:
     if "CI" in os.environ:
         reporter: pytest.TerminalReporter = config.pluginmanager.getplugin("terminalreporter")
-        yield from (report for report in reporter.stats.get("skipped", []) if "external" not in report.keywords)
+        skipped = reporter.stats.get("skipped", [])
+        yield from (report for report in skipped if "external" not in getattr(report, "keywords", ()))

@@ -9,7 +9,7 @@ Fixtures (`tests/kafka/fixtures.py`; every test under `tests/` has them, no impo
     kafka_cluster   a `Cluster` of three for this test alone: RF 3, min.insync.replicas 2
     kafka_security, kafka_secured   a `Security`, and a shared `Broker` with TLS and SASL listeners beside the plain one
 
-A `Broker` starts in about 3 s and takes about 300 MB. Everything here blocks: in a test that has a loop running, say
+A `Broker` starts in about 3 s and takes about 200 MB. Everything here blocks: in a test that has a loop running, say
 `await asyncio.to_thread(broker.start)`. Topics are never made by themselves. For throughput pass
 `java_options=THROUGHPUT`: the default compiles little, to start fast.
 """

@@ -20,7 +20,7 @@ class Cluster:
     """
     Brokers 1, 2 and 3, each a voter of the controllers' quorum: two suffice for everything, one for nothing.
 
-    They start in about 6 s and take about 900 MB.
+    They start in about 6 s and take about 600 MB.
     """
 
     def __init__(self, folder: Path, *, java_options: Sequence[str] = QUICK_START) -> None:

@@ -1,0 +1,60 @@
+"""A test that did not run proves nothing: CI says so, and fails."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+_ROOT = Path(__file__).parents[1]
+_SKIPPED = "import pytest\n\ndef test_left_out():\n    pytest.skip('no Kafka')\n"
+_MODULE = "import pytest\n\npytest.skip('no Kafka', allow_module_level=True)\n"
+_EXTERNAL = "import pytest\n\n@pytest.mark.external('SOME_URL')\ndef test_asks():\n    pass\n"
+_PASSED = "def test_runs():\n    pass\n"
+
+
+def _run(folder: Path, tests: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    (folder / "test_some.py").write_text(tests, encoding="utf-8")
+    (folder / "test_other.py").write_text(_PASSED, encoding="utf-8")
+    kept = {name: value for name, value in os.environ.items() if name not in {"CI", "SOME_URL"}}
+    return subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-p",
+            "tests.conftest",
+            "-c",
+            os.devnull,
+            "--rootdir",
+            str(folder),
+            str(folder),
+        ],
+        env=kept | {"PYTHONPATH": str(_ROOT)} | variables,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+@pytest.mark.parametrize(
+    ("tests", "named"), [(_SKIPPED, "::test_left_out"), (_MODULE, "test_some.py")], ids=["test", "module"]
+)
+def test_ci_fails_where_a_test_is_skipped(tmp_path: Path, tests: str, named: str) -> None:
+    """In CI a skipped test fails the run and is named, and the last line still counts; elsewhere it does not."""
+    in_ci = _run(tmp_path, tests, CI="true")
+    lines = in_ci.stdout.splitlines()
+    assert in_ci.returncode == pytest.ExitCode.TESTS_FAILED, in_ci.stdout
+    assert any("SKIPPED IN CI" in line and line.endswith(named) for line in lines)
+    assert "1 skipped" in lines[-1]
+    assert "SKIPPED IN CI" not in _run(tmp_path, tests).stdout
+
+
+def test_ci_passes_without_an_external_server(tmp_path: Path) -> None:
+    """What asks for a server by address is left out where none is named, and runs where one is."""
+    left_out = _run(tmp_path, _EXTERNAL, CI="true")
+    assert left_out.returncode == 0, left_out.stdout
+    assert "1 passed, 1 skipped" in left_out.stdout
+    assert "2 passed" in _run(tmp_path, _EXTERNAL, CI="true", SOME_URL="http://127.0.0.1:1").stdout
