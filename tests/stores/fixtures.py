@@ -1,4 +1,4 @@
-"""The stores that the store suite runs over."""
+"""Fixtures: the stores that tests run over."""
 
 from collections.abc import Iterator
 from itertools import count
