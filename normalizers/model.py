@@ -118,6 +118,15 @@ _PERSISTENCE: Final = {
 }
 
 
+class Note(StrEnum):
+    """What was odd about a report that could be read all the same."""
+
+    #: Santo: `sm` and `rsm` both read, and say different things; `sm` was believed.
+    SM_RSM_DIFFER = "sm_rsm_differ"
+    #: Santo: the id in the report's text is not `msgid`; `msgid` was believed.
+    ID_DIFFERS = "id_differs"
+
+
 class Source(StrEnum):
     """How a report reached us."""
 
@@ -205,8 +214,8 @@ class DeliveryReport:
     `event_id` is the same for the same report by whatever path and however often it comes (`identity.event_id`).
     `recipient` is E.164 with `+`, or as received where it can't be read. `country` is ISO 3166-1 alpha-2 or empty.
     `occurred_at` is the provider's clock in UTC, None where it sends none that can be read. `unmapped` says that
-    `status` (or the reason of a failure) is unknown because the provider's code is in no table of ours. `raw` is the
-    item's own bytes as text. `normalizer` is the version of the provider's table and parser that read it.
+    `status` (or the reason of a failure) is unknown because the provider's code is in no table of ours. `custom` is
+    JSON that the customer attached, its own bytes (`orjson.Fragment`), or None. `raw` is the item's own bytes as text. `normalizer` is the version of the provider's table and parser that read it.
     """
 
     event_id: str
@@ -228,6 +237,7 @@ class DeliveryReport:
     source: Source
     custom: object = None
     unmapped: bool
+    notes: tuple[Note, ...] = ()
     raw: str
     normalizer: int
 

@@ -1,0 +1,227 @@
+"""
+CloudSMS: one JSON envelope a callback, by POST, answered by another.
+
+Source: 《CloudSMS平台Web API接口文档》 v2.4, 平台短信状态报告推送 (request and answer), 参数详细解释 (states and result
+codes). Times are UTC+8. AUTH_KEY is required in the table and absent from the example, so that it is checked where the
+account has one. LOCAL_REJECTED (60) stands below the table of states. The document names no retry.
+"""
+
+import hmac
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from types import MappingProxyType
+from typing import Final, NamedTuple
+
+import msgspec
+import orjson
+
+from normalizers import read
+from normalizers.errors import Fault, ForbiddenError, MalformedError
+from normalizers.model import (
+    Account,
+    Callback,
+    Code,
+    CodeTable,
+    DeliveryReport,
+    Item,
+    Provider,
+    Reason,
+    Replies,
+    Reply,
+    Status,
+)
+from normalizers.msisdn import read_split_number
+from normalizers.records import delivery_report
+from normalizers.replies import RETRY_AFTER
+
+#: Version of the table and the parser below.
+VERSION: Final = 1
+
+CODES: Final = CodeTable(
+    {
+        "1": Code(Status.ENROUTE, None, "ENROUTE 消息正在传输"),
+        "2": Code(Status.DELIVERED, None, "DELIVERED 消息已送达"),
+        "3": Code(Status.EXPIRED, Reason.EXPIRED, "EXPIRED 消息超时"),
+        "4": Code(Status.DELETED, Reason.DELETED, "DELETED 消息被删除"),
+        "5": Code(Status.UNDELIVERABLE, Reason.UNKNOWN, "UNDELIVERABLE 消息不可送达"),
+        "6": Code(Status.ACCEPTED, None, "ACCEPTED 消息已接收 (例如: 已经被客服代表用户手工读取)"),
+        "7": Code(Status.UNKNOWN, None, "UNKNOWN 消息状态无效"),
+        "8": Code(Status.REJECTED, Reason.UNKNOWN, "REJECTED 消息被拒绝"),
+        "9": Code(Status.SCHEDULED, None, "IDLE 消息正在处理中"),
+        "60": Code(Status.REJECTED, Reason.PROVIDER_REJECTED, "LOCAL_REJECTED"),
+    }
+)
+
+_METHOD: Final = "SMS_PUSH_REPORT"
+_LIST: Final = "SMS_RESULT_LIST"
+_LAST_SERIAL: Final = 65535
+
+
+class _Envelope(NamedTuple):
+    """What the reports of one callback share; `raw` is its members' own bytes, as JSON without the closing part."""
+
+    message_id: str
+    sender: str
+    occurred_at: datetime | None
+    custom: object
+    raw: str
+
+
+def parse(callback: Callback) -> Sequence[Item]:
+    """Read the results in an envelope; raises `ForbiddenError` before anything else where AUTH_KEY is wrong."""
+    fields = _authentic(callback)
+    members = read.json_members(callback.body)
+    envelope = _envelope(callback.account, fields, members)
+    elements = read.json_elements(read.member(members, _LIST), f"$.{_LIST}")
+    if not elements:
+        raise MalformedError(Fault.MISSING_FIELD, f"$.{_LIST}", "is an empty list")
+    return read.each(elements, lambda where, element: _report(callback, envelope, where, element))
+
+
+def _authentic(callback: Callback) -> read.Fields:
+    """Return the envelope's fields; what can't be read can't be authentic either."""
+    key = callback.account.auth_key
+    if key is None:
+        return read.json_object(read.body(callback))
+    try:
+        fields = read.json_object(read.body(callback))
+    except MalformedError as error:
+        raise ForbiddenError("AUTH_KEY can't be read") from error
+    sent = fields.get("AUTH_KEY")
+    if not isinstance(sent, str) or not hmac.compare_digest(sent.encode(), key.encode()):
+        raise ForbiddenError("AUTH_KEY is wrong or missing")
+    return fields
+
+
+def _envelope(account: Account, fields: read.Fields, members: Mapping[str, msgspec.Raw]) -> _Envelope:
+    for name, expected in (("METHOD", _METHOD), ("TYPE", "REQUEST")):
+        if read.required(fields, name, "$") != expected:
+            raise MalformedError(Fault.BAD_VALUE, f"$.{name}", f"is not {expected}")
+    _serial(fields)
+    sent_at = read.required(fields, "TIME", "$")
+    reported_at = read.optional(fields, "REPORT_TIME", "$")
+    zone = account.timezone or read.UTC_8
+    return _Envelope(
+        message_id=read.filled(fields, "SMS_UID", "$"),
+        sender=read.required(fields, "SOURCE_MSISDN", "$"),
+        occurred_at=read.time(reported_at, zone) or read.time(sent_at, zone),
+        custom=_custom(fields, members),
+        raw=_raw(members),
+    )
+
+
+def _serial(fields: read.Fields) -> int:
+    text = read.required(fields, "SERIAL", "$")
+    serial = int(text) if _is_digits(text) and len(text) <= len(str(_LAST_SERIAL)) else 0
+    if not 1 <= serial <= _LAST_SERIAL:
+        raise MalformedError(Fault.BAD_VALUE, "$.SERIAL", f"is not a whole number from 1 to {_LAST_SERIAL}")
+    return serial
+
+
+def _is_digits(text: str) -> bool:
+    return text.isascii() and text.isdigit()
+
+
+def _custom(fields: read.Fields, members: Mapping[str, msgspec.Raw]) -> object:
+    """Return the customer's own object as it was sent, None where there is nothing in it."""
+    value = fields.get("CUSTOMER_BODY")
+    return orjson.Fragment(bytes(members["CUSTOMER_BODY"])) if isinstance(value, dict) and value else None
+
+
+def _raw(members: Mapping[str, msgspec.Raw]) -> str:
+    """Return the envelope's members without the secret, ready for the one result that goes with them."""
+    kept = [
+        b"%b:%b" % (orjson.dumps(name), bytes(value))
+        for name, value in members.items()
+        if name not in {"AUTH_KEY", _LIST}
+    ]
+    return b",".join([*kept, b'"%b":[' % _LIST.encode()]).decode()
+
+
+def _report(callback: Callback, envelope: _Envelope, where: str, element: msgspec.Raw) -> DeliveryReport:
+    fields = read.json_object(element, where)
+    calling_code = read.required(fields, "COUNTRY_CODE", where)
+    number = read.filled(fields, "DEST_MSISDN", where)
+    state = read.required(fields, "SMS_STATE", where)
+    if not _is_digits(state):
+        raise MalformedError(Fault.BAD_VALUE, f"{where}.SMS_STATE", "is not a whole number")
+    return delivery_report(
+        callback,
+        provider=PROVIDER.name,
+        normalizer=VERSION,
+        message_id=envelope.message_id,
+        number=read_split_number(calling_code, number),
+        sender=envelope.sender,
+        code=CODES.find(state),
+        provider_status=state,
+        provider_text=read.required(fields, "RESULT_DESC", where),
+        occurred_at=envelope.occurred_at,
+        custom=envelope.custom,
+        raw=f"{{{envelope.raw}{bytes(element).decode()}]}}",
+    )
+
+
+class _Result(NamedTuple):
+    """A row of the document's table of result codes."""
+
+    code: int
+    desc: str
+
+
+_OK: Final = _Result(1, "OK")
+_UNKNOWN_ERROR: Final = _Result(2, "Unknown_error")
+_BUSY: Final = _Result(3, "Busy")
+_CHANNEL_NOT_EXIST: Final = _Result(5, "Channel_not_exist")
+_FAULTS: Final[Mapping[Fault, _Result]] = MappingProxyType(
+    {
+        Fault.EMPTY: _Result(4, "Empty_data"),
+        Fault.BAD_VALUE: _Result(0x10000001, "Invalid_parameter"),  # so in the text; cut in the table
+        Fault.NOT_JSON: _Result(0x10000003, "Invalid_context"),
+        Fault.MISSING_FIELD: _Result(0x10000007, "Lost_info"),
+    }
+)
+#: RESULT_DESC's length (LMAX), in bytes of printable ASCII.
+_DESC_LENGTH: Final = 127
+
+
+def _answer(callback: Callback, status: int, result: _Result, detail: str = "") -> Reply:
+    """Return an ANSWER, with the request's SERIAL or 0 where that can't be read."""
+    try:
+        serial = _serial(read.json_object(callback.body))
+    except MalformedError:
+        serial = 0
+    desc = f"{result.desc}: {detail}" if detail else result.desc
+    answer = {
+        "METHOD": _METHOD,
+        "TYPE": "ANSWER",
+        "SERIAL": serial,
+        "TIME": f"{callback.received_at.astimezone(read.UTC_8):%Y-%m-%d %H:%M:%S}",
+        "RESULT_CODE": result.code,
+        "RESULT_DESC": "".join(char if " " <= char <= "~" else "?" for char in desc)[:_DESC_LENGTH],
+    }
+    return Reply(status, orjson.dumps(answer), "application/json", RETRY_AFTER if result is _BUSY else {})
+
+
+def _stored(callback: Callback) -> Reply:
+    return _answer(callback, 200, _OK)
+
+
+def _malformed(callback: Callback, error: MalformedError) -> Reply:
+    return _answer(callback, 400, _FAULTS.get(error.why, _UNKNOWN_ERROR), str(error))
+
+
+def _forbidden(callback: Callback) -> Reply:
+    return _answer(callback, 403, _CHANNEL_NOT_EXIST)
+
+
+def _busy(callback: Callback) -> Reply:
+    return _answer(callback, 503, _BUSY)
+
+
+PROVIDER: Final = Provider(
+    name="cloudsms",
+    methods=("POST",),
+    codes=CODES,
+    parse=parse,
+    replies=Replies(stored=_stored, malformed=_malformed, forbidden=_forbidden, busy=_busy),
+)

@@ -1,0 +1,146 @@
+"""
+Juhe (聚合云信): reports and inbound messages in one JSON array, by POST.
+
+Source: 《行业短信 客户接口说明文档》, 2017-10-28, sections 6 (what is pushed, and the answer `OK`) and 9 (codes of
+reports). Its examples leave out `accessCode`; others leave out `flag`, or send it as text, or one object without the
+array. The document names no retry.
+"""
+# ruff: noqa: RUF001  (meanings are the document's own words, in its own punctuation)
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from normalizers import read
+from normalizers.errors import Fault, MalformedError
+from normalizers.model import (
+    Callback,
+    Code,
+    CodeTable,
+    DeliveryReport,
+    InboundMessage,
+    Item,
+    Provider,
+    Reason,
+    Status,
+)
+from normalizers.msisdn import read_number
+from normalizers.records import delivery_report, inbound_message
+from normalizers.replies import PLAIN_TEXT
+
+#: Version of the table and the parser below.
+VERSION: Final = 1
+
+CODES: Final = CodeTable(
+    {
+        "DELIVRD": Code(Status.DELIVERED, None, "短信投递成功"),
+        "EXPIRED": Code(Status.EXPIRED, Reason.EXPIRED, "Message validity period has expired"),
+        "DELETED": Code(Status.DELETED, Reason.DELETED, "Message has been deleted."),
+        "REJECTED": Code(Status.REJECTED, Reason.UNKNOWN, "Message is in a rejected state"),
+        "MA:0001": Code(Status.REJECTED, Reason.BLOCKLISTED, "全局黑名单号码"),
+        "MA:0002": Code(Status.REJECTED, Reason.CONTENT_REJECTED, "内容非法"),
+        "MA:0003": Code(Status.REJECTED, Reason.NO_ROUTE, "无法找到下级路由"),
+        "MA:0004": Code(Status.UNDELIVERABLE, Reason.UNKNOWN, "未知"),
+        "MA:0005": Code(Status.REJECTED, Reason.INVALID_NUMBER, "目的号码格式错误"),
+        "MA:0006": Code(Status.REJECTED, Reason.PROVIDER_REJECTED, "系统拒绝"),
+        "MA:0009": Code(Status.UNDELIVERABLE, Reason.UNKNOWN, "未定义错误"),
+        "MA:0011": Code(Status.UNDELIVERABLE, Reason.PROVIDER_ERROR, "未知系统内部错误"),
+        "MA:0012": Code(Status.REJECTED, Reason.CONTENT_REJECTED, "防钓鱼"),
+        "MA:0013": Code(Status.REJECTED, Reason.PROTOCOL_ERROR, "非法错误的包时序"),
+        "MA:0014": Code(Status.REJECTED, Reason.INVALID_NUMBER, "非法的 OP_ISDN 号段"),
+        "MA:0021": Code(Status.REJECTED, Reason.INVALID_NUMBER, "号码格式错误"),
+        "MA:0022": Code(Status.REJECTED, Reason.THROTTLED, "号码超过半小时下发次数限制"),
+        "MA:0023": Code(Status.REJECTED, Reason.BLOCKLISTED, "客户黑名单号码"),
+        "MA:0024": Code(Status.REJECTED, Reason.NOT_REGISTERED, "内容未报备"),
+        "MA:0025": Code(Status.REJECTED, Reason.UNSUPPORTED, "不支持该短信"),
+        "MA:0026": Code(Status.UNDELIVERABLE, Reason.PROVIDER_ERROR, "分条发送，组包超时"),
+        "MA:0027": Code(Status.REJECTED, Reason.BLOCKLISTED, "通道黑名单"),
+        "MA:0028": Code(Status.REJECTED, Reason.BLOCKLISTED, "全局黑名单号段"),
+        "MA:0029": Code(Status.REJECTED, Reason.BLOCKLISTED, "通道黑名单号段"),
+        "MA:0030": Code(Status.REJECTED, Reason.PROVIDER_REJECTED, "直接产生拒绝报告"),
+        "MO:200": Code(Status.REJECTED, Reason.UNSUPPORTED, "不支持分条短信"),
+        "MO:0254": Code(Status.UNDELIVERABLE, Reason.NETWORK_ERROR, "转发提交超时"),
+        "MO:0255": Code(Status.UNDELIVERABLE, Reason.NETWORK_ERROR, "转发提交过程中，连接断开"),
+    },
+    patterns=(
+        (
+            "MO:NNNN",
+            re.compile(r"MO:[0-9]+"),
+            Code(
+                Status.UNDELIVERABLE,
+                Reason.UPSTREAM_ERROR,
+                "对外提交过程中，上级网关的返回值 (any other MO: followed by digits)",
+            ),
+        ),
+    ),
+)
+
+_REPORT: Final = "1"
+_INBOUND: Final = "0"
+_REGION: Final = "CN"
+
+
+def parse(callback: Callback) -> Sequence[Item]:
+    """Read an array of reports and inbound messages; an empty one is a batch of nothing."""
+    elements = read.json_elements(read.body(callback))
+    return read.each(elements, lambda where, element: _item(callback, where, element))
+
+
+def _item(callback: Callback, where: str, element: msgspec.Raw) -> DeliveryReport | InboundMessage:
+    fields = read.json_object(element, where)
+    raw = bytes(element).decode()
+    if _flag(fields, where) == _REPORT:
+        return _report(callback, fields, where, raw)
+    return _inbound(callback, fields, where, raw)
+
+
+def _flag(fields: read.Fields, where: str) -> str:
+    if fields.get("flag") is None:
+        if fields.get("stat"):
+            return _REPORT
+        if fields.get("content") is not None:
+            return _INBOUND
+    flag = read.required(fields, "flag", where)
+    if flag not in {_REPORT, _INBOUND}:
+        raise MalformedError(Fault.BAD_VALUE, f"{where}.flag", "is neither 0 nor 1")
+    return flag
+
+
+def _report(callback: Callback, fields: read.Fields, where: str, raw: str) -> DeliveryReport:
+    stat = read.filled(fields, "stat", where)
+    return delivery_report(
+        callback,
+        provider=PROVIDER.name,
+        normalizer=VERSION,
+        message_id=read.filled(fields, "mid", where),
+        number=_number(callback, fields, where),
+        sender=read.optional(fields, "accessCode", where),
+        code=CODES.find(stat),
+        provider_status=stat,
+        occurred_at=read.time(read.optional(fields, "time", where), callback.account.timezone or read.UTC_8),
+        raw=raw,
+    )
+
+
+def _inbound(callback: Callback, fields: read.Fields, where: str, raw: str) -> InboundMessage:
+    sender, _ = _number(callback, fields, where)
+    return inbound_message(
+        callback,
+        provider=PROVIDER.name,
+        message_id=read.optional(fields, "mid", where),
+        sender=sender,
+        recipient=read.optional(fields, "accessCode", where),
+        content=read.required(fields, "content", where),
+        occurred_at=read.time(read.optional(fields, "time", where), callback.account.timezone or read.UTC_8),
+        raw=raw,
+    )
+
+
+def _number(callback: Callback, fields: read.Fields, where: str) -> tuple[str, str]:
+    region = callback.account.default_region or _REGION
+    return read_number(read.filled(fields, "mobile", where), default_region=region, international=False)
+
+
+PROVIDER: Final = Provider(name="juhe", methods=("POST",), codes=CODES, parse=parse, replies=PLAIN_TEXT)

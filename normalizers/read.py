@@ -1,0 +1,186 @@
+"""
+From bytes to fields: the only decoders.
+
+What can't be read raises `MalformedError` with the path of the fault. A value is never part of the error's words.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from typing import Any, Final, TypeAlias, TypeVar
+from urllib.parse import unquote
+
+import msgspec
+
+from normalizers.errors import Fault, MalformedError
+from normalizers.model import Callback, DeliveryReport, InboundMessage, Item, Reject
+
+_T = TypeVar("_T")
+
+#: An object's values by name.
+Fields: TypeAlias = Mapping[str, Any]
+
+#: The clock of providers in mainland China and Hong Kong.
+UTC_8: Final = timezone(timedelta(hours=8))
+
+_value: Final[msgspec.json.Decoder[Any]] = msgspec.json.Decoder()
+_object: Final = msgspec.json.Decoder(dict[str, Any])
+_members: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_elements: Final = msgspec.json.Decoder(list[msgspec.Raw])
+
+_FIRST_YEAR: Final = 1970
+_LAST_YEAR: Final = 2100
+_COMPACT_STAMP_LENGTH: Final = len("YYYYMMDDhhmmss")
+#: An offset whose `+` became a space on its way through a query string, or that stands apart.
+_LOOSE_OFFSET: Final = re.compile(r"(:\d\d(?:[.,]\d+)?) ([+-]?)(\d\d:?\d\d)$", re.ASCII)
+
+
+def body(callback: Callback) -> bytes:
+    """Return the body, which has to hold something."""
+    if not callback.body or callback.body.isspace():
+        raise MalformedError(Fault.EMPTY, "body", "is empty")
+    return callback.body
+
+
+def json_object(raw: bytes | msgspec.Raw, where: str = "$") -> dict[str, Any]:
+    """Return an object with all its values read."""
+    return _decoded(_object, raw, where, "an object")
+
+
+def json_members(raw: bytes | msgspec.Raw, where: str = "$") -> dict[str, msgspec.Raw]:
+    """Return an object with each value as its own bytes, which are not all read yet."""
+    return _decoded(_members, raw, where, "an object")
+
+
+def json_elements(raw: bytes | msgspec.Raw, where: str = "$") -> list[tuple[str, msgspec.Raw]]:
+    """Return an array's elements as their own bytes, each with its path; a lone object stands for an array of one."""
+    if bytes(raw).lstrip()[:1] == b"{":
+        return [(where, msgspec.Raw(raw))]
+    elements = _decoded(_elements, raw, where, "an array or an object")
+    return [(f"{where}[{at}]", element) for at, element in enumerate(elements)]
+
+
+def member(members: Mapping[str, msgspec.Raw], name: str, where: str = "$") -> msgspec.Raw:
+    """Return one member's bytes; it has to be there, and not null."""
+    found = members.get(name)
+    if found is None or bytes(found) == b"null":
+        raise MalformedError(Fault.MISSING_FIELD, f"{where}.{name}", "is missing")
+    return found
+
+
+def _decoded(decoder: msgspec.json.Decoder[_T], raw: bytes | msgspec.Raw, where: str, kind: str) -> _T:
+    try:
+        return decoder.decode(raw)
+    except msgspec.ValidationError as error:
+        if decoder is not _value:
+            _decoded(_value, raw, where, "a value")  # what is not JSON at all may begin with a value of another kind
+        raise MalformedError(Fault.BAD_VALUE, where, f"is not {kind} that can be read") from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise MalformedError(Fault.NOT_JSON, where, f"is not JSON: {error}") from error
+
+
+def each(
+    elements: Sequence[tuple[str, msgspec.Raw]], read: Callable[[str, msgspec.Raw], DeliveryReport | InboundMessage]
+) -> list[Item]:
+    """
+    Read every element; one that can't be read costs itself.
+
+    Raises the first one's `MalformedError` where there are some and none can be read.
+    """
+    items: list[Item] = []
+    errors: list[MalformedError] = []
+    for where, element in elements:
+        try:
+            items.append(read(where, element))
+        except MalformedError as error:
+            errors.append(error)
+            items.append(Reject(error, bytes(element)))
+    if errors and len(errors) == len(items):
+        raise errors[0]
+    return items
+
+
+def pairs(encoded: bytes) -> dict[str, str]:
+    """
+    Return the fields of a query string or a form body, decoded; of two of one name the last.
+
+    Never fails: bytes that are not UTF-8 are replaced.
+    """
+    found = {}
+    for pair in encoded.decode("utf-8", "replace").split("&"):
+        name, _, value = pair.partition("=")
+        found[_unquoted(name)] = _unquoted(value)
+    return found
+
+
+def _unquoted(text: str) -> str:
+    if "+" in text:
+        text = text.replace("+", " ")
+    return unquote(text) if "%" in text else text
+
+
+def optional(fields: Fields, name: str, where: str) -> str:
+    """Return a field as trimmed text, empty where it is missing or null."""
+    value = fields.get(name)
+    return "" if value is None else _text(value, name, where)
+
+
+def required(fields: Fields, name: str, where: str) -> str:
+    """Return a field as trimmed text; it has to be there, but may be empty."""
+    value = fields.get(name)
+    if value is None:
+        raise MalformedError(Fault.MISSING_FIELD, f"{where}.{name}", "is missing")
+    return _text(value, name, where)
+
+
+def filled(fields: Fields, name: str, where: str) -> str:
+    """Return a field as trimmed text; it has to be there and to say something."""
+    text = required(fields, name, where)
+    if not text:
+        raise MalformedError(Fault.BAD_VALUE, f"{where}.{name}", "is empty")
+    return text
+
+
+def _text(value: Any, name: str, where: str) -> str:
+    if isinstance(value, str):
+        return value.strip()
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    raise MalformedError(Fault.BAD_VALUE, f"{where}.{name}", "is neither text nor a whole number")
+
+
+def nested(fields: Fields, name: str, where: str) -> Fields:
+    """Return a field that is an object; it has to be there."""
+    value = fields.get(name)
+    if value is None:
+        raise MalformedError(Fault.MISSING_FIELD, f"{where}.{name}", "is missing")
+    if not isinstance(value, dict):
+        raise MalformedError(Fault.BAD_VALUE, f"{where}.{name}", "is not an object")
+    return value
+
+
+def time(text: str, zone: tzinfo) -> datetime | None:
+    """
+    Return a stamp in UTC to the millisecond, read in `zone` where it has no offset of its own.
+
+    None where it can't be read or lies outside of 1970 to 2100, which is never a reason to refuse a report: the
+    documents' own examples carry placeholders.
+    """
+    try:
+        at = _stamp(text)
+        at = (at.replace(tzinfo=zone) if at.tzinfo is None else at).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+    if not _FIRST_YEAR <= at.year <= _LAST_YEAR:
+        return None
+    return at.replace(microsecond=at.microsecond // 1000 * 1000)
+
+
+def _stamp(text: str) -> datetime:
+    if len(text) == _COMPACT_STAMP_LENGTH and text.isdigit():
+        text = f"{text[:8]}T{text[8:]}"
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        mended = _LOOSE_OFFSET.sub(lambda found: f"{found[1]}{found[2] or '+'}{found[3]}", text)
+        return datetime.fromisoformat(mended)

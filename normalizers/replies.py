@@ -1,0 +1,33 @@
+"""How a provider is answered that reads the HTTP status and little more: in one line of plain text."""
+
+from types import MappingProxyType
+from typing import Final
+
+from normalizers.errors import MalformedError
+from normalizers.model import Callback, Replies, Reply
+
+#: Seconds; what a provider that can be told so is asked to wait for before it tries again.
+RETRY_AFTER: Final = MappingProxyType({"Retry-After": "10"})
+
+_STORED: Final = Reply(200, b"OK")
+_FORBIDDEN: Final = Reply(403, b"forbidden: the secret is wrong or missing")
+_BUSY: Final = Reply(503, b"busy: nothing was stored, try again", headers=RETRY_AFTER)
+
+
+def _stored(_: Callback) -> Reply:
+    return _STORED
+
+
+def _malformed(_: Callback, error: MalformedError) -> Reply:
+    return Reply(400, str(error).encode())
+
+
+def _forbidden(_: Callback) -> Reply:
+    return _FORBIDDEN
+
+
+def _busy(_: Callback) -> Reply:
+    return _BUSY
+
+
+PLAIN_TEXT: Final = Replies(stored=_stored, malformed=_malformed, forbidden=_forbidden, busy=_busy)

@@ -1,0 +1,115 @@
+"""
+Santo (闪通): one report a callback, by GET (a form POST of the same names serves too).
+
+Source: 《闪通国际短信通道平台 用户 API 手册》 V2.0 Beta, sections 4.3 (what is pushed) and 5.2 (codes of reports); 4.6
+for the states that an answer to get-rptstatus has. `sm` is hex of `id|state|code`, in the charset that `dc` names;
+`rsm` is the same in clear. The sample ends in `||`. No time is sent, and neither an answer nor a retry is documented.
+
+One id can have many recipients (section 4.2).
+"""
+# ruff: noqa: RUF001  (meanings are the document's own words, in its own punctuation)
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from normalizers import read
+from normalizers.errors import Fault, MalformedError
+from normalizers.model import Callback, Code, CodeTable, DeliveryReport, Note, Provider, Reason, Status
+from normalizers.msisdn import read_number
+from normalizers.records import delivery_report
+from normalizers.replies import PLAIN_TEXT
+
+#: Version of the table and the parser below.
+VERSION: Final = 1
+
+#: Keyed `state|code`, as the two stand in `sm`; the last two rows are `mtstat` of an answer to get-rptstatus.
+CODES: Final = CodeTable(
+    {
+        "0|DELIVRD": Code(Status.DELIVERED, None, "下行成功"),
+        "400|401": Code(Status.REJECTED, Reason.INSUFFICIENT_BALANCE, "无下行权限（余额不足）"),
+        "400|402": Code(Status.REJECTED, Reason.CONTENT_REJECTED, "内容含非法关键字"),
+        "400|403": Code(Status.REJECTED, Reason.NOT_REGISTERED, "内容未含白名单关键字"),
+        "400|404": Code(Status.REJECTED, Reason.PROVIDER_REJECTED, "其他错误导致信息未能下发（可咨询客服）"),
+        "500|501": Code(Status.UNDELIVERABLE, Reason.UNKNOWN, "未知错误（可咨询客服）"),
+        "poll:success": Code(Status.DELIVERED, None, "get-rptstatus mtstat success 表示报告成功"),
+        "poll:failed": Code(Status.UNDELIVERABLE, Reason.UNKNOWN, "get-rptstatus mtstat failed 表示报告失败"),
+    }
+)
+
+_COMMAND: Final = "RT_REQUEST"
+_PARAMETERS: Final = frozenset({"command", "msgid", "da", "dc", "sm", "rsm"})
+_GBK: Final = "gbk"
+_CHARSETS: Final = {"0": "latin-1", "8": "utf-16-be", "15": _GBK}
+_FIELDS: Final = 3
+
+
+class _Said(NamedTuple):
+    """What `sm` or `rsm` says."""
+
+    message_id: str
+    state: str
+    code: str
+
+
+def parse(callback: Callback) -> Sequence[DeliveryReport]:
+    """Read the one report that the parameters make."""
+    encoded, where = (read.body(callback), "body") if callback.method == "POST" else (callback.query, "query")
+    fields = read.pairs(encoded)
+    if fields.keys().isdisjoint(_PARAMETERS):
+        raise MalformedError(Fault.EMPTY, where, "has none of the parameters of a report")
+    if fields.get("command", _COMMAND).strip() != _COMMAND:
+        raise MalformedError(Fault.BAD_VALUE, f"{where}.command", f"is not {_COMMAND}")
+    return [_report(callback, fields, where, encoded)]
+
+
+def _report(callback: Callback, fields: read.Fields, where: str, encoded: bytes) -> DeliveryReport:
+    said, notes = _said(fields, where)
+    message_id = read.optional(fields, "msgid", where)
+    if not message_id and not said.message_id:
+        raise MalformedError(Fault.MISSING_FIELD, f"{where}.msgid", "is missing")
+    if message_id and said.message_id and message_id != said.message_id:
+        notes += (Note.ID_DIFFERS,)
+    number = read.filled(fields, "da", where)
+    return delivery_report(
+        callback,
+        provider=PROVIDER.name,
+        normalizer=VERSION,
+        message_id=message_id or said.message_id,
+        number=read_number(number, default_region=callback.account.default_region, international=True),
+        code=CODES.find(f"{said.state}|{said.code}"),
+        provider_status=said.state,
+        provider_code=said.code,
+        occurred_at=None,
+        notes=notes,
+        raw=encoded.decode("utf-8", "replace"),
+    )
+
+
+def _said(fields: read.Fields, where: str) -> tuple[_Said, tuple[Note, ...]]:
+    """Return what the report says: what `sm` does where it can be read, else what `rsm` does."""
+    clear = _split(read.optional(fields, "rsm", where))
+    coded = _split(_decoded(read.optional(fields, "sm", where), read.optional(fields, "dc", where)))
+    if coded is not None:
+        return coded, (Note.SM_RSM_DIFFER,) if clear is not None and clear != coded else ()
+    if clear is not None:
+        return clear, ()
+    if not (fields.get("sm") or fields.get("rsm")):
+        raise MalformedError(Fault.MISSING_FIELD, f"{where}.sm", "is missing, and so is rsm")
+    raise MalformedError(Fault.BAD_VALUE, f"{where}.sm", "does not read as id|state|code, and neither does rsm")
+
+
+def _decoded(coded: str, dc: str) -> str:
+    try:
+        return bytes.fromhex(coded).decode(_CHARSETS.get(dc, _GBK))
+    except ValueError:
+        return ""
+
+
+def _split(text: str) -> _Said | None:
+    parts = [part.strip() for part in text.split("|", _FIELDS)[:_FIELDS]]
+    if len(parts) < _FIELDS or not (parts[1] or parts[2]):
+        return None
+    return _Said(*parts)
+
+
+PROVIDER: Final = Provider(name="santo", methods=("GET", "POST"), codes=CODES, parse=parse, replies=PLAIN_TEXT)
