@@ -58,19 +58,20 @@ _LAST_SERIAL: Final = 65535
 
 
 class _Envelope(NamedTuple):
-    """What the reports of one callback share; `raw` is its members' own bytes, as JSON without the closing part."""
+    """What the reports of one callback share; `members` are its own bytes, without the secret."""
 
     message_id: str
     sender: str
     occurred_at: datetime | None
     custom: object
-    raw: str
+    members: Mapping[str, msgspec.Raw]
 
 
 def parse(callback: Callback) -> Sequence[Item]:
     """Read the results in an envelope; raises `ForbiddenError` before anything else where AUTH_KEY is wrong."""
     fields = _authentic(callback)
     members = read.json_members(callback.body)
+    members.pop("AUTH_KEY", None)
     envelope = _envelope(callback.account, fields, members)
     elements = read.json_elements(read.member(members, _LIST), f"$.{_LIST}")
     if not elements:
@@ -106,7 +107,7 @@ def _envelope(account: Account, fields: read.Fields, members: Mapping[str, msgsp
         sender=read.required(fields, "SOURCE_MSISDN", "$"),
         occurred_at=read.time(reported_at, zone) or read.time(sent_at, zone),
         custom=_custom(fields, members),
-        raw=_raw(members),
+        members=members,
     )
 
 
@@ -128,16 +129,6 @@ def _custom(fields: read.Fields, members: Mapping[str, msgspec.Raw]) -> object:
     return orjson.Fragment(bytes(members["CUSTOMER_BODY"])) if isinstance(value, dict) and value else None
 
 
-def _raw(members: Mapping[str, msgspec.Raw]) -> str:
-    """Return the envelope's members without the secret, ready for the one result that goes with them."""
-    kept = [
-        b"%b:%b" % (orjson.dumps(name), bytes(value))
-        for name, value in members.items()
-        if name not in {"AUTH_KEY", _LIST}
-    ]
-    return b",".join([*kept, b'"%b":[' % _LIST.encode()]).decode()
-
-
 def _report(callback: Callback, envelope: _Envelope, where: str, element: msgspec.Raw) -> DeliveryReport:
     fields = read.json_object(element, where)
     calling_code = read.required(fields, "COUNTRY_CODE", where)
@@ -157,7 +148,7 @@ def _report(callback: Callback, envelope: _Envelope, where: str, element: msgspe
         provider_text=read.required(fields, "RESULT_DESC", where),
         occurred_at=envelope.occurred_at,
         custom=envelope.custom,
-        raw=f"{{{envelope.raw}{bytes(element).decode()}]}}",
+        raw=msgspec.json.encode({**envelope.members, _LIST: [element]}).decode(),
     )
 
 

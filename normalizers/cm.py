@@ -127,7 +127,11 @@ def _from_message(callback: Callback, where: str, element: msgspec.Raw) -> Deliv
 
 
 def _error_text(fields: read.Fields, names: Sequence[str], where: str) -> str:
-    return next((text for name in names if (text := read.optional(fields, name, where))), "")
+    for name in names:
+        text = read.optional(fields, name, where)
+        if text:
+            return text
+    return ""
 
 
 def _report(

@@ -57,8 +57,10 @@ def read_split_number(calling_code: str, text: str) -> _Number:
     text = text.strip()
     code, _ = _digits(calling_code)
     digits, plus = _digits(text)
-    readings: list[_Reading] = [] if plus or not digits else [(code + digits, None)]
-    if plus or digits.startswith(code):
+    readings: list[_Reading] = []
+    if code and digits and not plus:
+        readings.append((code + digits, None))
+    if plus or (code and digits.startswith(code)):
         readings.append((digits, None))
     return _read(readings) or (text, _country_of(code))
 
@@ -115,8 +117,9 @@ def _recognised(digits: str, region: str | None) -> _Number | None:
     if plan is None or (plan.within is not None and plan.within.fullmatch(digits) is None):
         return None
     national = digits if plan.within is not None else digits[len(plan.code) :]
-    if any(_strips(prefix, national) for prefix in plan.prefixes):
-        return None
+    for prefix in plan.prefixes:
+        if _strips(prefix, national):
+            return None
     country = _country(plan.regions, national)
     return None if country is None else (f"+{plan.code}{national}", country)
 

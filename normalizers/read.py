@@ -173,7 +173,8 @@ def time(text: str, zone: tzinfo) -> datetime | None:
         return None
     if not _FIRST_YEAR <= at.year <= _LAST_YEAR:
         return None
-    return at.replace(microsecond=at.microsecond // 1000 * 1000)
+    finer = at.microsecond % 1000
+    return at.replace(microsecond=at.microsecond - finer) if finer else at
 
 
 def _stamp(text: str) -> datetime:
