@@ -132,7 +132,7 @@ def _inbound(callback: Callback, fields: read.Fields, where: str, raw: str) -> I
         message_id=read.optional(fields, "mid", where),
         sender=sender,
         recipient=read.optional(fields, "accessCode", where),
-        content=read.required(fields, "content", where),
+        content=read.verbatim(fields, "content", where),
         occurred_at=read.time(read.optional(fields, "time", where), callback.account.timezone or read.UTC_8),
         raw=raw,
     )

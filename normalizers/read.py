@@ -23,6 +23,7 @@ Fields: TypeAlias = Mapping[str, Any]
 #: The clock of providers in mainland China and Hong Kong.
 UTC_8: Final = timezone(timedelta(hours=8))
 
+#: Refuses nothing that is JSON but numbers out of a float's range.
 _value: Final[msgspec.json.Decoder[Any]] = msgspec.json.Decoder()
 _object: Final = msgspec.json.Decoder(dict[str, Any])
 _members: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -73,8 +74,8 @@ def _decoded(decoder: msgspec.json.Decoder[_T], raw: bytes | msgspec.Raw, where:
         return decoder.decode(raw)
     except msgspec.ValidationError as error:
         if decoder is not _value:
-            _decoded(_value, raw, where, "a value")  # what is not JSON at all may begin with a value of another kind
-        raise MalformedError(Fault.BAD_VALUE, where, f"is not {kind} that can be read") from error
+            _decoded(_value, raw, where, "in range")  # what begins with another kind of value may be no JSON further on
+        raise MalformedError(Fault.BAD_VALUE, where, f"is not {kind}") from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise MalformedError(Fault.NOT_JSON, where, f"is not JSON: {error}") from error
 
@@ -122,11 +123,16 @@ def _unquoted(text: str) -> str:
 def optional(fields: Fields, name: str, where: str) -> str:
     """Return a field as trimmed text, empty where it is missing or null."""
     value = fields.get(name)
-    return "" if value is None else _text(value, name, where)
+    return "" if value is None else _text(value, name, where).strip()
 
 
 def required(fields: Fields, name: str, where: str) -> str:
     """Return a field as trimmed text; it has to be there, but may be empty."""
+    return verbatim(fields, name, where).strip()
+
+
+def verbatim(fields: Fields, name: str, where: str) -> str:
+    """Return a field as text, spaces and all; it has to be there, but may be empty."""
     value = fields.get(name)
     if value is None:
         raise MalformedError(Fault.MISSING_FIELD, f"{where}.{name}", "is missing")
@@ -143,7 +149,7 @@ def filled(fields: Fields, name: str, where: str) -> str:
 
 def _text(value: Any, name: str, where: str) -> str:
     if isinstance(value, str):
-        return value.strip()
+        return value
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     raise MalformedError(Fault.BAD_VALUE, f"{where}.{name}", "is neither text nor a whole number")
