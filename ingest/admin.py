@@ -3,15 +3,14 @@
 import asyncio
 import hmac
 from collections.abc import Awaitable, Callable, Mapping
-from pathlib import Path
 from typing import Final
 
 from aiohttp import web
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.exposition import choose_encoder
-from prometheus_client.multiprocess import MultiProcessCollector
 
 from ingest.settings import AdminSettings
+from ingest.tally import Totals
 
 #: Names what is asked, and tells what is wrong with it (empty where nothing is).
 Check = Callable[[], Awaitable[str]]
@@ -22,10 +21,12 @@ _OPEN_PATHS: Final = frozenset({"/healthz", "/readyz"})
 class Admin:
     """Handlers of the admin door."""
 
-    def __init__(self, checks: Mapping[str, Check], metrics_dir: Path) -> None:
-        """Answer `/readyz` from `checks`, and `/metrics` from the values that the processes share in `metrics_dir`."""
+    def __init__(self, checks: Mapping[str, Check], totals: Totals) -> None:
+        """Answer `/readyz` from `checks`, and `/metrics` from `totals`."""
         self._checks = checks
-        self._metrics_dir = metrics_dir
+        self._registry = CollectorRegistry()
+        self._registry.register(totals)
+        ProcessCollector(registry=self._registry)
 
     async def healthz(self, _: web.Request) -> web.Response:
         """Say that the supervisor is alive."""
@@ -42,13 +43,7 @@ class Admin:
     async def metrics(self, request: web.Request) -> web.Response:
         """Show the series of all processes, in the text format that is asked for."""
         encode, content_type = choose_encoder(request.headers.get("Accept", ""))
-        body = await asyncio.to_thread(lambda: encode(self._registry()))
-        return web.Response(body=body, headers={"Content-Type": content_type})
-
-    def _registry(self) -> CollectorRegistry:
-        registry = CollectorRegistry()
-        MultiProcessCollector(registry, path=str(self._metrics_dir))  # type: ignore[no-untyped-call]
-        return registry
+        return web.Response(body=encode(self._registry), headers={"Content-Type": content_type})
 
 
 def make_app(admin: Admin, settings: AdminSettings) -> web.Application:

@@ -1,120 +1,159 @@
 """
-Every Prometheus series, and the only place that touches one.
+Every metric of dlrhub, and the only place that counts.
 
-Processes share a folder of memory-mapped values (prometheus_client's multi-process mode): each writes its own, the
-admin door adds them up. Labels are bounded by construction: providers and accounts come from the settings, the rest
-from enums.
+Labels are bounded by construction: providers and accounts come from the settings, the rest from enums. Callbacks are
+counted where they are answered. Reports are counted where they reach the store, each once: the drain sees every copy
+of a report, and remembers the latest ones.
 """
 
-from functools import cache
+import contextlib
+import time
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Final
 
-from prometheus_client import Counter, Gauge, Histogram
-from prometheus_client.metrics import MetricWrapperBase
+import msgspec
+import structlog
 
+from ingest.tally import Counter, Gauge, Histogram, Snapshot, snapshot
 from normalizers.errors import Fault
-from normalizers.model import DeliveryReport
+from normalizers.model import Note, Reason, Status
 from sinks.errors import BusyError, RefusedError
 from sinks.stream import Topic
+
+_log = structlog.get_logger(__name__)
 
 _MILLISECONDS: Final = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
 _DELAYS: Final = (1, 5, 15, 60, 300, 900, 3600, 4 * 3600, 12 * 3600, 24 * 3600, 48 * 3600, 72 * 3600)
 
-CALLBACKS = Counter("dlr_callbacks", "Callbacks answered", ["provider", "outcome"])
-CALLBACK_SECONDS = Histogram(
-    "dlr_callback_seconds", "From a callback's headers to its answer", ["provider"], buckets=_MILLISECONDS
+CALLBACKS: Final = Counter("dlr_callbacks", "Callbacks answered", ("provider", "outcome"))
+CALLBACK_SECONDS: Final = Histogram(
+    "dlr_callback_seconds", "From a callback's headers to its answer", ("provider",), _MILLISECONDS
 )
-REPORTS = Counter("dlr_reports", "Reports stored, repeated ones included", ["provider", "account", "status"])
-FAILURES = Counter(
-    "dlr_failures", "Reports of failed messages, repeated ones included", ["provider", "account", "reason"]
+LAST_REPORT: Final = Gauge(
+    "dlr_last_report_timestamp_seconds", "When a callback was last stored", ("provider", "account"), max
 )
-INBOUND = Counter("dlr_inbound", "Inbound messages stored, repeated ones included", ["provider", "account"])
-UNMAPPED = Counter("dlr_unmapped_codes", "Reports whose provider code is in no table", ["provider"])
-NOTES = Counter("dlr_notes", "Reports that were read, with something odd about them", ["provider", "note"])
-DEAD_LETTERS = Counter("dlr_dead_letters", "Callbacks and items that could not be read", ["provider", "why"])
-REPORT_DELAY = Histogram(
-    "dlr_report_delay_seconds", "From the provider's time of a report to its receipt", ["provider"], buckets=_DELAYS
+DEAD_LETTERS: Final = Counter("dlr_dead_letters", "Callbacks and items that could not be read", ("provider", "why"))
+REPORTS: Final = Counter("dlr_reports", "Distinct reports that reached the store", ("provider", "account", "status"))
+FAILURES: Final = Counter("dlr_failures", "Distinct reports of a failure", ("provider", "account", "reason"))
+INBOUND: Final = Counter("dlr_inbound", "Distinct inbound messages that reached the store", ("provider", "account"))
+UNMAPPED: Final = Counter("dlr_unmapped_codes", "Distinct reports whose code is in no table", ("provider",))
+NOTES: Final = Counter("dlr_notes", "Distinct reports with something odd about them", ("provider", "note"))
+DUPLICATES: Final = Counter("dlr_duplicates", "Copies of reports and inbound messages stored lately", ("provider",))
+REPORT_DELAY: Final = Histogram(
+    "dlr_report_delay_seconds", "From the provider's time of a report to its receipt", ("provider",), _DELAYS
 )
-LAST_REPORT = Gauge(
-    "dlr_last_report_timestamp_seconds", "When the last report came", ["provider", "account"], multiprocess_mode="max"
-)
-STREAM_LAG = Gauge("dlr_stream_lag_records", "Records that wait for the store", multiprocess_mode="livemax")
-STORE_INSERT = Histogram("dlr_store_insert_seconds", "One insert into the store", ["table"], buckets=_MILLISECONDS)
-STORE_ROWS = Counter("dlr_store_rows", "Rows inserted into the store, repeated ones included", ["table"])
-STORE_FAILURES = Counter(
-    "dlr_store_failures", "Inserts that the store did not take and that are tried again", ["table"]
-)
-STORE_REFUSED = Counter("dlr_store_refused", "Rows that the store refused for good, kept as dead letters", ["table"])
+STREAM_LAG: Final = Gauge("dlr_stream_lag_records", "Records that wait for the store")
+STORE_INSERT: Final = Histogram("dlr_store_insert_seconds", "One insert into the store", ("table",), _MILLISECONDS)
+STORE_ROWS: Final = Counter("dlr_store_rows", "Rows inserted into the store, copies included", ("table",))
+STORE_FAILURES: Final = Counter("dlr_store_failures", "Inserts that failed and are tried again", ("table",))
+STORE_REFUSED: Final = Counter("dlr_store_refused", "Rows refused for good, kept as dead letters", ("table",))
+
+ALL: Final[Sequence[Counter | Gauge | Histogram]] = [
+    value for value in globals().values() if isinstance(value, Counter | Gauge | Histogram)
+]
 
 
-@cache
-def _series(metric: MetricWrapperBase, *labels: str) -> MetricWrapperBase:
-    """Return one series; looked up once, since `labels()` costs as much as the rest of a count."""
-    return metric.labels(*labels)
+def take_snapshot() -> Snapshot:
+    """Return the values of this process."""
+    return snapshot(ALL)
 
 
-def count_callback(provider: str, outcome: str, seconds: float) -> None:
+def count_callback(provider: str, account: str, outcome: str, seconds: float) -> None:
     """Count one answered callback."""
-    _count(CALLBACKS, provider, outcome)
-    _observe(CALLBACK_SECONDS, seconds, provider)
-
-
-def count_report(report: DeliveryReport) -> None:
-    """Count one stored report."""
-    provider, account = report.provider, report.account
-    _count(REPORTS, provider, account, report.status)
-    if report.status.failed:
-        _count(FAILURES, provider, account, report.reason or "unknown")
-    if report.unmapped:
-        _count(UNMAPPED, provider)
-    for note in report.notes:
-        _count(NOTES, provider, note)
-    if report.occurred_at is not None:
-        delay = (report.received_at - report.occurred_at).total_seconds()
-        _observe(REPORT_DELAY, max(0.0, delay), provider)
-    last = _series(LAST_REPORT, provider, account)
-    assert isinstance(last, Gauge)  # noqa: S101 - for the type checker
-    last.set(report.received_at.timestamp())
-
-
-def count_inbound(provider: str, account: str) -> None:
-    """Count one stored inbound message."""
-    _count(INBOUND, provider, account)
+    CALLBACKS.add(provider, outcome)
+    CALLBACK_SECONDS.observe(seconds, provider)
+    if outcome == "stored":
+        LAST_REPORT.set(time.time(), provider, account)
 
 
 def count_dead_letter(provider: str, why: Fault) -> None:
-    """Count one dead letter."""
-    _count(DEAD_LETTERS, provider, why)
+    """Count one callback or item that could not be read."""
+    DEAD_LETTERS.add(provider, why)
 
 
 class DrainMetrics:
-    """What the drain tells of itself (`sinks.drain.Watch`), as metrics."""
+    """What the drain tells of itself (`sinks.drain.Watch`), as metrics and in the log."""
 
-    def inserted(self, topic: Topic, rows: int, seconds: float) -> None:
-        """Count an insert."""
-        _count(STORE_ROWS, topic, by=rows)
-        _observe(STORE_INSERT, seconds, topic)
+    def __init__(self) -> None:
+        """Remember no report yet."""
+        self._seen = _Lately(200_000)
 
-    def insert_failed(self, topic: Topic, error: BusyError, retry_seconds: float) -> None:  # noqa: ARG002 - logged elsewhere
+    def inserted(self, topic: Topic, values: Sequence[bytes], seconds: float) -> None:
+        """Count an insert, and the reports in it."""
+        STORE_ROWS.add(topic, by=len(values))
+        STORE_INSERT.observe(seconds, topic)
+        if topic in {Topic.REPORTS, Topic.INBOUND}:
+            for value in values:
+                with contextlib.suppress(msgspec.DecodeError):  # a value of another producer: stored, not counted
+                    self._count(topic, _read_row(value))
+
+    def insert_failed(self, topic: Topic, error: BusyError, retry_seconds: float) -> None:
         """Count an insert that is tried again."""
-        _count(STORE_FAILURES, topic)
+        STORE_FAILURES.add(topic)
+        _log.warning("the store takes no inserts", topic=topic, error=str(error), retry_seconds=round(retry_seconds, 2))
 
-    def refused(self, topic: Topic, error: RefusedError) -> None:  # noqa: ARG002
+    def refused(self, topic: Topic, error: RefusedError) -> None:
         """Count a row that was refused."""
-        _count(STORE_REFUSED, topic)
+        STORE_REFUSED.add(topic)
+        _log.error("the store refuses a row, now a dead letter", topic=topic, error=str(error))
 
     def lag(self, records: int) -> None:
         """Set the lag."""
         STREAM_LAG.set(records)
 
+    def _count(self, topic: Topic, row: "_Row") -> None:
+        if self._seen.before(row.event_id):
+            DUPLICATES.add(row.provider)
+        elif topic is Topic.INBOUND:
+            INBOUND.add(row.provider, row.account)
+        else:
+            _count_report(row)
 
-def _count(metric: Counter, *labels: str, by: float = 1) -> None:
-    series = _series(metric, *labels)
-    assert isinstance(series, Counter)  # noqa: S101 - for the type checker
-    series.inc(by)
+
+class _Row(msgspec.Struct):
+    """What is counted of a stored report or inbound message."""
+
+    event_id: str
+    provider: str
+    account: str
+    received_at: datetime
+    occurred_at: datetime | None = None
+    status: Status = Status.UNKNOWN
+    reason: Reason | None = None
+    unmapped: bool = False
+    notes: tuple[Note, ...] = ()
 
 
-def _observe(metric: Histogram, value: float, *labels: str) -> None:
-    series = _series(metric, *labels)
-    assert isinstance(series, Histogram)  # noqa: S101 - for the type checker
-    series.observe(value)
+_read_row: Final = msgspec.json.Decoder(_Row).decode
+
+
+def _count_report(row: _Row) -> None:
+    REPORTS.add(row.provider, row.account, row.status)
+    if row.status.failed:
+        FAILURES.add(row.provider, row.account, row.reason or Reason.UNKNOWN)
+    if row.unmapped:
+        UNMAPPED.add(row.provider)
+    for note in row.notes:
+        NOTES.add(row.provider, note)
+    if row.occurred_at is not None:
+        REPORT_DELAY.observe(max(0.0, (row.received_at - row.occurred_at).total_seconds()), row.provider)
+
+
+class _Lately:
+    """Remembers the last ids, between `most` and twice as many."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._new: set[int] = set()
+        self._old: set[int] = set()
+
+    def before(self, event_id: str) -> bool:
+        """Tell whether this id came before, and remember it."""
+        key = hash(event_id)
+        if key in self._new or key in self._old:
+            return True
+        if len(self._new) >= self._most:
+            self._old, self._new = self._new, set()
+        self._new.add(key)
+        return False

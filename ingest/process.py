@@ -1,22 +1,26 @@
 """
-What every child process shares: how it starts, says that it is ready, and stops.
+What every child process shares: how it starts, what it tells the supervisor, and how it stops.
 
-A child stops when it gets SIGTERM, or when its standard input ends: the supervisor holds the other end, so a child
-never outlives it, even where the supervisor is killed. It ignores SIGINT, which a terminal sends to the whole group.
+A child writes lines of JSON to its standard output: that it is ready, and its metrics once a second. It stops when it
+gets SIGTERM, or when its standard input ends: the supervisor holds the other end, so a child never outlives it, even
+where the supervisor is killed. It ignores SIGINT, which a terminal sends to the whole group.
 """
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any, Final
 
-from ingest import logs
+import orjson
 
-READY: Final = "ready"
+from ingest import logs, metrics
 
 Part = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
+
+_SNAPSHOT_SECONDS: Final = 1.0
 
 
 def run_child(name: str, part: Part) -> None:
@@ -32,8 +36,12 @@ def run_child(name: str, part: Part) -> None:
 
 def say_ready() -> None:
     """Tell the supervisor that this child does its work from now on."""
-    sys.stdout.write(READY + "\n")
-    sys.stdout.flush()
+    _say({"ready": True})
+
+
+def _say(message: dict[str, Any]) -> None:
+    sys.stdout.buffer.write(orjson.dumps(message) + b"\n")
+    sys.stdout.buffer.flush()
 
 
 async def _run(part: Part) -> None:
@@ -42,7 +50,26 @@ async def _run(part: Part) -> None:
     loop.add_signal_handler(signal.SIGTERM, stopping.set)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     loop.add_reader(sys.stdin.fileno(), _stop_at_end, loop, stopping)
-    await part(stopping)
+    async with _telling_metrics():
+        await part(stopping)
+
+
+@contextlib.asynccontextmanager
+async def _telling_metrics() -> AsyncIterator[None]:
+    async def tell() -> None:
+        while True:
+            await asyncio.sleep(_SNAPSHOT_SECONDS)
+            await asyncio.to_thread(_say, {"metrics": metrics.take_snapshot()})  # a stalled supervisor stalls no loop
+
+    telling = asyncio.create_task(tell())
+    try:
+        yield
+    finally:
+        telling.cancel()
+        with contextlib.suppress(asyncio.CancelledError, BrokenPipeError):
+            await telling
+        with contextlib.suppress(BrokenPipeError):
+            _say({"metrics": metrics.take_snapshot()})
 
 
 def _stop_at_end(loop: asyncio.AbstractEventLoop, stopping: asyncio.Event) -> None:

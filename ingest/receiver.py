@@ -59,7 +59,7 @@ class Receiver:
             allowed = ", ".join(door.provider.methods)
             return _respond(Reply(405, f"use {allowed}\n".encode(), headers={"Allow": allowed}))
         outcome, reply = await self._answer(request, door, query, secret)
-        metrics.count_callback(provider, outcome, time.perf_counter() - started)
+        metrics.count_callback(provider, account, outcome, time.perf_counter() - started)
         return _respond(reply)
 
     async def _answer(self, request: web.BaseRequest, door: Door, query: str, secret: str) -> tuple[str, Reply]:
@@ -110,12 +110,15 @@ class Receiver:
             return "parser_error", provider.replies.stored(callback)
         await self._producer.append([_record(door, callback, item) for item in items])
         for item in items:
-            _count(provider.name, door.account.name, item)
+            if isinstance(item, Reject):
+                metrics.count_dead_letter(provider.name, item.error.why)
         return "stored", provider.replies.stored(callback)
 
     async def _read(self, request: web.BaseRequest) -> bytes:
         if not request.body_exists:
             return b""
+        if request.content.is_eof():  # it came with the headers
+            return await request.read()
         async with asyncio.timeout(self._settings.body_timeout_s):
             return await request.read()
 
@@ -191,13 +194,3 @@ def _dead_letter(door: Door, callback: Callback, error: MalformedError, body: by
         body=body,
         received_at=callback.received_at,
     )
-
-
-def _count(provider: str, account: str, item: Item) -> None:
-    match item:
-        case DeliveryReport():
-            metrics.count_report(item)
-        case InboundMessage():
-            metrics.count_inbound(provider, account)
-        case Reject():
-            metrics.count_dead_letter(provider, item.error.why)

@@ -2,8 +2,6 @@
 
 import asyncio
 import fcntl
-import os
-import shutil
 import signal
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager, contextmanager
@@ -14,16 +12,17 @@ from typing import Final
 import aiohttp
 import structlog
 from aiohttp import web
-from prometheus_client.multiprocess import mark_process_dead
 
+from ingest import metrics
 from ingest.admin import Admin, Check, make_app
 from ingest.settings import InvalidSettingsError, Settings, split_address
 from ingest.supervisor import Child, supervise
+from ingest.tally import Totals
 
 _log = structlog.get_logger(__name__)
 
-_RECEIVER_STOP_SECONDS: Final = 6.0
-_STORE_STOP_SECONDS: Final = 3.0
+_RECEIVER_STOP_SECONDS: Final = 5.0
+_STORE_STOP_SECONDS: Final = 4.0
 _CHECK_SECONDS: Final = 2.0
 
 
@@ -47,20 +46,19 @@ async def run(settings: Settings, parts: Parts, config: Path | None) -> None:
     for signum in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(signum, stopping.set)
     with _only_one(settings.data_dir, parts):
-        metrics_dir = _fresh(settings.data_dir / "metrics" / parts.command)
-        os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(metrics_dir)  # the children's
-        stages = _stages(settings, parts, config, metrics_dir)
-        admin = Admin(_checks(settings, parts, stages), metrics_dir)
+        totals = Totals(metrics.ALL)
+        stages = _stages(settings, parts, config, totals)
+        admin = Admin(_checks(settings, parts, stages), totals)
         async with _serve(make_app(admin, settings.admin), settings.admin.listen):
             announcing = asyncio.create_task(_announce(settings, parts, stages))
             await supervise(stages, stopping)
             announcing.cancel()
 
 
-def _stages(settings: Settings, parts: Parts, config: Path | None, metrics_dir: Path) -> Sequence[Sequence[Child]]:
+def _stages(settings: Settings, parts: Parts, config: Path | None, totals: Totals) -> Sequence[Sequence[Child]]:
     def child(name: str, *arguments: str, stop_seconds: float) -> Child:
         common = ("--config", str(config)) if config else ()
-        return Child(name, (*arguments, *common), stop_seconds, lambda pid: mark_process_dead(pid, str(metrics_dir)))  # type: ignore[no-untyped-call]
+        return Child(name, (*arguments, *common), stop_seconds, totals)
 
     receivers = [
         child(f"receiver-{index}", "receiver-process", str(index), stop_seconds=_RECEIVER_STOP_SECONDS)
@@ -119,12 +117,6 @@ async def _serve(app: web.Application, address: str) -> AsyncIterator[None]:
         yield
     finally:
         await runner.cleanup()
-
-
-def _fresh(folder: Path) -> Path:
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    return folder
 
 
 @contextmanager

@@ -9,19 +9,21 @@ import asyncio
 import contextlib
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+import orjson
 import structlog
 
-from ingest.process import READY
+from ingest.tally import Totals
 
 _log = structlog.get_logger(__name__)
 
 _FIRST_BACKOFF_SECONDS: Final = 0.2
 _LONGEST_BACKOFF_SECONDS: Final = 10.0
 _STEADY_SECONDS: Final = 30.0
+_LONGEST_LINE: Final = 16 * 1024 * 1024
 #: A child that ends with this status can't work with the settings it has (sysexits.h: EX_CONFIG).
 UNUSABLE: Final = 78
 
@@ -35,14 +37,14 @@ class Child:
     """
     One process, kept alive.
 
-    `arguments` are those of `python -m ingest`; `stop_seconds` is how long it may take to stop; `buried` is called with
-    the process id of each that has ended.
+    `arguments` are those of `python -m ingest`; `stop_seconds` is how long it may take to stop; what it counts goes
+    into `totals`.
     """
 
     name: str
     arguments: Sequence[str]
     stop_seconds: float
-    buried: Callable[[int], None]
+    totals: Totals
     ready: asyncio.Event = field(default_factory=asyncio.Event)
     process: asyncio.subprocess.Process | None = None
     _stopping: asyncio.Event = field(default_factory=asyncio.Event)
@@ -88,15 +90,23 @@ class Child:
             *self.arguments,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
+            limit=_LONGEST_LINE,
         )
         assert self.process.stdout is not None  # noqa: S101 - it was asked for
         async for line in self.process.stdout:
-            if line.strip() == READY.encode():
-                self.ready.set()
+            self._heard(line)
         self.ready.clear()
-        status = await self.process.wait()
-        self.buried(self.process.pid)
-        return status
+        self.totals.bury(self.name)
+        return await self.process.wait()
+
+    def _heard(self, line: bytes) -> None:
+        """Take what the child says (`ingest.process`); its last line may be cut short by its death."""
+        with contextlib.suppress(orjson.JSONDecodeError):
+            said = orjson.loads(line)
+            if "metrics" in said:
+                self.totals.update(self.name, said["metrics"])
+            elif "ready" in said:
+                self.ready.set()
 
 
 async def supervise(stages: Sequence[Sequence[Child]], stopping: asyncio.Event) -> None:

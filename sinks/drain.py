@@ -25,8 +25,8 @@ _LONGEST_BACKOFF_SECONDS: Final = 15.0
 class Watch(Protocol):
     """Who is told how the drain fares; `ingest.metrics` is."""
 
-    def inserted(self, topic: Topic, rows: int, seconds: float) -> None:
-        """Note that `rows` rows went into the topic's table in `seconds`."""
+    def inserted(self, topic: Topic, values: Sequence[bytes], seconds: float) -> None:
+        """Note that these values went into the topic's table in `seconds`."""
 
     def insert_failed(self, topic: Topic, error: BusyError, retry_seconds: float) -> None:
         """Note that the store did not take an insert, which is tried again in `retry_seconds`."""
@@ -82,7 +82,7 @@ class Drain:
         while True:
             started = asyncio.get_running_loop().time()
             try:
-                await asyncio.to_thread(self._insert_or_isolate, topic, values)
+                kept = await asyncio.to_thread(self._insert_or_isolate, topic, values)
             except BusyError as error:
                 if self._stopping.is_set():
                     return False
@@ -91,23 +91,26 @@ class Drain:
                 await self._pause(wait)
                 backoff = min(2 * backoff, _LONGEST_BACKOFF_SECONDS)
             else:
-                self._watch.inserted(topic, len(values), asyncio.get_running_loop().time() - started)
+                self._watch.inserted(topic, kept, asyncio.get_running_loop().time() - started)
                 return True
 
-    def _insert_or_isolate(self, topic: Topic, values: Sequence[bytes]) -> None:
-        """Insert; where a row is refused, halve until it stands alone, and keep it as a dead letter."""
+    def _insert_or_isolate(self, topic: Topic, values: Sequence[bytes]) -> list[bytes]:
+        """Insert, and return what is in; a row that is refused is halved out and kept as a dead letter."""
         try:
             self._store.insert(topic, values)
         except RefusedError as error:
             if len(values) > 1:
                 middle = len(values) // 2
-                self._insert_or_isolate(topic, values[:middle])
-                self._insert_or_isolate(topic, values[middle:])
-            elif topic is Topic.DEAD_LETTERS:
+                return [
+                    *self._insert_or_isolate(topic, values[:middle]),
+                    *self._insert_or_isolate(topic, values[middle:]),
+                ]
+            if topic is Topic.DEAD_LETTERS:
                 raise BusyError(f"a dead letter was refused: {error}") from error
-            else:
-                self._watch.refused(topic, error)
-                self._store.insert(Topic.DEAD_LETTERS, [_poison(topic, values[0], error)])
+            self._watch.refused(topic, error)
+            self._store.insert(Topic.DEAD_LETTERS, [_poison(topic, values[0], error)])
+            return []
+        return list(values)
 
     async def _pause(self, seconds: float) -> None:
         try:

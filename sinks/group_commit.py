@@ -30,6 +30,8 @@ class GroupCommit:
 
     async def append(self, records: Sequence[Record]) -> None:
         """Return once the group that holds these records is written; raises what the write raised, or `BusyError`."""
+        if not records:
+            return
         if len(self._pending) + len(records) > MOST_PENDING:
             raise BusyError("the stream does not keep up")
         self._pending.extend(records)

@@ -1,12 +1,14 @@
 """
 The journal: the stream of a single machine, and the spill of many.
 
-One SQLite file per writing process (WAL, `synchronous=FULL`), so that writers never wait for one another. The reader
-keeps its cursor in the same file; the writer takes away rows once they are drained and have aged, a few with every
-commit, so the file is bounded by what is not drained yet plus what is kept.
+One SQLite file per writing process (WAL, `synchronous=FULL`), so that writers never wait for one another. A row is a
+group of records that were committed together: writing it is one statement, so that the writing thread asks for the
+interpreter once a commit and not once a record. A row's position counts the records up to its end.
 
-Drained rows are kept a while because the engine behind the store may lose what it acknowledged when the machine loses
-power: after a reboot the reader starts again from the oldest row that is kept.
+The reader keeps its cursor in the same file; the writer takes away rows once they are drained and have aged, so the
+file is bounded by what is not drained yet plus what is kept. Drained rows are kept a while because the engine behind
+the store may lose what it acknowledged when the machine loses power: after a reboot the reader starts again from the
+oldest row that is kept.
 """
 
 import asyncio
@@ -18,33 +20,47 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from sinks.errors import BusyError
 from sinks.group_commit import GroupCommit
-from sinks.stream import Batch, Record, Topic
+from sinks.stream import Batch, Record
 
-#: A drained row is kept this long, and no more of them than this (a longer queue is trimmed from its oldest end).
+#: A drained record is kept this long, and no more of them than this.
 KEEP_SECONDS: Final = 600
-KEEP_ROWS: Final = 500_000
+KEEP_RECORDS: Final = 500_000
 
 _SCHEMA: Final = """
-CREATE TABLE IF NOT EXISTS records (
-    position INTEGER PRIMARY KEY AUTOINCREMENT,
-    appended_at REAL NOT NULL,
-    topic TEXT NOT NULL, key TEXT NOT NULL, provider TEXT NOT NULL, value BLOB NOT NULL
-);
+CREATE TABLE IF NOT EXISTS groups (position INTEGER PRIMARY KEY, appended_at REAL NOT NULL, records BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS cursor (
     one INTEGER PRIMARY KEY CHECK (one = 1), position INTEGER NOT NULL, boot TEXT NOT NULL
 );
 """
+_APPEND: Final = "INSERT INTO groups SELECT coalesce(max(position), 0) + ?, ?, ? FROM groups"
+#: The last row is never taken away: the next one's position follows from it.
+_TRIM: Final = """
+DELETE FROM groups WHERE position IN (
+    SELECT position FROM (SELECT position, appended_at FROM groups ORDER BY position LIMIT :most)
+    WHERE position <= (SELECT position FROM cursor) AND position < (SELECT max(position) FROM groups)
+      AND (appended_at < :aged OR position <= (SELECT position FROM cursor) - :keep)
+)
+"""
+#: A group under load fills some pages of this size, each of which costs a write.
+_PAGE_BYTES: Final = 16_384
+_TRIM_ROWS: Final = 2_000
+_TRIM_EVERY_SECONDS: Final = 1.0
 _BUSY_SECONDS: Final = 30.0
 _POLL_SECONDS: Final = 0.05
-_TRIM_EVERY_SECONDS: Final = 1.0
+
+_encode: Final = msgspec.msgpack.Encoder().encode
+_decode: Final = msgspec.msgpack.Decoder(list[Record]).decode
 
 
 def open_database(path: Path) -> sqlite3.Connection:
     """Open one journal file for writing, made where it is missing; a commit on it survives power loss."""
     path.parent.mkdir(parents=True, exist_ok=True)
     database = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+    database.execute(f"PRAGMA page_size={_PAGE_BYTES}")
     database.execute("PRAGMA journal_mode=WAL")
     database.execute("PRAGMA synchronous=FULL")
     database.executescript(_SCHEMA)
@@ -76,34 +92,16 @@ class Journal:
     def _commit(self, group: Sequence[Record]) -> None:
         now = time.time()
         try:
-            self._database.execute("BEGIN IMMEDIATE")
-            self._database.executemany(
-                "INSERT INTO records (appended_at, topic, key, provider, value) VALUES (?, ?, ?, ?, ?)",
-                [(now, record.topic, record.key, record.provider, record.value) for record in group],
-            )
-            self._trim(now, most=2 * len(group) + 100)
-            self._database.execute("COMMIT")
+            self._database.execute(_APPEND, (len(group), now, _encode(group)))
+            if now >= self._trim_at:
+                self._trim_at = now + _TRIM_EVERY_SECONDS
+                self._trim(now)
         except sqlite3.Error as error:
-            if self._database.in_transaction:
-                self._database.execute("ROLLBACK")
             raise BusyError(f"journal {self.path.name}: {error}") from error
 
-    def _trim(self, now: float, *, most: int) -> None:
-        """Delete up to `most` of the oldest rows, those that are drained and aged."""
-        if now < self._trim_at:
-            return
-        (floor,) = self._database.execute(
-            """
-            SELECT max(position) FROM (SELECT position, appended_at FROM records ORDER BY position LIMIT ?)
-            WHERE position <= (SELECT position FROM cursor)
-              AND (appended_at < ? OR position <= (SELECT position FROM cursor) - ?)
-            """,
-            (most, now - KEEP_SECONDS, KEEP_ROWS),
-        ).fetchone()
-        if floor is None:
-            self._trim_at = now + _TRIM_EVERY_SECONDS
-        else:
-            self._database.execute("DELETE FROM records WHERE position <= ?", (floor,))
+    def _trim(self, now: float) -> None:
+        """Take away some of the oldest rows, those that are drained and aged."""
+        self._database.execute(_TRIM, {"most": _TRIM_ROWS, "aged": now - KEEP_SECONDS, "keep": KEEP_RECORDS})
 
 
 class JournalConsumer:
@@ -152,7 +150,7 @@ class JournalConsumer:
         records: list[Record] = []
         positions: dict[Hashable, int] = {}
         for file in self._open_files():
-            found = file.read(most - len(records))
+            found = file.read(most - len(records)) if len(records) < most else []
             if found:
                 records.extend(found)
                 positions[file.name] = file.position
@@ -179,13 +177,18 @@ class _JournalFile:
         self.position = row[0] if row and row[1] == self._boot else 0
 
     def read(self, most: int) -> list[Record]:
+        """Return whole groups, as many as it takes to have `most` records."""
+        records: list[Record] = []
         rows = self._database.execute(
-            "SELECT position, topic, key, provider, value FROM records WHERE position > ? ORDER BY position LIMIT ?",
-            (self.position, most),
-        ).fetchall()
-        if rows:
-            self.position = rows[-1][0]
-        return [Record(Topic(topic), key, provider, value) for _, topic, key, provider, value in rows]
+            "SELECT position, records FROM groups WHERE position > ? ORDER BY position", (self.position,)
+        )
+        for position, group in rows:
+            records.extend(_decode(group))
+            self.position = position
+            if len(records) >= most:
+                break
+        rows.close()
+        return records
 
     def commit(self, position: int) -> None:
         self._database.execute(
@@ -194,13 +197,16 @@ class _JournalFile:
         )
 
     def lag(self) -> int:
-        (behind,) = self._database.execute(
-            "SELECT coalesce((SELECT max(position) FROM records), 0) - coalesce((SELECT position FROM cursor), 0)"
-        ).fetchone()
-        return max(0, int(behind))
+        cursor = self._database.execute("SELECT position FROM cursor").fetchone()
+        return max(0, _last_position(self._database) - (cursor[0] if cursor else 0))
 
     def close(self) -> None:
         self._database.close()
+
+
+def _last_position(database: sqlite3.Connection) -> int:
+    (position,) = database.execute("SELECT coalesce(max(position), 0) FROM groups").fetchone()
+    return int(position)
 
 
 def _boot() -> str:

@@ -102,8 +102,8 @@ def _as_text(body: bytes) -> tuple[str, str]:
 
 
 def _masked(headers: Mapping[str, str]) -> str:
-    shown = {
-        name: _MASK if name.lower() in _MASKED_HEADERS else value.encode("utf-8", "backslashreplace").decode("utf-8")
-        for name, value in headers.items()
-    }
+    shown = {}
+    for name, value in headers.items():
+        plain = name.lower()  # a header's name may be a kind of string that is no key of JSON
+        shown[plain] = _MASK if plain in _MASKED_HEADERS else value.encode("utf-8", "backslashreplace").decode("utf-8")
     return orjson.dumps(shown).decode("utf-8")

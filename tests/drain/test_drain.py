@@ -1,6 +1,7 @@
 """What the drain promises, on a real journal and the real engine."""
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -24,9 +25,9 @@ class Notes:
         self.rows = 0
         self.behind = -1
 
-    def inserted(self, topic: Topic, rows: int, seconds: float) -> None:  # noqa: ARG002
+    def inserted(self, topic: Topic, values: Sequence[bytes], seconds: float) -> None:  # noqa: ARG002
         """Count rows."""
-        self.rows += rows
+        self.rows += len(values)
 
     def insert_failed(self, topic: Topic, error: BusyError, retry_seconds: float) -> None:  # noqa: ARG002
         """Remember the error."""

@@ -238,7 +238,7 @@ def test_dead_letters_of_the_same_content_are_one_with_a_count(store: Store) -> 
         "/3s=",
         "base64",
     )
-    assert letter["headers"] == '{"Authorization":"***","X-Date":"0"}'
+    assert letter["headers"] == '{"authorization":"***","x-date":"0"}'
 
 
 def test_a_row_that_is_no_report_is_refused(store: Store) -> None:
