@@ -36,14 +36,11 @@ def read_number(text: str, *, default_region: str | None = None, international: 
     """
     text = text.strip()
     digits, plus = _digits(text)
-    if plus:
-        readings: Sequence[_Reading] = ((digits, None),)
-    elif not international:
-        readings = ((digits, default_region),)
-    elif default_region is None:
-        readings = ((digits, None),)
-    else:
-        readings = ((digits, None), (digits, default_region))
+    readings: list[_Reading] = []
+    if plus or international:
+        readings.append((digits, None))
+    if default_region is not None and not plus:
+        readings.append((digits, default_region))
     return _read(readings) or (text, "")
 
 

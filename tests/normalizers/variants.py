@@ -1,0 +1,75 @@
+"""Other ways to write a recorded request, and ways to spoil it."""
+
+import contextlib
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import orjson
+
+from normalizers.model import Callback
+from tests.normalizers.recorded import Recorded
+
+Json = Any
+
+
+def json_body(case: Recorded) -> Json | None:
+    """Return a request's body as a JSON value, None where it is no JSON to every reader."""
+    with contextlib.suppress(orjson.JSONDecodeError):
+        orjson.loads(case.callback.body)
+        return json.loads(case.callback.body)
+    return None
+
+
+def with_json(case: Recorded, value: Json) -> Callback:
+    """Return the request with another JSON body."""
+    return replace(case.callback, body=json.dumps(value).encode())
+
+
+def turned(value: Json) -> Json:
+    """Return a JSON value with the members of every object the other way round."""
+    if isinstance(value, dict):
+        return {name: turned(value[name]) for name in reversed(value)}
+    return [turned(element) for element in value] if isinstance(value, list) else value
+
+
+def doubled(value: Json) -> Json:
+    """Return a JSON value with the elements of every array twice."""
+    if isinstance(value, dict):
+        return {name: doubled(inner) for name, inner in value.items()}
+    return [doubled(element) for element in [*value, *value]] if isinstance(value, list) else value
+
+
+def members(value: Json) -> list[tuple[dict[str, Json], str]]:
+    """Return every member of every object in a JSON value, the customer's own left out: the object and the name."""
+    if isinstance(value, dict):
+        inside = [found for name, inner in value.items() if name != "CUSTOMER_BODY" for found in members(inner)]
+        return [(value, name) for name in value] + inside
+    return [found for inner in value for found in members(inner)] if isinstance(value, list) else []
+
+
+def replaced(value: Json, other: Json) -> Iterator[Json]:
+    """Return a JSON value once for each of its members, with another value there."""
+    return _changed(value, lambda parent, name: parent.update({name: other}))
+
+
+def removed(value: Json) -> Iterator[Json]:
+    """Return a JSON value once for each of its members, without it."""
+    return _changed(value, lambda parent, name: parent.pop(name))
+
+
+def _changed(value: Json, change: Callable[[dict[str, Json], str], object]) -> Iterator[Json]:
+    text = json.dumps(value)
+    for at in range(len(members(value))):
+        copy = json.loads(text)
+        change(*members(copy)[at])
+        yield copy
+
+
+def truncated(callback: Callback) -> Iterator[Callback]:
+    """Return a request cut off after each of its bytes."""
+    for length in range(len(callback.body)):
+        yield replace(callback, body=callback.body[:length])
+    for length in range(len(callback.query)):
+        yield replace(callback, query=callback.query[:length])
