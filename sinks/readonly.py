@@ -1,0 +1,198 @@
+"""
+The embedded engine as those who ask it may use it: connections that can only read, within limits.
+
+They stand beside the store's own connection, in the same process and on the same path (a process has one engine).
+What `readonly = 1` leaves open in the engine (`INTO OUTFILE`, the function `file`) is the query guard's to refuse.
+"""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, NamedTuple, TypeVar
+
+import chdb
+
+from sinks.errors import BusyError, SinkError
+
+T = TypeVar("T")
+
+#: How much longer than its time a query may take to notice that it is over, before it is killed.
+_GRACE_SECONDS: Final = 2.0
+
+
+class QueryError(SinkError):
+    """The engine did not answer: ClickHouse's error code (`system.errors`), and its text as it came."""
+
+    def __init__(self, code: int, text: str) -> None:
+        """Keep the engine's code and text."""
+        super().__init__(text)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """
+    How much a query may take, and how many run at once.
+
+    `memory_bytes` is shared out among the connections: together they never use more. A result over `result_rows` or
+    `result_bytes` (as columns, before it is written in its format) is an error, never cut off.
+    """
+
+    connections: int = 4
+    wait_seconds: float = 30.0
+    query_seconds: int = 30
+    memory_bytes: int = 2 * 1024**3
+    result_rows: int = 1_000_000
+    result_bytes: int = 256 * 1024**2
+    threads: int = 2
+
+
+class Result(NamedTuple):
+    """What the engine answered, in the format that was asked for, and what it took."""
+
+    body: bytes
+    rows: int
+    read_rows: int
+    read_bytes: int
+    seconds: float
+
+
+class Connection:
+    """One connection to the engine, for one thread at a time."""
+
+    def __init__(self, path: str, tag: str, settings: Mapping[str, object]) -> None:
+        """Connect, and fix the settings: `tag` is how a running query is found again."""
+        self.tag = tag
+        self._engine = chdb.connect(path)
+        for name, value in {"log_comment": tag, "session_timezone": "UTC", **settings}.items():
+            self.query(f"SET {name} = '{value}'")
+
+    def query(
+        self, sql: str, output_format: str = "TabSeparated", parameters: Mapping[str, str] | None = None
+    ) -> Result:
+        """Run one statement; raises `QueryError`."""
+        try:
+            result = self._engine.query(sql, output_format, params=parameters)
+        except RuntimeError as error:
+            self._drain()
+            raise _query_error(str(error)) from None
+        return Result(
+            result.bytes() or b"",
+            result.rows_read(),
+            result.storage_rows_read(),
+            result.storage_bytes_read(),
+            result.elapsed(),
+        )
+
+    def _drain(self) -> None:
+        """Throw away what a failed query had written: chDB 26.9 answers the next query with it."""
+        self._engine.query("SELECT 1", "Null")
+
+    def reads_only(self, sql: str) -> bool:
+        """Tell whether the engine's own parser takes this for a single statement that only reads."""
+        report = self._engine._conn.classify_query(sql)  # noqa: SLF001 - the public face has no parser
+        return bool(report["query_class"].name == "READ_ONLY" and report["statement_count"] == 1)
+
+    def close(self) -> None:
+        """Disconnect."""
+        self._engine.close()
+
+
+class ReadOnlyEngine:
+    """A few read-only connections to the engine at `path`, and the threads that they work in."""
+
+    def __init__(self, path: Path, database: str = "dlr", limits: Limits | None = None) -> None:
+        """
+        Connect with `database`, which has to exist, as every connection's own.
+
+        Raises `QueryError` where the database or the engine can't be had.
+        """
+        self.database = database
+        self.limits = limits or Limits()
+        place = str(path.resolve())  # the engine compares paths letter by letter
+        self.own = Connection(place, "dlrhub query door", {})  # not for questions of others: it is not confined
+        self._connections = [self._open(place, number) for number in range(self.limits.connections)]
+        self._idle: asyncio.Queue[Connection] = asyncio.Queue()
+        for connection in self._connections:
+            self._idle.put_nowait(connection)
+        self._places = asyncio.Semaphore(self.limits.connections)
+        self._threads = ThreadPoolExecutor(self.limits.connections, "query")
+        self._own_thread = ThreadPoolExecutor(1, "query-kill")
+
+    def _open(self, path: str, number: int) -> Connection:
+        connection = Connection(path, f"dlrhub query door {number}", self._settings())
+        connection.query(f"USE `{self.database}`")
+        self._confine(connection)
+        return connection
+
+    def _settings(self) -> Mapping[str, object]:
+        limits = self.limits
+        return {
+            "max_execution_time": limits.query_seconds,
+            "max_memory_usage": limits.memory_bytes // limits.connections,
+            "max_result_rows": limits.result_rows,
+            "max_result_bytes": limits.result_bytes,
+            "result_overflow_mode": "throw",
+            "max_threads": limits.threads,
+            "allow_introspection_functions": 0,  # on by default in chDB
+            "allow_ddl": 0,
+        }
+
+    def _confine(self, connection: Connection) -> None:
+        connection.query("SET readonly = 1")  # last: no setting can be changed after it
+
+    @asynccontextmanager
+    async def place(self) -> AsyncIterator[None]:
+        """Hold a place for one question, from its query to the last byte of its answer; `BusyError` where none comes."""
+        try:
+            async with asyncio.timeout(self.limits.wait_seconds):
+                await self._places.acquire()
+        except TimeoutError:
+            raise BusyError(f"{self.limits.connections} queries run already") from None
+        try:
+            yield
+        finally:
+            self._places.release()
+
+    async def run(self, work: Callable[[Connection], T]) -> T:
+        """
+        Do `work` in a thread, with a connection.
+
+        Where it takes too long (TimeoutError), or nobody waits for it any more, its query is killed.
+        """
+        loop = asyncio.get_running_loop()
+        connection = await self._idle.get()
+        running = loop.run_in_executor(self._threads, work, connection)
+        running.add_done_callback(lambda done: self._take_back(connection, done))
+        try:
+            async with asyncio.timeout(self.limits.query_seconds + _GRACE_SECONDS):
+                return await asyncio.shield(running)
+        except (TimeoutError, asyncio.CancelledError):
+            loop.run_in_executor(self._own_thread, self._kill, f"= '{connection.tag}'")
+            raise
+
+    def _take_back(self, connection: Connection, done: asyncio.Future[Any]) -> None:
+        if not done.cancelled():
+            done.exception()  # whoever waited has it; asyncio shall not miss a reader where nobody did
+        self._idle.put_nowait(connection)
+
+    def _kill(self, which: str) -> None:
+        self.own.query(f"KILL QUERY WHERE Settings['log_comment'] {which} ASYNC")
+
+    async def close(self) -> None:
+        """Kill what runs, and disconnect."""
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._own_thread, self._kill, "LIKE 'dlrhub query door _%'")
+        await asyncio.to_thread(self._threads.shutdown)
+        self._own_thread.shutdown()
+        for connection in (*self._connections, self.own):
+            connection.close()
+
+
+def _query_error(text: str) -> QueryError:
+    code = re.search(r"Code: (\d+)", text)
+    return QueryError(int(code[1]) if code else 0, text[code.start() :] if code else text)
