@@ -1,0 +1,60 @@
+"""`deploy/compose.yaml` is a compose file, and opens no more doors than it says."""
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from tests.deploy.files import COMING_MOUNTS, DEPLOY, assert_is_a_command, documents
+
+_FILE = DEPLOY / "compose.yaml"
+_PARTS = ("ingest", "drain", "poll", "migrate")
+
+
+@pytest.fixture
+def services() -> dict[str, dict[str, Any]]:
+    """Return the services by name."""
+    [compose] = documents(_FILE)
+    return dict(compose["services"])
+
+
+def test_it_fits_the_specification() -> None:
+    """The file validates against the schema of the Compose Specification."""
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", str(_FILE)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stdout
+
+
+def test_only_the_receiver_is_open_to_others(services: dict[str, dict[str, Any]]) -> None:
+    """Every published port but the receiver's is on loopback."""
+    published = {port for service in services.values() for port in service.get("ports", ())}
+    assert {port for port in published if not port.startswith("127.0.0.1:")} == {"8080:8080"}
+
+
+def test_parts_run_without_rights(services: dict[str, dict[str, Any]]) -> None:
+    """Each of dlrhub's containers has a read-only file system, no capabilities, and no way to new ones."""
+    for part in _PARTS:
+        service = services[part]
+        assert service["read_only"] is True
+        assert service["cap_drop"] == ["ALL"]
+        assert service["security_opt"] == ["no-new-privileges:true"]
+
+
+@pytest.mark.parametrize("part", _PARTS)
+def test_parts_are_commands(services: dict[str, dict[str, Any]], part: str) -> None:
+    """What a container runs is a command of dlrhub's, with options that it has."""
+    assert_is_a_command(services[part]["command"])
+
+
+def test_every_server_has_a_health_check(services: dict[str, dict[str, Any]]) -> None:
+    """A server that is not dlrhub says how it is asked whether it works; dlrhub's image does so itself."""
+    assert [name for name in services if name not in _PARTS and "healthcheck" not in services[name]] == []
+
+
+def test_what_is_mounted_is_there(services: dict[str, dict[str, Any]]) -> None:
+    """Every file or folder that a container is given from here exists."""
+    mounts = [volume.split(":")[0] for service in services.values() for volume in service.get("volumes", ())]
+    here = {mount for mount in mounts if mount.startswith("./")}
+    assert here
+    assert {mount for mount in here - COMING_MOUNTS if not (DEPLOY / mount).exists()} == set()

@@ -1,0 +1,90 @@
+"""The manifests in `deploy/kubernetes/` are what a cluster takes, and ask for no rights."""
+
+from pathlib import Path
+from typing import Any
+
+import kubernetes_validate
+import pytest
+
+from tests.deploy.files import DEPLOY, assert_is_a_command, documents
+
+_FOLDER = DEPLOY / "kubernetes"
+#: What no schema of Kubernetes' own describes.
+_OTHERS = ("kustomization.yaml", "drain-scaling.yaml")
+_FILES = sorted(path for path in _FOLDER.glob("*.yaml") if path.name not in _OTHERS)
+_PARTS = ("ingest", "drain", "poll")
+
+
+def _workload(part: str) -> dict[str, Any]:
+    [workload] = [
+        found for found in documents(_FOLDER / f"{part}.yaml") if found["kind"] in ("Deployment", "StatefulSet")
+    ]
+    return workload
+
+
+def _container(part: str) -> dict[str, Any]:
+    [container] = _workload(part)["spec"]["template"]["spec"]["containers"]
+    return dict(container)
+
+
+@pytest.mark.parametrize("path", _FILES, ids=lambda path: path.stem)
+def test_manifests_fit_their_schemas(path: Path) -> None:
+    """Every document validates, with nothing in it that its kind does not know."""
+    for document in documents(path):
+        kubernetes_validate.validate(document, "1.37", strict=True)
+
+
+def test_the_kustomization_names_every_manifest() -> None:
+    """Whatever is in the folder is applied, but the example of a Secret and what asks for KEDA."""
+    [kustomization] = documents(_FOLDER / "kustomization.yaml")
+    left_out = {"secret.example.yaml"}
+    assert set(kustomization["resources"]) == {path.name for path in _FILES} - left_out
+
+
+@pytest.mark.parametrize("part", _PARTS)
+def test_pods_are_restricted(part: str) -> None:
+    """A pod meets the restricted Pod Security Standard, and can write to its own volumes alone."""
+    pod = _workload(part)["spec"]["template"]["spec"]
+    own = _container(part)["securityContext"]
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert pod["automountServiceAccountToken"] is False
+    assert own == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+
+
+@pytest.mark.parametrize("part", _PARTS)
+def test_pods_are_probed(part: str) -> None:
+    """A pod is started again where it isn't alive, and gets nothing where it isn't ready."""
+    container = _container(part)
+    probes = {name: container[name]["httpGet"] for name in ("startupProbe", "livenessProbe", "readinessProbe")}
+    assert probes == {
+        "startupProbe": {"path": "/healthz", "port": "admin"},
+        "livenessProbe": {"path": "/healthz", "port": "admin"},
+        "readinessProbe": {"path": "/readyz", "port": "admin"},
+    }
+
+
+@pytest.mark.parametrize("part", _PARTS)
+def test_pods_run_a_command(part: str) -> None:
+    """What a pod runs is a command of dlrhub's, with options that it has."""
+    assert_is_a_command(_container(part)["args"])
+
+
+@pytest.mark.parametrize("part", ["ingest", "poll"])
+def test_what_was_taken_outlives_the_pod(part: str) -> None:
+    """What a receiver or the poller spilled is on a volume that a pod of the same name finds again."""
+    [mount] = [mount for mount in _container(part)["volumeMounts"] if mount["mountPath"] == "/var/lib/dlrhub"]
+    claims = [claim["metadata"]["name"] for claim in _workload(part)["spec"]["volumeClaimTemplates"]]
+    assert mount["name"] in claims
+
+
+def test_scaling_finds_what_it_scales() -> None:
+    """The autoscalers name workloads that are there."""
+    [scaler] = [found for found in documents(_FOLDER / "ingest.yaml") if found["kind"] == "HorizontalPodAutoscaler"]
+    [scaled] = documents(_FOLDER / "drain-scaling.yaml")
+    assert scaler["spec"]["scaleTargetRef"]["name"] == _workload("ingest")["metadata"]["name"]
+    assert scaled["spec"]["scaleTargetRef"]["name"] == _workload("drain")["metadata"]["name"]

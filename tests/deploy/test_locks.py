@@ -1,0 +1,48 @@
+"""The locks hold what the project asks for, from nowhere in particular."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from tests.deploy.files import DEPLOY, ROOT
+
+_WHOLE = ROOT / "requirements.lock"
+_SLIM = DEPLOY / "requirements.lock"
+_EMBEDDED = DEPLOY / "requirements-embedded.lock"
+
+
+def _pins(path: Path) -> set[tuple[str, str]]:
+    return set(re.findall(r"^([a-z0-9-]+)==(\S+)", path.read_text(), re.MULTILINE))
+
+
+def _asked_for(*, embedded: bool, dev: bool) -> list[Requirement]:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    lines = list(project["project"]["dependencies"])
+    lines += project["project"]["optional-dependencies"]["embedded"] if embedded else []
+    lines += project["dependency-groups"]["dev"] if dev else []
+    return [Requirement(line) for line in lines]
+
+
+@pytest.mark.parametrize(
+    ("lock", "embedded", "dev"), [(_WHOLE, True, True), (_SLIM, False, False), (_EMBEDDED, True, False)]
+)
+def test_locks_hold_what_is_asked_for(lock: Path, *, embedded: bool, dev: bool) -> None:
+    """Each dependency is locked at a version that pyproject.toml allows; `.ci/lock` makes it so again."""
+    pins = _pins(lock)
+    for asked in _asked_for(embedded=embedded, dev=dev):
+        assert [v for name, v in pins if name == canonicalize_name(asked.name) and v in asked.specifier], str(asked)
+
+
+def test_images_run_what_is_tested() -> None:
+    """What the images install is what the tests ran with."""
+    assert _pins(_SLIM) < _pins(_EMBEDDED) < _pins(_WHOLE)
+
+
+@pytest.mark.parametrize("lock", [_WHOLE, _SLIM, _EMBEDDED])
+def test_locks_name_no_registry(lock: Path) -> None:
+    """A lock says what, by hash, and not from where."""
+    assert not re.search(r"://|--(index|extra-index|find-links)|@ file", lock.read_text())

@@ -1,0 +1,69 @@
+"""What `deploy/` sets are settings of the program, and every setting can be found there."""
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+from ingest.settings import Settings, load
+from tests.deploy.files import COMING_SECTIONS, DEPLOY, documents, setting_names, variables
+
+_EXAMPLE = DEPLOY / "env.example"
+Read = Callable[[Mapping[str, str]], Settings]
+
+
+@pytest.fixture
+def read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Read:
+    """Read settings from these variables alone."""
+
+    def read_alone(settings: Mapping[str, str]) -> Settings:
+        for name in [name for name in os.environ if name.startswith("DLRHUB_")]:
+            monkeypatch.delenv(name)
+        for name, value in settings.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.chdir(tmp_path)
+        return load()
+
+    return read_alone
+
+
+def test_every_variable_is_a_setting() -> None:
+    """No file sets what the program does not read."""
+    files = [path for path in DEPLOY.rglob("*") if path.is_file() and path.suffix != ".md"]
+    named = {name for path in files for name in re.findall(r"\bDLRHUB_[A-Z0-9_]+", path.read_text(encoding="utf-8"))}
+    coming = tuple(f"DLRHUB_{section.upper()}__" for section in COMING_SECTIONS)
+    assert {name for name in named - setting_names() if not name.startswith(coming)} == set()
+
+
+def test_every_setting_is_in_the_example() -> None:
+    """The example names every setting there is."""
+    assert setting_names() - variables(_EXAMPLE, examples_too=True).keys() == set()
+
+
+@pytest.mark.parametrize("examples_too", [False, True])
+def test_the_example_can_be_used(read: Read, *, examples_too: bool) -> None:
+    """The program takes the example as it stands, and with everything that is commented out."""
+    settings = read(variables(_EXAMPLE, examples_too=examples_too))
+    assert [account.provider for account in settings.accounts] == ["cm", "santo"]
+
+
+def test_kubernetes_settings_can_be_used(read: Read) -> None:
+    """The program takes what ConfigMap and Secret hold, and its doors can be reached from outside the pod."""
+    [config] = documents(DEPLOY / "kubernetes" / "settings.yaml")
+    [secret] = documents(DEPLOY / "kubernetes" / "secret.example.yaml")
+    settings = read(config["data"] | secret["stringData"])
+    assert (settings.receiver_listen, settings.admin.listen) == ("0.0.0.0:8080", "0.0.0.0:8081")
+
+
+@pytest.mark.parametrize("part", ["ingest", "drain", "poll", "migrate"])
+def test_compose_settings_can_be_used(read: Read, part: str) -> None:
+    """The program takes what compose hands to each part."""
+    [compose] = documents(DEPLOY / "compose.yaml")
+    example = variables(_EXAMPLE)
+    settings = {
+        name: re.sub(r"\$\{(\w+):\?[^}]*\}", lambda match: example[match[1]], value)
+        for name, value in compose["services"][part]["environment"].items()
+    }
+    assert read(settings).accounts
