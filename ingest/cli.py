@@ -10,8 +10,10 @@ from typing import Annotated, Final, NoReturn, ParamSpec
 import typer
 
 from ingest import logs
+from ingest.ask import QuestionError, ask
 from ingest.settings import InvalidSettingsError, Settings, load
 from ingest.supervisor import UNUSABLE, UnusableError
+from sinks.errors import SinkError
 
 app: Final = typer.Typer(
     name="dlrhub",
@@ -37,6 +39,8 @@ def _explained(command: Callable[_Arguments, None]) -> Callable[_Arguments, None
             _fail(str(error), status=UNUSABLE)
         except UnusableError as error:
             _fail(f"{error} can't work with these settings; see above", status=1)
+        except (SinkError, QuestionError) as error:
+            _fail(str(error), status=1)
 
     return explained
 
@@ -80,6 +84,78 @@ def _run_parts(
 
     logs.set_up(command)
     asyncio.run(run(settings, Parts(command, receivers=receivers, store=store), config))
+
+
+@app.command()
+@_explained
+def simulate(
+    *,
+    config: Config = None,
+    rate: Annotated[float, typer.Option(min=0, help="Callbacks a second; 0: as fast as possible.")] = 200,
+    count: Annotated[int, typer.Option(min=1, help="How many callbacks.")] = 2000,
+    seed: Annotated[int, typer.Option(help="The same seed makes the same traffic.")] = 1,
+    provider: Annotated[list[str] | None, typer.Option(help="Play this one alone (repeatable).")] = None,
+    fail: Annotated[
+        list[str] | None, typer.Option(metavar="PROVIDER=SHARE", help="Let this share of messages fail (repeatable).")
+    ] = None,
+    malformed: Annotated[float, typer.Option(min=0, max=1, help="Share of callbacks that can't be read.")] = 0.01,
+    url: Annotated[str, typer.Option(help="The receiver (default: by the settings).")] = "",
+    query_url: Annotated[str, typer.Option(help="Where to ask the store (default: by the settings).")] = "",
+    account: Annotated[str, typer.Option(help="Account to post to (default: the first in the settings).")] = "",
+    secret: Annotated[str, typer.Option(help="Its path secret (default: by the settings).")] = "",
+    concurrency: Annotated[int, typer.Option(min=1, help="Connections to the receiver.")] = 16,
+) -> None:
+    """Act as the providers against a running receiver, then compare what it acknowledged with what the store holds."""
+    from ingest.simulation.run import Options, read_shares, run_simulation  # noqa: PLC0415
+
+    options = Options(
+        per_second=rate,
+        callbacks=count,
+        seed=seed,
+        providers=tuple(provider or ()),
+        failing=read_shares(fail or ()),
+        malformed=malformed,
+        url=url,
+        query_url=query_url,
+        account=account,
+        secret=secret,
+        concurrency=concurrency,
+    )
+    sys.exit(run_simulation(load(config), options))
+
+
+@app.command()
+@_explained
+def query(
+    sql: Annotated[str, typer.Argument(help="One SELECT, SHOW, DESCRIBE or EXPLAIN.")],
+    output_format: Annotated[str, typer.Option("--format", "-f", help="A ClickHouse output format.")] = "",
+    config: Config = None,
+) -> None:
+    """Ask the store (through the query door where dlrhub is running, else directly)."""
+    chosen = output_format or ("PrettyCompactMonoBlock" if sys.stdout.isatty() else "TabSeparatedWithNames")
+    sys.stdout.buffer.write(asyncio.run(ask(load(config), sql, chosen)))
+
+
+@app.command()
+@_explained
+def codes(provider: Annotated[list[str] | None, typer.Argument(help="Providers (default: all).")] = None) -> None:
+    """Show the code tables as the program has them."""
+    from rich.console import Console  # noqa: PLC0415
+
+    from ingest.code_tables import code_tables  # noqa: PLC0415
+
+    console = Console()
+    for table in code_tables(provider or []):
+        console.print(table)
+
+
+@app.command()
+@_explained
+def check(config: Config = None) -> None:
+    """Read the settings and try every connection."""
+    from ingest.check import check as check_all  # noqa: PLC0415
+
+    sys.exit(asyncio.run(check_all(load(config))))
 
 
 @app.command(hidden=True)

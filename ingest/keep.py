@@ -4,16 +4,18 @@ import asyncio
 
 from ingest.metrics import DrainMetrics
 from ingest.process import say_ready
-from ingest.settings import Settings
+from ingest.query_door import serve
+from ingest.settings import Settings, split_address
 from sinks.drain import Drain
 from sinks.journal import JournalConsumer
 from sinks.migrate import migrate
-from sinks.store import open_embedded
+from sinks.store import engine_path, open_embedded
 
 
 async def keep(settings: Settings, stopping: asyncio.Event) -> None:
     """Drain and answer queries until `stopping` is set; then drain what is left."""
-    store = await asyncio.to_thread(open_embedded, settings.data_dir / "store", settings.clickhouse.database)
+    folder = settings.data_dir / "store"
+    store = await asyncio.to_thread(open_embedded, folder, settings.clickhouse.database)
     consumer = JournalConsumer(settings.data_dir / "journal")
     try:
         await asyncio.to_thread(migrate, store)
@@ -24,7 +26,8 @@ async def keep(settings: Settings, stopping: asyncio.Event) -> None:
             batch_rows=settings.clickhouse.batch_rows,
             batch_seconds=settings.clickhouse.batch_ms / 1000,
         )
-        async with asyncio.TaskGroup() as tasks:
+        host, port = split_address(settings.query.listen)
+        async with serve(engine_path(folder), host, port, database=store.database), asyncio.TaskGroup() as tasks:
             tasks.create_task(drain.run())
             say_ready()
             await stopping.wait()

@@ -88,6 +88,11 @@ class Store:
         self.client.close()
 
 
+def engine_path(folder: Path) -> Path:
+    """Return where the engine of a store in `folder` has its data: what other connections to it open."""
+    return folder / "engine"
+
+
 def open_embedded(folder: Path, database: str = "dlr") -> Store:
     """
     Open the ClickHouse engine in this process, with its data below `folder`.
@@ -100,7 +105,7 @@ def open_embedded(folder: Path, database: str = "dlr") -> Store:
     staging.mkdir(parents=True)
     os.environ["TMPDIR"] = tempfile.tempdir = str(staging.resolve())
     try:
-        client = clickhouse_connect.get_client(interface="chdb", path=str(folder / "engine"))
+        client = clickhouse_connect.get_client(interface="chdb", path=str(engine_path(folder)))
     except ClickHouseError as error:
         raise BusyError(f"the store in {folder} can't be opened (does another dlrhub run on it?): {error}") from error
     return Store(client, database)

@@ -1,0 +1,86 @@
+"""`dlrhub check`: reads the settings, tries every connection, and says what it found."""
+
+import os
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from rich.console import Console
+from rich.table import Table
+
+from ingest.doors import open_doors
+from ingest.settings import Settings, split_address
+
+_TIMEOUT_SECONDS: Final = 2.0
+
+
+class Finding(NamedTuple):
+    """What was looked at, what it is set to, and how that is; `fault` says what has to be mended."""
+
+    what: str
+    value: str
+    state: str
+    fault: bool = False
+
+
+async def check(settings: Settings) -> int:
+    """Print what was found; return 0 where dlrhub can work so, else 1."""
+    findings = list(_findings(settings))
+    table = Table("what", "set to", "found", box=None, pad_edge=False)
+    for finding in findings:
+        table.add_row(finding.what, finding.value, finding.state, style="red" if finding.fault else None)
+    Console().print(table)
+    return int(any(finding.fault for finding in findings))
+
+
+def _findings(settings: Settings) -> Iterator[Finding]:
+    yield _folder(settings.data_dir)
+    for what, address in (
+        ("receiver.listen", settings.receiver_listen),
+        ("admin.listen", settings.admin.listen),
+        ("query.listen", settings.query.listen),
+    ):
+        yield _listener(what, address)
+    for (provider, account), door in open_doors(settings).items():
+        guards = [
+            name
+            for name, has in (("secrets", door.secrets), ("allow", door.allow), ("auth_key", door.account.auth_key))
+            if has
+        ]
+        yield Finding(f"{provider}/{account}", ", ".join(guards) or "open", "ready")
+
+
+def _folder(folder: Path) -> Finding:
+    nearest = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
+    writable = nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK)
+    state = "can't be written to" if not writable else "there" if nearest == folder.absolute() else "will be made"
+    return Finding("data_dir", str(folder), state, fault=not writable)
+
+
+def _listener(what: str, address: str) -> Finding:
+    host, port = split_address(address)
+    return Finding(what, address, *_try(lambda: _bind(host, port), lambda: _connect(host, port)))
+
+
+def _try(bind: Callable[[], None], connect: Callable[[], None]) -> tuple[str, bool]:
+    try:
+        bind()
+    except OSError as error:
+        try:
+            connect()
+        except OSError:
+            return f"can't be used: {error.strerror}", True
+        return "answers: something listens there already", False
+    return "free", False
+
+
+def _bind(host: str, port: int) -> None:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind((host, port))
+
+
+def _connect(host: str, port: int) -> None:
+    socket.create_connection((host, port), _TIMEOUT_SECONDS).close()

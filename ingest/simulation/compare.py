@@ -1,0 +1,104 @@
+"""Comparing rows: those that were sent with those that the store holds. Pure."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Final
+
+from ingest.simulation.ledger import Row
+from normalizers.model import Status
+
+_SHOWN: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """
+    How rows of the store compare with what they have to be.
+
+    `expected` counts the distinct ones that were acknowledged, `stored` all rows. `lost` ones are missing, `doubled`
+    ones are there once too often, of `wrong` ones the message is there and the row says something else, `foreign` ones
+    were never sent. `examples` are some message ids of these.
+    """
+
+    expected: int = 0
+    stored: int = 0
+    lost: int = 0
+    doubled: int = 0
+    wrong: int = 0
+    foreign: int = 0
+    examples: tuple[str, ...] = ()
+
+    @property
+    def differences(self) -> int:
+        """How many rows are not as they have to be."""
+        return self.lost + self.doubled + self.wrong + self.foreign
+
+    def __add__(self, other: "Tally") -> "Tally":
+        return Tally(
+            expected=self.expected + other.expected,
+            stored=self.stored + other.stored,
+            lost=self.lost + other.lost,
+            doubled=self.doubled + other.doubled,
+            wrong=self.wrong + other.wrong,
+            foreign=self.foreign + other.foreign,
+            examples=(self.examples + other.examples)[:_SHOWN],
+        )
+
+
+def compare(sent: Mapping[Row, bool], stored: Iterable[Row]) -> Tally:
+    """Compare rows that were sent, and whether they were acknowledged, with those that the store holds."""
+    copies = Counter(stored)
+    missing = _ids(row for row, acknowledged in sent.items() if acknowledged and row not in copies)
+    foreign = _ids(row for row in copies if row not in sent)
+    doubled = _ids((copies - Counter(set(copies))).elements())
+    wrong = missing & foreign
+    return Tally(
+        expected=sum(sent.values()),
+        stored=copies.total(),
+        lost=(missing - wrong).total(),
+        doubled=doubled.total(),
+        wrong=wrong.total(),
+        foreign=(foreign - wrong).total(),
+        examples=tuple(missing | foreign | doubled)[:_SHOWN],
+    )
+
+
+def compare_totals(expected: int, stored: int) -> Tally:
+    """Compare two numbers that have to be equal."""
+    return Tally(expected, stored, lost=max(0, expected - stored), doubled=max(0, stored - expected))
+
+
+def _ids(rows: Iterable[Row]) -> Counter[str]:
+    return Counter(str(row[0]) for row in rows)
+
+
+def messages_of(reports: Mapping[Row, bool]) -> dict[Row, bool]:
+    """
+    Return the rows of `dlr.messages` that reports add up to: id, recipient, status, number of reports, conflict.
+
+    A message's state is that of its report of the highest rank; two different final ones are a conflict. Where a report
+    was not acknowledged, the store may have it or not: the message's row is not acknowledged either, in each of the
+    forms it may have, so that none of them is missed and none is foreign.
+    """
+    by_message: defaultdict[Row, dict[Row, bool]] = defaultdict(dict)
+    for row, acknowledged in reports.items():
+        by_message[row[:2]][row] = acknowledged
+    return {(*message, *state): all(rows.values()) for message, rows in by_message.items() for state in _states(rows)}
+
+
+def _states(rows: Mapping[Row, bool]) -> Iterator[Row]:
+    """Yield what the store may say of a message: one thing only, where all its reports were acknowledged."""
+    certain = tuple(row for row, acknowledged in rows.items() if acknowledged)
+    uncertain = [row for row, acknowledged in rows.items() if not acknowledged]
+    for size in range(len(uncertain) + 1):
+        for some in combinations(uncertain, size):
+            if certain or some:
+                yield _state(certain + some)
+
+
+def _state(rows: Sequence[Row]) -> Row:
+    statuses = [Status(str(row[3])) for row in rows]
+    finals = {status for status in statuses if status.final}
+    return max(statuses, key=lambda status: status.rank), len(rows), len(finals) > 1

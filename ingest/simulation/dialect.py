@@ -1,0 +1,63 @@
+"""What a simulation has to know of a provider."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import TypeAlias
+
+from ingest.simulation.plan import ItemSpoil, Outcome, PlannedCallback, Request, Spoil
+from normalizers.model import Account
+
+#: Draws a small number: of items in a callback, of recipients of a message.
+Size: TypeAlias = Callable[[Random], int]
+
+
+def one(_: Random) -> int:
+    """Draw 1."""
+    return 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dialect:
+    """
+    A provider as it is played.
+
+    `weight` is its share of the callbacks, `countries` those of its messages. A message goes through some of `steps`
+    to one of `finals`. `upper` says that its message ids are in upper case; `tail` is what they end in. With
+    `together`, all recipients of a message are in one callback. Without `clock` it sends no time.
+    """
+
+    name: str
+    weight: float
+    countries: Mapping[str, float]
+    steps: Sequence[Outcome] = ()
+    finals: Sequence[Outcome]
+    upper: bool = False
+    tail: Callable[[Random], str]
+    batch: Size = one
+    recipients: Size = one
+    together: bool = False
+    clock: bool = True
+    inbound: bool = False
+    spoils: Sequence[Spoil]
+    item_spoils: Sequence[ItemSpoil] = ()
+    request: Callable[[PlannedCallback, Account], Request]
+    acknowledges: Callable[[Request, bytes], bool]
+
+    def message_id(self, stem: str, rng: Random) -> str:
+        """Return a message id in the provider's shape."""
+        return self.bound(stem) + self.tail(rng)
+
+    def bound(self, stem: str) -> str:
+        """Return a stem as it stands at the beginning of the provider's ids."""
+        return stem.upper() if self.upper else stem
+
+
+def hexadecimal(rng: Random, digits: int) -> str:
+    """Draw hexadecimal digits."""
+    return f"{rng.getrandbits(4 * digits):0{digits}x}"
+
+
+def says_ok(_: Request, body: bytes) -> bool:
+    """Tell whether a body is the two letters that acknowledge."""
+    return body == b"OK"

@@ -1,0 +1,132 @@
+"""CloudSMS: one JSON envelope a POST, by 《CloudSMS平台Web API接口文档》 v2.4, 平台短信状态报告推送."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from random import Random
+from typing import Final
+
+import orjson
+
+from ingest.simulation import spoil
+from ingest.simulation.dialect import Dialect, hexadecimal
+from ingest.simulation.plan import UTC_8, Outcome, PlannedCallback, PlannedReport, Request, Spoil
+from normalizers.errors import Fault
+from normalizers.model import Account, Reason, Status
+
+_STEPS: Final = (
+    Outcome(code="9", text="IDLE", status=Status.SCHEDULED, weight=0.05),
+    Outcome(code="6", text="ACCEPTED", status=Status.ACCEPTED, weight=0.4),
+    Outcome(code="1", text="ENROUTE", status=Status.ENROUTE, weight=0.7),
+)
+_FINALS: Final = (
+    Outcome(code="2", text="DELIVERED", status=Status.DELIVERED, weight=930),
+    Outcome(code="3", text="EXPIRED", status=Status.EXPIRED, reason=Reason.EXPIRED, weight=20),
+    Outcome(code="4", text="DELETED", status=Status.DELETED, reason=Reason.DELETED, weight=1),
+    Outcome(code="5", text="UNDELIVERABLE", status=Status.UNDELIVERABLE, reason=Reason.UNKNOWN, weight=28),
+    Outcome(code="7", text="UNKNOWN", status=Status.UNKNOWN, weight=3),
+    Outcome(code="8", text="REJECTED", status=Status.REJECTED, reason=Reason.UNKNOWN, weight=9),
+    Outcome(code="60", text="LOCAL_REJECTED", status=Status.REJECTED, reason=Reason.PROVIDER_REJECTED, weight=6),
+    # In no table.
+    Outcome(code="10", text="SKIPPED", status=Status.UNKNOWN, weight=1),
+    Outcome(code="61", text="LOCAL_REJECTED", status=Status.UNKNOWN, weight=1),
+)
+_COUNTRIES: Final = {
+    "HK": 28, "SG": 14, "CN": 14, "TW": 9, "JP": 8, "KR": 7, "MY": 6, "MO": 4, "AU": 4, "GB": 3, "US": 3,
+}  # fmt: skip
+
+
+def request(callback: PlannedCallback, account: Account) -> Request:
+    """Write a message's report: all its recipients, with the account's AUTH_KEY where it has one."""
+    return Request("POST", body=orjson.dumps(envelope(callback.reports, account)))
+
+
+def envelope(reports: Sequence[PlannedReport], account: Account) -> dict[str, object]:
+    """Write the request of the document's example."""
+    first = reports[0]
+    whims = Random(first.seed)  # noqa: S311 - wire forms, not secrets
+    times = _times(first.occurred_at, account, whims)
+    key = {"AUTH_KEY": account.auth_key} if account.auth_key else {}
+    return {
+        "METHOD": "SMS_PUSH_REPORT",
+        **key,
+        "TYPE": "REQUEST",
+        "SERIAL": whims.randint(1, 128),
+        **times,
+        "SOURCE_MSISDN": whims.choice(("CloudSMS", "Verify", "85264501234")),
+        "SMS_UID": first.message_id,
+        "SMS_RESULT_LIST": [_result(report, as_text=whims.random() < 0.1) for report in reports],  # noqa: PLR2004
+        "CUSTOMER_BODY": {"order": f"A-{whims.randrange(10**6)}"} if whims.random() < 0.3 else {},  # noqa: PLR2004
+    }
+
+
+def _times(occurred_at: datetime | None, account: Account, whims: Random) -> dict[str, str]:
+    """Write when the report was pushed and made; REPORT_TIME is not required, and then TIME is all there is."""
+    if occurred_at is None:
+        raise ValueError("CloudSMS has a clock")
+    at = occurred_at.astimezone(account.timezone or UTC_8)
+    if whims.random() < 0.1:  # noqa: PLR2004
+        return {"TIME": _stamp(at)}
+    return {"TIME": _stamp(at + timedelta(seconds=whims.randrange(5))), "REPORT_TIME": _stamp(at)}
+
+
+def _result(report: PlannedReport, *, as_text: bool) -> dict[str, object]:
+    return {
+        "COUNTRY_CODE": report.number.calling_code,
+        "DEST_MSISDN": report.number.national,
+        "SMS_STATE": report.outcome.code if as_text else int(report.outcome.code),
+        "RESULT_DESC": report.outcome.text,
+    }
+
+
+def _stamp(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M:%S}"
+
+
+def acknowledges(request: Request, body: bytes) -> bool:
+    """Tell whether a body is the ANSWER to a request, and says OK."""
+    try:
+        answer = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return False
+    expected = {
+        "METHOD": "SMS_PUSH_REPORT",
+        "TYPE": "ANSWER",
+        "SERIAL": orjson.loads(request.body)["SERIAL"],
+        "RESULT_CODE": 1,
+    }
+    return isinstance(answer, dict) and expected.items() <= answer.items()
+
+
+def _without_uid(request: Request, mark: str) -> Request:
+    fields = orjson.loads(request.body)
+    del fields["SMS_UID"]
+    return replace(request, body=orjson.dumps(fields | {"CUSTOMER_BODY": {"order": mark}}))
+
+
+def _recipients(rng: Random) -> int:
+    return rng.randint(2, 5) if rng.random() < 0.05 else 1  # noqa: PLR2004
+
+
+DIALECT: Final = Dialect(
+    name="cloudsms",
+    weight=0.2,
+    countries=_COUNTRIES,
+    steps=_STEPS,
+    finals=_FINALS,
+    upper=True,
+    tail=lambda rng: f"X{rng.randint(1, 3):02d}{hexadecimal(rng, 14).upper()}",
+    recipients=_recipients,
+    together=True,
+    spoils=(
+        *spoil.NOT_JSON,
+        spoil.EMPTY,
+        Spoil(Fault.MISSING_FIELD, _without_uid, authentic=True),
+        spoil.without_member("SMS_RESULT_LIST"),
+        spoil.without_member("SMS_RESULT_LIST", "DEST_MSISDN"),
+        spoil.with_value("SMS_RESULT_LIST", "SMS_STATE", value="DELIVRD"),
+        spoil.with_value("METHOD", value="SMS_PULL_REPORT"),
+    ),
+    request=request,
+    acknowledges=acknowledges,
+)

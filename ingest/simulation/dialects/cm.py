@@ -1,0 +1,179 @@
+"""CM.com: GET and POST by "CM Messaging API", section 5; error codes by docs.cm.nl/http_SR.pdf, section 4."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from random import Random
+from typing import Final
+from urllib.parse import quote, urlencode
+
+import orjson
+
+from ingest.simulation import spoil
+from ingest.simulation.dialect import Dialect, hexadecimal, says_ok
+from ingest.simulation.plan import Number, Outcome, PlannedCallback, PlannedReport, Request
+from normalizers.model import Account, Reason, Status
+
+#: Weight of each error code where a message failed (3), and of those that also come with a refusal (1).
+_ERRORS: Final = (
+    ("5", Reason.UNKNOWN, "Undelivered", 14, 0),
+    ("7", Reason.INSUFFICIENT_SUBSCRIBER_CREDIT, "Retrying for lack of subscriber credit", 0.5, 0),
+    ("8", Reason.EXPIRED, "Expired", 12, 0),
+    ("20", Reason.UNSUPPORTED, "Not deliverable in its current form", 1, 1),
+    ("21", Reason.INSUFFICIENT_SUBSCRIBER_CREDIT, "Insufficient subscriber credit", 1, 0),
+    ("22", Reason.INSUFFICIENT_SUBSCRIBER_CREDIT, "Subscriber credit too low", 0.5, 0.5),
+    ("23", Reason.INVALID_NUMBER, "Invalid MSISDN", 5, 6),
+    ("24", Reason.ABSENT_SUBSCRIBER, "Absent subscriber", 18, 0),
+    ("25", Reason.NETWORK_ERROR, "Temporary network failure", 4, 0),
+    ("26", Reason.HANDSET_ERROR, "Handset memory full", 3, 0),
+    ("27", Reason.HANDSET_ERROR, "Handset incompatible", 0.5, 0),
+    ("28", Reason.CONTENT_REJECTED, "Suspected spam", 2, 3),
+    ("29", Reason.CONTENT_REJECTED, "Content not allowed", 0.5, 1),
+    ("30", Reason.SPEND_LIMIT, "Spend limit reached", 0.5, 0.5),
+    ("31", Reason.INSUFFICIENT_SUBSCRIBER_CREDIT, "Subscriber can't be billed", 0.5, 0),
+    ("33", Reason.SUBSCRIBER_BARRED, "Parental lock", 0.3, 0),
+    ("34", Reason.SUBSCRIBER_BARRED, "Age verification failed", 0.3, 0),
+    ("35", Reason.PROVIDER_ERROR, "Age verification not done", 0.2, 0),
+    ("36", Reason.PROVIDER_ERROR, "Age verification communication error", 0.2, 0),
+    ("37", Reason.BLOCKLISTED, "National blocklist", 0.5, 2),
+)
+
+
+def _failures() -> Iterator[Outcome]:
+    for error, reason, text, failed, refused in _ERRORS:
+        yield Outcome(code="3", error=error, text=text, status=Status.UNDELIVERABLE, reason=reason, weight=failed)
+        if refused:
+            yield Outcome(code="1", error=error, text=text, status=Status.REJECTED, reason=reason, weight=refused)
+
+
+_STEPS: Final = (Outcome(code="0", text="Accepted", status=Status.ACCEPTED, weight=0.85),)
+_FINALS: Final = (
+    Outcome(code="2", text="Delivered", status=Status.DELIVERED, weight=1400),
+    Outcome(code="2", error="0", text="Delivered", status=Status.DELIVERED, weight=60),
+    Outcome(code="2", error="200", text="Delivered", status=Status.DELIVERED, weight=20),
+    Outcome(code="2", error="delivered", text="Delivered", status=Status.DELIVERED, weight=20),
+    *_failures(),
+    Outcome(code="1", status=Status.REJECTED, reason=Reason.UNKNOWN, weight=3),
+    Outcome(code="3", status=Status.UNDELIVERABLE, reason=Reason.UNKNOWN, weight=3),
+    # In no table: error codes and states that were seen elsewhere.
+    Outcome(code="3", error="206", text="Failure", status=Status.UNDELIVERABLE, reason=Reason.UNKNOWN, weight=1),
+    Outcome(code="3", error="UNDELIV", status=Status.UNDELIVERABLE, reason=Reason.UNKNOWN, weight=0.5),
+    Outcome(code="4", text="Read", status=Status.UNKNOWN, weight=1),
+    Outcome(code="-2", text="Cancelled", status=Status.UNKNOWN, weight=0.5),
+)
+_COUNTRIES: Final = {
+    "NL": 30, "GB": 18, "DE": 10, "FR": 9, "BE": 8, "ES": 5, "IT": 5, "PL": 3, "TR": 3, "US": 3, "ZA": 2, "AE": 2, "IN": 2,
+}  # fmt: skip
+_OPERATORS: Final = {
+    "NL": ("20408", "20404", "20416"),
+    "GB": ("23410", "23415", "23420", "23430"),
+    "DE": ("26201", "26202", "26203"),
+    "FR": ("20801", "20810", "20820"),
+    "BE": ("20601", "20610", "20620"),
+    "ES": ("21401", "21403", "21407"),
+    "IT": ("22201", "22210", "22288"),
+    "PL": ("26001", "26002", "26003", "26006"),
+    "TR": ("28601", "28602", "28603"),
+    "US": ("310260", "310410", "311480"),
+    "ZA": ("65501", "65507", "65510"),
+    "AE": ("42402", "42403"),
+    "IN": ("40410", "40445", "405857"),
+}
+#: The document's spellings for GET and POST, and that of CM's site.
+_ERROR_TEXTS: Final = ("STANDARDERRORTTEXT", "STANDARDERRORTXT", "STANDARDERRORTEXT")
+
+
+def request(callback: PlannedCallback, account: Account) -> Request:
+    """Write a callback: several reports only by POST, one by either."""
+    whims = Random(callback.seed)  # noqa: S311 - wire forms, not secrets
+    posts = len(callback.items) > 1 or whims.random() < 0.6  # noqa: PLR2004
+    if callback.spoil is not None:
+        posts = callback.spoil.method == "POST"
+    if posts:
+        return _post(callback.reports, account, whims)
+    return Request("GET", query=_query(callback.reports[0], account, whims))
+
+
+def _post(reports: list[PlannedReport], account: Account, whims: Random) -> Request:
+    messages = [_message(report, account, whims) for report in reports]
+    listed = len(messages) > 1 or whims.random() < 0.1  # noqa: PLR2004
+    return Request("POST", body=orjson.dumps({"messages": {"msg": messages if listed else messages[0]}}))
+
+
+def _message(report: PlannedReport, account: Account, whims: Random) -> dict[str, object]:
+    outcome = report.outcome
+    as_number = whims.random() < 0.3  # noqa: PLR2004
+    return {
+        "received": _stamp(report.occurred_at, account, "T"),
+        "to": _msisdn(report.number, whims),
+        "reference": report.message_id,
+        "status": {
+            "code": _perhaps_number(outcome.code, as_number=as_number),
+            "errorCode": _perhaps_number(outcome.error, as_number=as_number),
+            whims.choice(("errorDescription", *_ERROR_TEXTS)): outcome.text,
+        },
+        "operator": _operator(report),
+    }
+
+
+def _perhaps_number(code: str, *, as_number: bool) -> str | int:
+    return int(code) if as_number and code.lstrip("-").isdigit() else code
+
+
+def _query(report: PlannedReport, account: Account, whims: Random) -> str:
+    """Write the document's GET, its parameters named as the account has them."""
+    sent_at = report.occurred_at - timedelta(seconds=whims.randrange(90)) if report.occurred_at else None
+    values = {
+        "CREATED_S": _stamp(sent_at, account, " "),
+        "DATETIME_S": _stamp(report.occurred_at, account, " "),
+        "GSM": _msisdn(report.number, whims),
+        "REFERENCE": report.message_id,
+        whims.choice(_ERROR_TEXTS): report.outcome.text,
+        "STATUS": report.outcome.code,
+        "STATUSDESCRIPTION": report.outcome.error,
+    }
+    if whims.random() < 0.5:  # noqa: PLR2004
+        values["OPERATOR"] = _operator(report)
+    lower = whims.random() < 0.1  # noqa: PLR2004
+    named = {account.fields.get(name, name): value for name, value in values.items()}
+    return urlencode({name.lower() if lower else name: value for name, value in named.items()}, quote_via=quote)
+
+
+def _msisdn(number: Number, whims: Random) -> str:
+    return f"{whims.choice(('00', '+'))}{number.digits}"
+
+
+def _operator(report: PlannedReport) -> str:
+    operators = _OPERATORS[report.number.country]
+    return operators[int(report.number.national) % len(operators)]
+
+
+def _stamp(at: datetime | None, account: Account, separator: str) -> str:
+    return at.astimezone(account.timezone or UTC).strftime(f"%Y-%m-%d{separator}%H:%M:%S") if at else ""
+
+
+def _batch(rng: Random) -> int:
+    return rng.randint(2, 5) if rng.random() < 0.02 else 1  # noqa: PLR2004
+
+
+DIALECT: Final = Dialect(
+    name="cm",
+    weight=0.4,
+    countries=_COUNTRIES,
+    steps=_STEPS,
+    finals=_FINALS,
+    tail=lambda rng: hexadecimal(rng, 19),  # a REFERENCE has up to 32 letters and digits
+    batch=_batch,
+    spoils=(
+        *spoil.NOT_JSON,
+        spoil.EMPTY,
+        spoil.without_member("messages", "msg", "status"),
+        spoil.without_member("messages", "msg", "to"),
+        spoil.with_value("messages", "msg", "status", value="2"),
+        replace(spoil.EMPTY, method="GET"),
+        spoil.without_parameter("STATUS"),
+        spoil.without_parameter("GSM"),
+    ),
+    request=request,
+    acknowledges=says_ok,
+)

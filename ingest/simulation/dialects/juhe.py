@@ -1,0 +1,183 @@
+"""Juhe (聚合云信): arrays of reports and inbound messages, by 《行业短信 客户接口说明文档》, sections 6 and 9."""
+
+from datetime import datetime
+from random import Random
+from typing import Final
+
+import orjson
+
+from ingest.simulation import spoil
+from ingest.simulation.dialect import Dialect, hexadecimal, says_ok
+from ingest.simulation.plan import (
+    UTC_8,
+    ItemSpoil,
+    Outcome,
+    PlannedCallback,
+    PlannedInbound,
+    PlannedItem,
+    PlannedReport,
+    Request,
+)
+from normalizers.errors import Fault
+from normalizers.model import Account, Reason, Status
+
+
+def _rejected(code: str, reason: Reason, weight: float) -> Outcome:
+    return Outcome(code=code, status=Status.REJECTED, reason=reason, weight=weight)
+
+
+def _undeliverable(code: str, reason: Reason, weight: float) -> Outcome:
+    return Outcome(code=code, status=Status.UNDELIVERABLE, reason=reason, weight=weight)
+
+
+def _unmapped(code: str, weight: float) -> Outcome:
+    return Outcome(code=code, status=Status.UNKNOWN, weight=weight)
+
+
+_FINALS: Final = (
+    Outcome(code="DELIVRD", status=Status.DELIVERED, weight=1500),
+    Outcome(code="EXPIRED", status=Status.EXPIRED, reason=Reason.EXPIRED, weight=12),
+    Outcome(code="DELETED", status=Status.DELETED, reason=Reason.DELETED, weight=0.5),
+    _rejected("REJECTED", Reason.UNKNOWN, 5),
+    _rejected("MA:0001", Reason.BLOCKLISTED, 6),
+    _rejected("MA:0002", Reason.CONTENT_REJECTED, 5),
+    _rejected("MA:0003", Reason.NO_ROUTE, 1),
+    _undeliverable("MA:0004", Reason.UNKNOWN, 2),
+    _rejected("MA:0005", Reason.INVALID_NUMBER, 2),
+    _rejected("MA:0006", Reason.PROVIDER_REJECTED, 1),
+    _undeliverable("MA:0009", Reason.UNKNOWN, 1),
+    _undeliverable("MA:0011", Reason.PROVIDER_ERROR, 1),
+    _rejected("MA:0012", Reason.CONTENT_REJECTED, 2),
+    _rejected("MA:0013", Reason.PROTOCOL_ERROR, 0.3),
+    _rejected("MA:0014", Reason.INVALID_NUMBER, 0.3),
+    _rejected("MA:0021", Reason.INVALID_NUMBER, 3),
+    _rejected("MA:0022", Reason.THROTTLED, 8),
+    _rejected("MA:0023", Reason.BLOCKLISTED, 3),
+    _rejected("MA:0024", Reason.NOT_REGISTERED, 3),
+    _rejected("MA:0025", Reason.UNSUPPORTED, 0.3),
+    _undeliverable("MA:0026", Reason.PROVIDER_ERROR, 0.5),
+    _rejected("MA:0027", Reason.BLOCKLISTED, 4),
+    _rejected("MA:0028", Reason.BLOCKLISTED, 0.5),
+    _rejected("MA:0029", Reason.BLOCKLISTED, 1),
+    _rejected("MA:0030", Reason.PROVIDER_REJECTED, 1),
+    _rejected("MO:200", Reason.UNSUPPORTED, 0.3),
+    _undeliverable("MO:0254", Reason.NETWORK_ERROR, 1),
+    _undeliverable("MO:0255", Reason.NETWORK_ERROR, 1),
+    # MO:NNNN, what the next gateway answered.
+    _undeliverable("MO:0001", Reason.UPSTREAM_ERROR, 2),
+    _undeliverable("MO:0012", Reason.UPSTREAM_ERROR, 2),
+    _undeliverable("MO:1042", Reason.UPSTREAM_ERROR, 1),
+    _undeliverable("MO:00011", Reason.UPSTREAM_ERROR, 0.3),
+    # In no table: codes of CMPP and of newer versions of the platform.
+    _unmapped("UNDELIV", 1.5),
+    _unmapped("REJECTD", 0.5),
+    _unmapped("MK:0001", 1.5),
+    _unmapped("MA:0033", 0.5),
+)
+_ACCESS_CODES: Final = ("106901234", "1069055512", "10690231221")
+
+
+def request(callback: PlannedCallback, account: Account) -> Request:
+    """Write a callback: an array, or now and then one object without it."""
+    whims = Random(callback.seed)  # noqa: S311 - wire forms, not secrets
+    items = [_item(item, account) for item in callback.items]
+    lone = len(items) == 1 and callback.spoil is None and whims.random() < 0.05  # noqa: PLR2004
+    return Request("POST", body=orjson.dumps(items[0] if lone else items))
+
+
+def _item(item: PlannedItem, account: Account) -> dict[str, object]:
+    if isinstance(item, PlannedInbound):
+        return _inbound(item, account)
+    if isinstance(item, PlannedReport):
+        return _report(item, account)
+    fields = _report(item.report, account)
+    item.spoil.make(fields)
+    return fields
+
+
+def _report(report: PlannedReport, account: Account) -> dict[str, object]:
+    """Write a report as in the example of section 6.2, or with what is seen elsewhere."""
+    whims = Random(report.seed)  # noqa: S311
+    fields: dict[str, object] = {
+        "flag": 1,
+        "mid": report.message_id,
+        "spid": "922011",
+        "mobile": report.number.national,
+        "stat": report.outcome.code,
+        "time": _stamp(report.occurred_at, account),
+    }
+    return _varied(fields, whims)
+
+
+def _inbound(message: PlannedInbound, account: Account) -> dict[str, object]:
+    whims = Random(message.seed)  # noqa: S311
+    fields: dict[str, object] = {
+        "flag": 0,
+        "mid": message.message_id,
+        "spid": "922011",
+        "accessCode": message.recipient,
+        "mobile": message.number.national,
+        "content": message.content,
+        "time": _stamp(message.occurred_at, account),
+    }
+    return _varied(fields, whims)
+
+
+def _varied(fields: dict[str, object], whims: Random) -> dict[str, object]:
+    """Write the flag as text, or leave it out, as some do; and add the access code, which the example leaves out."""
+    form = whims.random()
+    if form < 0.1:  # noqa: PLR2004
+        fields["flag"] = str(fields["flag"])
+    elif form < 0.15:  # noqa: PLR2004
+        del fields["flag"]
+    if whims.random() < 0.5:  # noqa: PLR2004
+        fields.setdefault("accessCode", whims.choice(_ACCESS_CODES))
+    return fields
+
+
+def _stamp(at: datetime | None, account: Account) -> str:
+    return f"{at.astimezone(account.timezone or UTC_8):%Y-%m-%d %H:%M:%S}" if at else ""
+
+
+def _batch(rng: Random) -> int:
+    """Draw mostly a few, now and then up to a hundred."""
+    return min(100, int(rng.paretovariate(0.9)))
+
+
+def _without_stat(fields: dict[str, object]) -> None:
+    fields["flag"] = 1
+    del fields["stat"]
+
+
+def _without_mobile(fields: dict[str, object]) -> None:
+    del fields["mobile"]
+
+
+def _with_another_flag(fields: dict[str, object]) -> None:
+    fields["flag"] = 7
+
+
+DIALECT: Final = Dialect(
+    name="juhe",
+    weight=0.25,
+    countries={"CN": 1},
+    finals=_FINALS,
+    upper=True,
+    tail=lambda rng: hexadecimal(rng, 3).upper(),
+    batch=_batch,
+    inbound=True,
+    spoils=(
+        *spoil.NOT_JSON,
+        spoil.EMPTY,
+        spoil.without_member("stat"),
+        spoil.without_member("mobile"),
+        spoil.with_value("flag", value=7),
+    ),
+    item_spoils=(
+        ItemSpoil(Fault.MISSING_FIELD, _without_stat),
+        ItemSpoil(Fault.MISSING_FIELD, _without_mobile),
+        ItemSpoil(Fault.BAD_VALUE, _with_another_flag),
+    ),
+    request=request,
+    acknowledges=says_ok,
+)

@@ -1,0 +1,144 @@
+"""Santo (闪通): one report a GET, by 《闪通国际短信通道平台 用户 API 手册》 V2.0 Beta, sections 4.3 and 5.2."""
+
+from dataclasses import dataclass, replace
+from random import Random
+from typing import Final
+from urllib.parse import quote
+
+from ingest.simulation import spoil
+from ingest.simulation.dialect import Dialect, hexadecimal, says_ok
+from ingest.simulation.plan import Outcome, PlannedCallback, PlannedReport, Request, Spoil
+from normalizers.errors import Fault
+from normalizers.model import Account, Reason, Status
+
+_FINALS: Final = (
+    Outcome(code="0", error="DELIVRD", status=Status.DELIVERED, weight=880),
+    Outcome(code="400", error="401", status=Status.REJECTED, reason=Reason.INSUFFICIENT_BALANCE, weight=4),
+    Outcome(code="400", error="402", status=Status.REJECTED, reason=Reason.CONTENT_REJECTED, weight=14),
+    Outcome(code="400", error="403", status=Status.REJECTED, reason=Reason.NOT_REGISTERED, weight=10),
+    Outcome(code="400", error="404", status=Status.REJECTED, reason=Reason.PROVIDER_REJECTED, weight=22),
+    Outcome(code="500", error="501", status=Status.UNDELIVERABLE, reason=Reason.UNKNOWN, weight=65),
+    # In no table.
+    Outcome(code="400", error="405", status=Status.UNKNOWN, weight=2),
+    Outcome(code="600", error="601", status=Status.UNKNOWN, weight=1),
+    Outcome(code="0", error="UNDELIV", status=Status.UNKNOWN, weight=1),
+)
+_COUNTRIES: Final = {
+    "TH": 14, "MY": 12, "VN": 12, "ID": 11, "PH": 10, "IN": 8, "BR": 7, "MX": 6, "NG": 5, "KE": 3, "SA": 3, "EG": 3,
+    "CO": 2, "PK": 2, "BD": 2, "CN": 4,
+}  # fmt: skip
+#: `dc` names the charset of `sm`; GBK is also what a callback without it means.
+_CHARSETS: Final = {"15": "gbk", "8": "utf-16-be", "0": "latin-1", "": "gbk"}
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """
+    How one report is written.
+
+    `sm` and `rsm` are sent where they are set; `broken` cuts `sm` so that it can't be read, `differs` has `rsm` say
+    something else.
+    """
+
+    dc: str = "15"
+    ending: str = "||"
+    sm: bool = True
+    rsm: bool = True
+    broken: bool = False
+    differs: bool = False
+    upper: bool = False
+    encoded: bool = False
+    posts: bool = False
+
+
+#: The form of the document's example.
+DOCUMENTED: Final = Form()
+#: Other forms and how many of a hundred reports have them; the rest are as documented, in one of the charsets.
+_FORMS: Final = (
+    (Form(ending=""), 10),
+    (Form(encoded=True), 10),
+    (Form(upper=True), 5),
+    (Form(rsm=False), 8),
+    (Form(sm=False), 6),
+    (Form(broken=True), 4),
+    (Form(differs=True), 2),
+    (Form(posts=True), 5),
+)
+
+
+def request(callback: PlannedCallback, _: Account) -> Request:
+    """Write a report in the form that its seed decides."""
+    report = callback.reports[0]
+    if callback.spoil is not None:
+        return written(report, DOCUMENTED)
+    return written(report, _form(Random(report.seed)))  # noqa: S311 - wire forms, not secrets
+
+
+def written(report: PlannedReport, form: Form) -> Request:
+    """Write a report."""
+    parameters = {"command": "RT_REQUEST", "msgid": report.message_id, "da": report.number.digits, "dc": form.dc}
+    said = f"{report.message_id}|{report.outcome.code}|{report.outcome.error}{form.ending}"
+    if form.sm:
+        parameters["sm"] = _coded(said, form)
+    if form.rsm:
+        parameters["rsm"] = quote(_clear(report, said, form), safe="" if form.encoded else "|")
+    pairs = "&".join(f"{name}={value}" for name, value in parameters.items() if value)
+    if form.posts:
+        return Request("POST", body=pairs.encode(), content_type="application/x-www-form-urlencoded")
+    return Request("GET", query=pairs)
+
+
+def _coded(said: str, form: Form) -> str:
+    coded = said.encode(_CHARSETS[form.dc]).hex()
+    coded = coded.upper() if form.upper else coded
+    return coded[:-1] if form.broken else coded
+
+
+def _clear(report: PlannedReport, said: str, form: Form) -> str:
+    if not form.differs:
+        return said
+    other = "500|501" if report.outcome.status is Status.DELIVERED else "0|DELIVRD"
+    return f"{report.message_id}|{other}{form.ending}"
+
+
+def _form(whims: Random) -> Form:
+    drawn = whims.randrange(100)
+    dc = whims.choice(("15", "15", "15", "8", "8", "0", ""))
+    for form, share in _FORMS:
+        drawn -= share
+        if drawn < 0:
+            return replace(form, dc=dc)
+    return replace(DOCUMENTED, dc=dc)
+
+
+def _silent(request: Request, _: str) -> Request:
+    pairs = [pair for pair in request.query.split("&") if not pair.startswith(("sm=", "rsm="))]
+    return replace(request, query="&".join(pairs))
+
+
+def _babbling(request: Request, mark: str) -> Request:
+    return replace(_silent(request, mark), query=f"{_silent(request, mark).query}&sm=3x&rsm={mark}")
+
+
+def _recipients(rng: Random) -> int:
+    """Draw mostly one; a submission to many has one id."""
+    return rng.randint(2, 20) if rng.random() < 0.02 else 1  # noqa: PLR2004
+
+
+DIALECT: Final = Dialect(
+    name="santo",
+    weight=0.15,
+    countries=_COUNTRIES,
+    finals=_FINALS,
+    tail=lambda rng: hexadecimal(rng, 1),
+    recipients=_recipients,
+    clock=False,
+    spoils=(
+        replace(spoil.EMPTY, method="GET"),
+        spoil.without_parameter("da"),
+        Spoil(Fault.MISSING_FIELD, _silent, method="GET"),
+        Spoil(Fault.BAD_VALUE, _babbling, method="GET"),
+    ),
+    request=request,
+    acknowledges=says_ok,
+)

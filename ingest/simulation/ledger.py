@@ -1,0 +1,126 @@
+"""
+The ledger: what was sent, and whether it was acknowledged, as the rows that the store has to hold because of it.
+
+It is a temporary database on disk, so that a run of a million reports takes no memory. What was sent and not
+acknowledged is in it too: the store may hold it, and need not.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from datetime import datetime
+from enum import StrEnum
+from typing import Final, TypeAlias
+
+import orjson
+
+from ingest.simulation.plan import (
+    STEM_LENGTH,
+    PlannedCallback,
+    PlannedInbound,
+    PlannedItem,
+    PlannedReject,
+    PlannedReport,
+)
+
+#: The message id, and what else a row of the store has to say.
+Row: TypeAlias = tuple[str | int | None, ...]
+
+
+class Kept(StrEnum):
+    """What a sent item is kept as."""
+
+    REPORTS = "reports"
+    INBOUND = "inbound"
+    DEAD_LETTERS = "dead_letters"
+
+
+_SCHEMA: Final = """
+CREATE TABLE sent (
+    kept TEXT, provider TEXT, message_id TEXT, row TEXT, acknowledged INTEGER,
+    PRIMARY KEY (kept, provider, message_id, row)
+) WITHOUT ROWID
+"""
+_RECORD: Final = """
+INSERT INTO sent VALUES (?, ?, ?, ?, ?)
+ON CONFLICT DO UPDATE SET acknowledged = max(acknowledged, excluded.acknowledged)
+"""
+_ROWS: Final = """
+SELECT row, acknowledged FROM sent WHERE kept = ? AND provider = ? AND message_id >= ? AND message_id < ?
+"""
+_COUNT: Final = "SELECT count() FROM sent WHERE kept = ? AND provider = ? AND acknowledged"
+
+
+class Ledger:
+    """What was sent so far; exact repeats are one row."""
+
+    def __init__(self) -> None:
+        """Open an empty one."""
+        self._database = sqlite3.connect("", isolation_level=None)
+        self._database.execute(_SCHEMA)
+        self._database.execute("BEGIN")
+
+    def close(self) -> None:
+        """Forget everything."""
+        self._database.close()
+
+    def record(self, callback: PlannedCallback, *, acknowledged: bool) -> None:
+        """Write down what a callback said, and whether it was answered as it should be."""
+        rows = [self._row(callback, item) for item in callback.items]
+        self._database.executemany(
+            _RECORD,
+            [(kept, callback.provider, row[0], orjson.dumps(row).decode(), acknowledged) for kept, row in rows],
+        )
+
+    def rows(self, kept: Kept, provider: str, low: str, high: str) -> Iterator[tuple[Row, bool]]:
+        """Yield what was sent with message ids from `low` to before `high`, and whether it was acknowledged."""
+        for row, acknowledged in self._database.execute(_ROWS, (kept, provider, low, high)):
+            yield tuple(orjson.loads(row)), bool(acknowledged)
+
+    def acknowledged(self, kept: Kept, provider: str) -> int:
+        """Count what the store has to hold."""
+        [count] = self._database.execute(_COUNT, (kept, provider)).fetchone()
+        return int(count)
+
+    def _row(self, callback: PlannedCallback, item: PlannedItem) -> tuple[Kept, Row]:
+        match item:
+            case PlannedReject(report, spoil):
+                return Kept.DEAD_LETTERS, (_mark(report), spoil.why)
+            case PlannedInbound():
+                return Kept.INBOUND, _inbound(item)
+            case PlannedReport():
+                if callback.spoil is not None:
+                    return Kept.DEAD_LETTERS, (_mark(item), callback.spoil.why)
+                return Kept.REPORTS, _report(item)
+
+
+def _mark(report: PlannedReport) -> str:
+    """Return what a dead letter is found by."""
+    return report.message_id[:STEM_LENGTH].lower()
+
+
+def _report(report: PlannedReport) -> Row:
+    outcome = report.outcome
+    return (
+        report.message_id,
+        report.number.e164,
+        report.number.country,
+        outcome.status,
+        outcome.reason or "",
+        outcome.code,
+        outcome.error,
+        _seconds(report.occurred_at),
+    )
+
+
+def _inbound(message: PlannedInbound) -> Row:
+    return (
+        message.message_id,
+        message.number.e164,
+        message.recipient,
+        message.content,
+        _seconds(message.occurred_at),
+    )
+
+
+def _seconds(at: datetime | None) -> int | None:
+    return int(at.timestamp()) if at else None

@@ -1,0 +1,143 @@
+"""The values of a simulation: what a provider is going to say, and what it means by that."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from typing import Final, NamedTuple, TypeAlias
+
+from normalizers.errors import Fault
+from normalizers.model import Reason, Status
+
+#: Every message id begins with the run's prefix and the message's sequence number, in hexadecimal.
+RUN_LENGTH: Final = 6
+SEQUENCE_LENGTH: Final = 7
+STEM_LENGTH: Final = RUN_LENGTH + SEQUENCE_LENGTH
+
+#: The clock of the providers in mainland China and Hong Kong.
+UTC_8: Final = timezone(timedelta(hours=8))
+
+
+def stem(run: str, sequence: int) -> str:
+    """Return what the ids of a run's message begin with (in lower case; some providers write it in upper)."""
+    return f"{run}{sequence:0{SEQUENCE_LENGTH}x}"
+
+
+class Number(NamedTuple):
+    """A phone number, in its parts."""
+
+    country: str
+    calling_code: int
+    national: str
+
+    @property
+    def digits(self) -> str:
+        """The international number without prefix."""
+        return f"{self.calling_code}{self.national}"
+
+    @property
+    def e164(self) -> str:
+        """The international number as the store has it."""
+        return f"+{self.digits}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """
+    Something that a provider can say of a message, and what it means.
+
+    `code` and `error` are the columns `provider_status` and `provider_code`. `weight` is how likely it is: among the
+    final ones relative to each other, of a step on the way the probability that it is reported.
+    """
+
+    code: str
+    error: str = ""
+    text: str = ""
+    status: Status
+    reason: Reason | None = None
+    weight: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedReport:
+    """One report on one message to one recipient; `seed` decides how it is written where a provider has a choice."""
+
+    message_id: str
+    number: Number
+    outcome: Outcome
+    occurred_at: datetime | None
+    seed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedInbound:
+    """One message from a phone (MO)."""
+
+    message_id: str
+    number: Number
+    recipient: str
+    content: str
+    occurred_at: datetime
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """An HTTP request, its address being the account's; `query` is encoded."""
+
+    method: str
+    query: str = ""
+    body: bytes = b""
+    content_type: str = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class Spoil:
+    """
+    A way to make a good request unreadable: `make` gets it and the message id, which has to stay somewhere in it.
+
+    `authentic` says that a secret in the payload can still be read.
+    """
+
+    why: Fault
+    make: Callable[[Request, str], Request]
+    method: str = "POST"
+    authentic: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ItemSpoil:
+    """A way to make one item of a batch unreadable."""
+
+    why: Fault
+    make: Callable[[dict[str, object]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedReject:
+    """A report within a batch that can't be read, beside good ones."""
+
+    report: PlannedReport
+    spoil: ItemSpoil
+
+
+PlannedItem: TypeAlias = PlannedReport | PlannedInbound | PlannedReject
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedCallback:
+    """One callback; where it is spoiled, its one item is what it would have said."""
+
+    provider: str
+    items: tuple[PlannedItem, ...]
+    spoil: Spoil | None = None
+
+    @property
+    def reports(self) -> list[PlannedReport]:
+        """The items that are reports."""
+        return [item for item in self.items if isinstance(item, PlannedReport)]
+
+    @property
+    def seed(self) -> int:
+        """What decides how it is written: the same for an exact repeat."""
+        first = self.items[0]
+        return first.report.seed if isinstance(first, PlannedReject) else first.seed

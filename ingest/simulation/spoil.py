@@ -1,0 +1,77 @@
+"""Ways to spoil a request. Each leaves the message id in it, by which the dead letter is found again."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import orjson
+
+from ingest.simulation.plan import Request, Spoil
+from normalizers.errors import Fault
+
+
+def _cut_short(request: Request, mark: str) -> Request:
+    return replace(request, body=request.body[: request.body.index(mark.encode()) + len(mark)])
+
+
+def _emptied(request: Request, mark: str) -> Request:
+    return replace(request, query=f"empty={mark}", body=b"")
+
+
+def _page(request: Request, mark: str) -> Request:
+    return replace(request, body=f"<html><body>502 Bad Gateway ({mark})</body></html>".encode())
+
+
+def _trailing_comma(request: Request, _: str) -> Request:
+    return replace(request, body=request.body.replace(b"}", b",}", 1))
+
+
+def _garbled(request: Request, mark: str) -> Request:
+    in_gbk = "测试".encode("gbk")
+    return replace(request, body=request.body.replace(mark.encode(), mark.encode() + in_gbk))
+
+
+#: The ways to make JSON unreadable as a whole.
+NOT_JSON = (
+    Spoil(Fault.NOT_JSON, _cut_short),
+    Spoil(Fault.NOT_JSON, _page),
+    Spoil(Fault.NOT_JSON, _trailing_comma),
+    Spoil(Fault.NOT_JSON, _garbled),
+)
+EMPTY = Spoil(Fault.EMPTY, _emptied)
+
+
+def without_parameter(name: str) -> Spoil:
+    """Leave a parameter out of a GET."""
+
+    def make(request: Request, _: str) -> Request:
+        pairs = [pair for pair in request.query.split("&") if pair.partition("=")[0].upper() != name.upper()]
+        return replace(request, query="&".join(pairs))
+
+    return Spoil(Fault.MISSING_FIELD, make, method="GET")
+
+
+def without_member(*path: str) -> Spoil:
+    """Leave a member out of a JSON body; of a list on the way its first element is taken."""
+    return _changed(Fault.MISSING_FIELD, path, lambda parent: parent.pop(path[-1]))
+
+
+def with_value(*path: str, value: object) -> Spoil:
+    """Put a value into a JSON body that can't stand there."""
+    return _changed(Fault.BAD_VALUE, path, lambda parent: parent.update({path[-1]: value}))
+
+
+def _changed(why: Fault, path: tuple[str, ...], change: Callable[[dict[str, Any]], object]) -> Spoil:
+    def make(request: Request, _: str) -> Request:
+        body = orjson.loads(request.body)
+        parent = _element(body)
+        for name in path[:-1]:
+            parent = _element(parent[name])
+        change(parent)
+        return replace(request, body=orjson.dumps(body))
+
+    return Spoil(why, make, authentic=True)
+
+
+def _element(value: Any) -> Any:
+    return value[0] if isinstance(value, list) else value

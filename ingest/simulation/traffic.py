@@ -1,0 +1,225 @@
+"""
+Traffic: what the providers are going to say, one callback after the other, planned from a seed.
+
+Nothing is sent and no clock is read here: the same arguments plan the same callbacks. Memory is bounded, whatever the
+count: only what is due soon is remembered.
+"""
+
+import heapq
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import count, zip_longest
+from random import Random
+from typing import Final
+
+from ingest.simulation.dialect import Dialect
+from ingest.simulation.numbers import number_in
+from ingest.simulation.plan import (
+    Number,
+    Outcome,
+    PlannedCallback,
+    PlannedInbound,
+    PlannedItem,
+    PlannedReject,
+    PlannedReport,
+    stem,
+)
+from normalizers.model import Status
+
+#: Items that travel in one callback.
+Group = tuple[PlannedItem, ...]
+
+#: How many callbacks later, at most, a message's next report comes, and an exact repeat of one.
+_NEXT_STEPS: Final = 40
+_REPEAT_STEPS: Final = 200
+_LATE_HOURS: Final = (1, 120)
+_CONTENTS: Final = ("TD", "退订", "回复1", "好的谢谢", "STOP", "Y", "请问还有货吗")
+_ACCESS_CODES: Final = ("106901234", "1069055512")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mix:
+    """
+    How often what happens, as shares of 1.
+
+    `repeated` reports come again exactly; of `disordered` messages the reports change places; `late` ones happened
+    hours or days ago; `unfinished` messages lack their last report; `conflicting` ones get two final ones. `malformed`
+    is a share of the callbacks, `rejected` of the batches, `inbound` of the items where a provider mixes them in.
+    `failing` is the share of failed messages of a provider, where it is not the usual one.
+    """
+
+    repeated: float = 0.03
+    disordered: float = 0.05
+    late: float = 0.02
+    unfinished: float = 0.02
+    conflicting: float = 0.003
+    malformed: float = 0.01
+    rejected: float = 0.02
+    inbound: float = 0.04
+    failing: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """Whose traffic it is (`run`, six hexadecimal digits), when it starts, and how fast and how long it goes on."""
+
+    run: str
+    started_at: datetime
+    callbacks: int
+    seconds_between: float = 0.0
+
+
+class Traffic:
+    """The callbacks of a run: iterate over it once; `messages` tells how many messages there were so far."""
+
+    def __init__(self, dialects: Sequence[Dialect], mix: Mix, schedule: Schedule, seed: int) -> None:
+        """Plan callbacks of these providers."""
+        self._dialects = dialects
+        self._mix = mix
+        self._schedule = schedule
+        self._rng = Random(seed)  # noqa: S311 - traffic, not secrets
+        self._due: dict[str, list[tuple[int, int, Group]]] = {dialect.name: [] for dialect in dialects}
+        self._order = count()
+        self.messages = 0
+
+    def __iter__(self) -> Iterator[PlannedCallback]:
+        """Yield the callbacks in the order in which they are to be sent."""
+        weights = [dialect.weight for dialect in self._dialects]
+        for step in range(self._schedule.callbacks):
+            [dialect] = self._rng.choices(self._dialects, weights)
+            yield self._callback(dialect, step)
+
+    def _callback(self, dialect: Dialect, step: int) -> PlannedCallback:
+        if self._happens(self._mix.malformed):
+            spoil = self._rng.choice(dialect.spoils)
+            return PlannedCallback(dialect.name, (self._lone_report(dialect, step),), spoil)
+        items = [item for _ in range(dialect.batch(self._rng)) for item in self._group(dialect, step)]
+        if dialect.item_spoils and len(items) > 1 and self._happens(self._mix.rejected):
+            reject = PlannedReject(self._lone_report(dialect, step), self._rng.choice(dialect.item_spoils))
+            items.insert(self._rng.randint(1, len(items)), reject)
+        return PlannedCallback(dialect.name, tuple(items))
+
+    def _group(self, dialect: Dialect, step: int) -> Group:
+        """Return what is due, else the beginning of a new message."""
+        due = self._due[dialect.name]
+        if due and due[0][0] <= step:
+            return heapq.heappop(due)[-1]
+        if dialect.inbound and self._happens(self._mix.inbound):
+            groups: list[Group] = [(self._inbound(dialect, step),)]
+        else:
+            groups = self._message(dialect, step)
+        self._remember(dialect, step, groups)
+        return groups[0]
+
+    def _remember(self, dialect: Dialect, step: int, groups: list[Group]) -> None:
+        """Have all but the first group come later, and some of them a second time."""
+        if self._happens(self._mix.disordered):
+            self._rng.shuffle(groups)
+        for position, group in enumerate(groups):
+            if position:
+                step += self._rng.randint(1, _NEXT_STEPS)
+                self._push(dialect, step, group)
+            if self._happens(self._mix.repeated):
+                self._push(dialect, step + self._rng.randint(1, _REPEAT_STEPS), group)
+
+    def _push(self, dialect: Dialect, step: int, group: Group) -> None:
+        heapq.heappush(self._due[dialect.name], (step, next(self._order), group))
+
+    def _message(self, dialect: Dialect, step: int) -> list[Group]:
+        """Return a message's reports in the order in which they happen, those that travel together as one group."""
+        message_id = self._message_id(dialect)
+        lives = self._lives(dialect)
+        numbers = self._numbers(dialect, len(lives))
+        stages = list(zip_longest(*lives))
+        times = self._times(dialect, step, len(stages))
+        groups: list[Group] = []
+        for stage, occurred_at in zip(stages, times, strict=True):
+            reports = tuple(
+                self._report(message_id, number, outcome, occurred_at)
+                for number, outcome in zip(numbers, stage, strict=True)
+                if outcome is not None
+            )
+            groups += [reports] if dialect.together else [(report,) for report in reports]
+        return groups
+
+    def _report(self, message_id: str, number: Number, outcome: Outcome, occurred_at: datetime | None) -> PlannedReport:
+        return PlannedReport(
+            message_id=message_id,
+            number=number,
+            outcome=outcome,
+            occurred_at=occurred_at,
+            seed=self._rng.getrandbits(32),
+        )
+
+    def _lone_report(self, dialect: Dialect, step: int) -> PlannedReport:
+        final = self._final(dialect, failing=False)
+        [occurred_at] = self._times(dialect, step, 1)
+        return self._report(self._message_id(dialect), self._number(dialect), final, occurred_at)
+
+    def _inbound(self, dialect: Dialect, step: int) -> PlannedInbound:
+        return PlannedInbound(
+            message_id=self._message_id(dialect),
+            number=self._number(dialect),
+            recipient=self._rng.choice(_ACCESS_CODES),
+            content=self._rng.choice(_CONTENTS),
+            occurred_at=self._now(step),
+            seed=self._rng.getrandbits(32),
+        )
+
+    def _lives(self, dialect: Dialect) -> list[list[Outcome]]:
+        """Return what is said of each recipient of one message: the same steps, and an end of its own."""
+        steps = [outcome for outcome in dialect.steps if self._happens(outcome.weight)]
+        recipients = dialect.recipients(self._rng)
+        if steps and self._happens(self._mix.unfinished):
+            return [steps] * recipients
+        return [[*steps, *self._ends(dialect)] for _ in range(recipients)]
+
+    def _ends(self, dialect: Dialect) -> list[Outcome]:
+        failing = self._mix.failing.get(dialect.name)
+        fails = failing is not None and self._happens(failing)
+        ends = [self._final(dialect, failing=fails)]
+        if self._happens(self._mix.conflicting) and ends[0].status is Status.DELIVERED:
+            ends.append(self._final(dialect, failing=True))
+        return ends
+
+    def _final(self, dialect: Dialect, *, failing: bool) -> Outcome:
+        finals = [outcome for outcome in dialect.finals if outcome.status.failed or not failing]
+        [final] = self._rng.choices(finals, [outcome.weight for outcome in finals])
+        return final
+
+    def _numbers(self, dialect: Dialect, recipients: int) -> list[Number]:
+        distinct: dict[Number, None] = {}
+        while len(distinct) < recipients:
+            distinct[self._number(dialect)] = None
+        return list(distinct)
+
+    def _number(self, dialect: Dialect) -> Number:
+        [country] = self._rng.choices(list(dialect.countries), list(dialect.countries.values()))
+        return number_in(country, self._rng)
+
+    def _message_id(self, dialect: Dialect) -> str:
+        self.messages += 1
+        return dialect.message_id(stem(self._schedule.run, self.messages), self._rng)
+
+    def _times(self, dialect: Dialect, step: int, stages: int) -> Sequence[datetime | None]:
+        """Return when each stage happened: the last a moment before it is said, late ones long before."""
+        if not dialect.clock:
+            return [None] * stages
+        at = self._now(step)
+        if self._happens(self._mix.late):
+            at -= timedelta(hours=self._rng.uniform(*_LATE_HOURS))
+        times = [at.replace(microsecond=0)]
+        for _ in range(stages - 1):
+            at -= timedelta(seconds=min(3600.0, self._rng.lognormvariate(1.4, 1.0)))
+            times.append(at.replace(microsecond=0))
+        return times[::-1]
+
+    def _now(self, step: int) -> datetime:
+        """Return a moment before a callback is sent, to the second, as providers tell it."""
+        ago = self._rng.lognormvariate(0.5, 0.8)
+        at = self._schedule.started_at + timedelta(seconds=step * self._schedule.seconds_between - ago)
+        return at.replace(microsecond=0)
+
+    def _happens(self, share: float) -> bool:
+        return self._rng.random() < share
