@@ -72,7 +72,6 @@ _ERROR_TEXTS: Final = ("STANDARDERRORTEXT", "STANDARDERRORTXT", "STANDARDERRORTT
 _PARAMETERS: Final = frozenset(
     {"CREATED_S", "DATETIME_S", "GSM", "REFERENCE", "STATUS", "STATUSDESCRIPTION", "OPERATOR", *_ERROR_TEXTS}
 )
-_FORM: Final = "application/x-www-form-urlencoded"
 
 
 def parse(callback: Callback) -> Sequence[Item]:
@@ -80,13 +79,19 @@ def parse(callback: Callback) -> Sequence[Item]:
     if callback.method != "POST":
         return [_from_parameters(callback, callback.query, "query")]
     body = read.body(callback)
-    if callback.headers.get("content-type", "").lower().startswith(_FORM):
+    if _is_form(callback):
         return [_from_parameters(callback, body, "body")]
     messages = read.json_members(read.member(read.json_members(body), "messages"), "$.messages")
     elements = read.json_elements(read.member(messages, "msg", "$.messages"), "$.messages.msg")
     if not elements:
         raise MalformedError(Fault.MISSING_FIELD, "$.messages.msg", "is an empty list")
     return read.each(elements, lambda where, element: _from_message(callback, where, element))
+
+
+def _is_form(callback: Callback) -> bool:
+    """Tell a form from JSON that a careless client calls a form."""
+    called = callback.headers.get("content-type", "").lower().startswith("application/x-www-form-urlencoded")
+    return called and not callback.body.lstrip().startswith(b"{")
 
 
 def _from_parameters(callback: Callback, encoded: bytes, where: str) -> DeliveryReport:

@@ -215,7 +215,8 @@ class DeliveryReport:
     `recipient` is E.164 with `+`, or as received where it can't be read. `country` is ISO 3166-1 alpha-2 or empty.
     `occurred_at` is the provider's clock in UTC, None where it sends none that can be read. `unmapped` says that
     `status` (or the reason of a failure) is unknown because the provider's code is in no table of ours. `custom` is
-    JSON that the customer attached, its own bytes (`orjson.Fragment`), or None. `raw` is the item's own bytes as text. `normalizer` is the version of the provider's table and parser that read it.
+    JSON that the customer attached, its own bytes (`orjson.Fragment`), or None. `notes` says what was odd. `raw` is the
+    item's own bytes as text. `normalizer` is the version of the provider's table and parser that read it.
     """
 
     event_id: str
