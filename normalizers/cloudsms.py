@@ -8,6 +8,7 @@ account has one. LOCAL_REJECTED (60) stands below the table of states. The docum
 
 import hmac
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from types import MappingProxyType
 from typing import Final, NamedTuple
@@ -173,24 +174,24 @@ _FAULTS: Final[Mapping[Fault, _Result]] = MappingProxyType(
 )
 #: RESULT_DESC's length (LMAX), in bytes of printable ASCII.
 _DESC_LENGTH: Final = 127
+_TIME_LENGTH: Final = len("YYYY-MM-DD HH:MM:SS")
 
 
-def _answer(callback: Callback, status: int, result: _Result, detail: str = "") -> Reply:
+def _answer(callback: Callback, status: int, result: _Result) -> Reply:
     """Return an ANSWER, with the request's SERIAL or 0 where that can't be read."""
     try:
         serial = _serial(read.json_object(callback.body))
     except MalformedError:
         serial = 0
-    desc = f"{result.desc}: {detail}" if detail else result.desc
     answer = {
         "METHOD": _METHOD,
         "TYPE": "ANSWER",
         "SERIAL": serial,
-        "TIME": f"{callback.received_at.astimezone(read.UTC_8):%Y-%m-%d %H:%M:%S}",
+        "TIME": callback.received_at.astimezone(read.UTC_8).isoformat(" ", "seconds")[:_TIME_LENGTH],
         "RESULT_CODE": result.code,
-        "RESULT_DESC": "".join(char if " " <= char <= "~" else "?" for char in desc)[:_DESC_LENGTH],
+        "RESULT_DESC": result.desc,
     }
-    return Reply(status, orjson.dumps(answer), "application/json", RETRY_AFTER if result is _BUSY else {})
+    return Reply(status, orjson.dumps(answer), "application/json")
 
 
 def _stored(callback: Callback) -> Reply:
@@ -198,7 +199,9 @@ def _stored(callback: Callback) -> Reply:
 
 
 def _malformed(callback: Callback, error: MalformedError) -> Reply:
-    return _answer(callback, 400, _FAULTS.get(error.why, _UNKNOWN_ERROR), str(error))
+    result = _FAULTS.get(error.why, _UNKNOWN_ERROR)
+    desc = "".join(char if " " <= char <= "~" else "?" for char in f"{result.desc}: {error}")
+    return _answer(callback, 400, _Result(result.code, desc[:_DESC_LENGTH]))
 
 
 def _forbidden(callback: Callback) -> Reply:
@@ -206,7 +209,7 @@ def _forbidden(callback: Callback) -> Reply:
 
 
 def _busy(callback: Callback) -> Reply:
-    return _answer(callback, 503, _BUSY)
+    return replace(_answer(callback, 503, _BUSY), headers=RETRY_AFTER)
 
 
 PROVIDER: Final = Provider(
