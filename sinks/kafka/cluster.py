@@ -1,0 +1,104 @@
+"""Which Kafka, and how it is reached: what the settings say, as aiokafka wants to hear it."""
+
+import ssl
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from aiokafka.conn import collect_hosts, create_conn
+from aiokafka.errors import (
+    AuthenticationFailedError,
+    IllegalSaslStateError,
+    KafkaError,
+    SaslAuthenticationFailed,
+    UnsupportedSaslMechanismError,
+)
+from aiokafka.helpers import create_ssl_context
+
+from sinks.errors import BusyError, RefusedError, SinkError
+from sinks.stream import Topic
+
+#: One request's; a broker that is frozen or cut off is given up after this, and another one asked.
+REQUEST_SECONDS: Final = 4.0
+
+_SETTINGS_AT_FAULT: Final = (
+    AuthenticationFailedError,
+    IllegalSaslStateError,
+    SaslAuthenticationFailed,
+    UnsupportedSaslMechanismError,
+    ssl.SSLCertVerificationError,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cluster:
+    """
+    A Kafka cluster, and what its topics are like.
+
+    `partitions` and `replication_factor` (None: what the brokers have as default) are those of the topics that are
+    made; topics that are there stay as they are.
+    """
+
+    bootstrap_servers: str
+    topic_prefix: str = "dlr."
+    partitions: int = 12
+    replication_factor: int | None = None
+    compression: str | None = "lz4"
+    security_protocol: str = "PLAINTEXT"
+    sasl_mechanism: str = "PLAIN"
+    sasl_username: str | None = None
+    sasl_password: str | None = field(default=None, repr=False)
+    ssl_cafile: Path | None = None
+    ssl_certfile: Path | None = None
+    ssl_keyfile: Path | None = None
+    ssl_password: str | None = field(default=None, repr=False)
+
+    def topic_name(self, topic: Topic) -> str:
+        """Return what Kafka calls a topic."""
+        return self.topic_prefix + topic
+
+    def options(self) -> dict[str, Any]:
+        """Return what every client of aiokafka is made with; raises `RefusedError` where a TLS file can't be used."""
+        return {"bootstrap_servers": self.bootstrap_servers, **self._connection_options()}
+
+    def _connection_options(self) -> dict[str, Any]:
+        return {
+            "client_id": "dlrhub",
+            "request_timeout_ms": int(REQUEST_SECONDS * 1000),
+            "security_protocol": self.security_protocol,
+            "ssl_context": self._ssl_context() if self.security_protocol.endswith("SSL") else None,
+            "sasl_mechanism": self.sasl_mechanism,
+            "sasl_plain_username": self.sasl_username,
+            "sasl_plain_password": self.sasl_password,
+        }
+
+    def _ssl_context(self) -> ssl.SSLContext:
+        try:
+            context: ssl.SSLContext = create_ssl_context(
+                cafile=self.ssl_cafile,
+                certfile=self.ssl_certfile,
+                keyfile=self.ssl_keyfile,
+                password=self.ssl_password,
+            )
+        except OSError as error:
+            raise RefusedError(f"kafka: the TLS files can't be used: {error}") from error
+        return context
+
+    async def why_unreachable(self) -> SinkError:
+        """
+        Find out why no client can start, which aiokafka only logs, by asking every server.
+
+        Returns a `RefusedError` where the settings are at fault, else a `BusyError`.
+        """
+        reasons = []
+        for host, port, _ in collect_hosts(self.bootstrap_servers, randomize=False):
+            try:
+                connection = await create_conn(host, port, **self._connection_options())
+            except _SETTINGS_AT_FAULT as error:
+                return RefusedError(f"kafka: {host}:{port} does not let us in: {error}")
+            except (OSError, KafkaError, TimeoutError) as error:
+                reasons.append(f"{host}:{port}: {str(error) or type(error).__name__}")
+            else:
+                connection.close()
+                reasons.append(f"{host}:{port} answers again")
+        return BusyError(f"kafka: no server can be reached ({'; '.join(reasons)})")

@@ -1,0 +1,61 @@
+"""The consumer group as seen from outside of it: how far it is, and how to set it back."""
+
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+
+from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import CommitFailedError, KafkaConnectionError, KafkaError
+from aiokafka.structs import TopicPartition
+
+from sinks.errors import BusyError, RefusedError
+from sinks.kafka.cluster import Cluster
+from sinks.kafka.topics import ensure_topics
+from sinks.stream import Topic
+
+
+async def waiting(cluster: Cluster, group: str, partitions: Collection[TopicPartition]) -> int:
+    """Return how many records of these partitions the group has not committed; raises `BusyError` or KafkaError."""
+    async with _observer(cluster, group, partitions) as observer:
+        ends = await observer.end_offsets(list(partitions))
+        starts = await observer.beginning_offsets(list(partitions))
+        committed = {partition: await observer.committed(partition) for partition in partitions}
+    return sum(ends[partition] - (committed[partition] or starts[partition]) for partition in partitions)
+
+
+async def rewind_to(cluster: Cluster, group: str, topics: Sequence[Topic], at: datetime) -> Mapping[str, int]:
+    """
+    Set a group back (or on) to the first records that Kafka took at `at` or later; return the offsets it had to move.
+
+    Raises `RefusedError` while the group has members, `BusyError` where Kafka can't be reached.
+    """
+    try:
+        counts = (await ensure_topics(cluster)).partitions
+        names = [cluster.topic_name(topic) for topic in topics]
+        partitions = [TopicPartition(name, number) for name in names for number in range(counts[name])]
+        async with _observer(cluster, group, partitions) as observer:
+            found = await observer.offsets_for_times(dict.fromkeys(partitions, int(at.timestamp() * 1000)))
+            ends = await observer.end_offsets(partitions)
+            offsets = {name: found[name].offset if found[name] else ends[name] for name in partitions}
+            await observer.commit(offsets)
+    except CommitFailedError:
+        raise RefusedError(f"kafka: group {group} can't be set back while drains run in it: stop them first") from None
+    except (KafkaError, TimeoutError) as error:
+        raise BusyError(f"kafka: {str(error) or type(error).__name__}") from error
+    return {f"{partition.topic}/{partition.partition}": offset for partition, offset in offsets.items()}
+
+
+@asynccontextmanager
+async def _observer(
+    cluster: Cluster, group: str, partitions: Collection[TopicPartition]
+) -> AsyncIterator[AIOKafkaConsumer]:
+    """Connect without joining the group."""
+    observer = AIOKafkaConsumer(**cluster.options(), group_id=group, enable_auto_commit=False)
+    observer.assign(list(partitions))
+    try:
+        await observer.start()
+        yield observer
+    except KafkaConnectionError:
+        raise await cluster.why_unreachable() from None
+    finally:
+        await observer.stop()

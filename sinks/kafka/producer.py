@@ -1,0 +1,184 @@
+"""
+The doors' side of Kafka: groups of records, confirmed by every in-sync replica.
+
+A group goes out as one batch per partition, which costs a tenth of sending its records one by one. A connection on
+which anything failed is never used again: after an error aiokafka's sequence numbers are ahead of the broker's
+(aio-libs/aiokafka#1017), and what it holds would be sent at some time, or never.
+"""
+
+import asyncio
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from itertools import zip_longest
+from typing import Any, Final
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import (
+    CorruptRecordException,
+    InvalidTimestampError,
+    KafkaConnectionError,
+    MessageSizeTooLargeError,
+    RecordListTooLargeError,
+)
+
+from sinks.errors import BusyError, RefusedError
+from sinks.kafka.cluster import Cluster
+from sinks.kafka.messages import headers
+from sinks.kafka.partitions import partition_of
+from sinks.kafka.topics import Topics, ensure_topics
+from sinks.stream import Record, Topic
+
+#: A batch is closed at this size, before compression; a larger record is a batch of its own.
+_BATCH_BYTES: Final = 512 * 1024
+#: What a record takes besides its key and value, headers and the batch around it included.
+_OVERHEAD_BYTES: Final = 512
+_CLOSE_SECONDS: Final = 1.0
+_CONNECT_SECONDS: Final = 15.0
+
+_RECORD_ERRORS: Final = (
+    CorruptRecordException,
+    InvalidTimestampError,
+    MessageSizeTooLargeError,
+    RecordListTooLargeError,
+)
+
+
+class KafkaProducer:
+    """Publishes groups of records; `connect` first, and again whenever `connected` is no longer true."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        """Publish to the topics of `cluster`; needs a running event loop."""
+        self._cluster = cluster
+        self._client: AIOKafkaProducer | None = None
+        self._max_bytes = 0
+        self._ending: set[asyncio.Task[None]] = set()
+
+    @property
+    def connected(self) -> bool:
+        """Whether there is a connection on which nothing has failed yet."""
+        return self._client is not None
+
+    async def connect(self) -> Topics:
+        """
+        Connect, and look after the topics.
+
+        Raises `BusyError` where Kafka can't be reached, `RefusedError` where the settings have to be changed.
+        """
+        try:
+            async with asyncio.timeout(_CONNECT_SECONDS):
+                topics = await ensure_topics(self._cluster)
+                self._max_bytes = topics.max_message_bytes
+                self._client = await self._start()
+        except TimeoutError:
+            raise BusyError(f"kafka: no connection within {_CONNECT_SECONDS:g} s") from None
+        return topics
+
+    async def _start(self) -> AIOKafkaProducer:
+        client = AIOKafkaProducer(
+            **self._cluster.options(),
+            acks="all",
+            enable_idempotence=True,
+            linger_ms=0,
+            max_batch_size=min(_BATCH_BYTES, self._max_bytes),
+            compression_type=self._cluster.compression,
+        )
+        try:
+            await client.start()
+            for topic in Topic:
+                await client.partitions_for(self._cluster.topic_name(topic))
+        except BaseException as error:
+            await _abort(client)
+            if isinstance(error, KafkaConnectionError):
+                raise await self._cluster.why_unreachable() from None
+            raise
+        return client
+
+    async def publish(self, records: Sequence[Record], *, seconds: float) -> None:
+        """
+        Return once every in-sync replica has every record.
+
+        Raises `BusyError` where that isn't confirmed within `seconds`: any of them may have been kept, or may still
+        be. Raises `RefusedError` where a record can't be taken at all; the others may have been kept.
+        """
+        client = self._client
+        if client is None:
+            raise BusyError("kafka: not connected")
+        self._refuse_oversize(records)
+        try:
+            async with asyncio.timeout(seconds):
+                await self._send(client, records)
+        except BaseException as error:
+            self._give_up(client)
+            if isinstance(error, TimeoutError):
+                raise BusyError(f"kafka: no confirmation within {seconds:g} s") from None
+            if isinstance(error, _RECORD_ERRORS):
+                raise RefusedError(f"kafka: {error}") from error
+            if isinstance(error, Exception):  # whatever broke, it is not the caller's fault
+                raise BusyError(f"kafka: {str(error) or type(error).__name__}") from error
+            raise
+
+    def _refuse_oversize(self, records: Sequence[Record]) -> None:
+        most = self._max_bytes - _OVERHEAD_BYTES
+        for record in records:
+            if len(record.value) + len(record.key) > most:
+                raise RefusedError(f"kafka: {len(record.value)} bytes are more than the topic takes ({most})")
+
+    async def _send(self, client: AIOKafkaProducer, records: Sequence[Record]) -> None:
+        batches = await self._fill(client, records)
+        confirmed = []
+        for wave in zip_longest(*batches.values()):  # the first batch of every partition shares a request
+            for (topic, partition), batch in zip(batches, wave, strict=True):
+                if batch is not None:
+                    confirmed.append(await client.send_batch(batch, topic, partition=partition))
+        await asyncio.gather(*confirmed)
+
+    async def _fill(self, client: AIOKafkaProducer, records: Sequence[Record]) -> dict[tuple[str, int], list[Any]]:
+        batches: defaultdict[tuple[str, int], list[Any]] = defaultdict(list)
+        partitions = {topic: await client.partitions_for(self._cluster.topic_name(topic)) for topic in Topic}
+        now = int(time.time() * 1000)
+        for record in records:
+            key = record.key.encode("utf-8", "surrogatepass")
+            filling = batches[self._cluster.topic_name(record.topic), partition_of(key, len(partitions[record.topic]))]
+            message = {"timestamp": now, "key": key, "value": record.value, "headers": headers(record.provider)}
+            if not filling or filling[-1].append(**message) is None:
+                filling.append(client.create_batch())
+                filling[-1].append(**message)
+        return batches
+
+    def _give_up(self, client: AIOKafkaProducer) -> None:
+        if self._client is client:
+            self._client = None
+        ending = asyncio.create_task(_abort(client))
+        self._ending.add(ending)
+        ending.add_done_callback(self._ending.discard)
+
+    async def close(self) -> None:
+        """Let go of the connection at once; whoever still waits for a confirmation does not get it."""
+        if self._client is not None:
+            self._give_up(self._client)
+        if self._ending:
+            await asyncio.wait(self._ending, timeout=_CLOSE_SECONDS)
+
+
+async def _abort(client: AIOKafkaProducer) -> None:
+    """
+    End a client with all that it holds: its own `stop` waits until the brokers have taken that.
+
+    Nothing in aiokafka's public interface does this; the tests with a frozen broker tell when its inside changes.
+    """
+    client._closed = True  # noqa: SLF001 - or it complains when it is collected
+    sender = client._sender.sender_task  # noqa: SLF001
+    if sender is not None:
+        sender.cancel()
+    while True:
+        for connection in list(client.client._conns.values()):  # noqa: SLF001
+            if connection.connected():
+                connection._writer.transport.abort()  # noqa: SLF001 - `close` waits until a frozen broker reads
+        await client.client.close()
+        if sender is None or sender.done():
+            return
+        news = client.client._md_update_fut  # noqa: SLF001
+        if news is not None and not news.done():  # what the sender waits for, and nobody brings any more
+            news.set_result(False)
+        await asyncio.wait([sender], timeout=0.05)

@@ -1,0 +1,130 @@
+"""The topics: made where they are missing, and looked over, so that what can't work is told before it is used."""
+
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import KafkaConnectionError, KafkaError, NoError, TopicAlreadyExistsError, for_code
+
+from sinks.errors import BusyError, RefusedError
+from sinks.kafka.cluster import Cluster
+from sinks.stream import Topic
+
+#: What our own topics take: a callback of the receiver's default size, however much its JSON escapes.
+MAX_MESSAGE_BYTES: Final = 8 * 1024 * 1024
+#: What a topic takes where nobody may tell us (Kafka's own default).
+_DEFAULT_MESSAGE_BYTES: Final = 1_048_588
+_NEWS_SECONDS: Final = 0.1
+_SAFE_REPLICAS: Final = 3
+_SAFE_IN_SYNC: Final = 2
+_CONFIGS: Final = ("cleanup.policy", "max.message.bytes", "min.insync.replicas")
+
+
+@dataclass(frozen=True, slots=True)
+class Topics:
+    """
+    The topics as they are.
+
+    `partitions` counts those of each topic by its name, `max_message_bytes` is the largest batch that all of them
+    take, `warnings` is what an operator should know.
+    """
+
+    partitions: Mapping[str, int]
+    max_message_bytes: int
+    warnings: Sequence[str]
+
+
+async def ensure_topics(cluster: Cluster) -> Topics:
+    """
+    Make the topics that are missing, and look the others over.
+
+    Raises `RefusedError` where the settings or the cluster have to be changed first, `BusyError` where Kafka can't be
+    reached.
+    """
+    admin = AIOKafkaAdminClient(**cluster.options())
+    try:
+        await admin.start()
+        names = [cluster.topic_name(topic) for topic in Topic]
+        there = await _partitions(admin, names)
+        for name in names:
+            if name not in there:
+                await _create(admin, cluster, name)
+        while len(there) < len(names):  # a new topic is not known to every broker at once
+            await asyncio.sleep(_NEWS_SECONDS)
+            there = await _partitions(admin, names)
+        return _inspect(cluster, there, await _configs(admin, names))
+    except KafkaConnectionError:
+        raise await cluster.why_unreachable() from None
+    except (KafkaError, TimeoutError) as error:
+        raise BusyError(f"kafka: {str(error) or type(error).__name__}") from error
+    finally:
+        await admin.close()
+
+
+async def _partitions(admin: AIOKafkaAdminClient, names: Sequence[str]) -> Mapping[str, Sequence[Mapping[str, Any]]]:
+    """Return the partitions of those topics that are there; asking by name would make a broker make them."""
+    described = await admin.describe_topics()
+    return {topic["topic"]: topic["partitions"] for topic in described if topic["topic"] in names}
+
+
+async def _create(admin: AIOKafkaAdminClient, cluster: Cluster, name: str) -> None:
+    replicas = cluster.replication_factor or -1
+    configs = {"max.message.bytes": str(MAX_MESSAGE_BYTES), "cleanup.policy": "delete"}
+    if replicas >= _SAFE_REPLICAS:
+        configs["min.insync.replicas"] = str(_SAFE_IN_SYNC)
+    assignment: dict[int, list[int]] | None = (
+        {} if replicas < 0 else None
+    )  # without one, NewTopic does not let us leave the number to the broker
+    answer = await admin.create_topics([NewTopic(name, cluster.partitions, replicas, assignment, configs)])
+    [(_, code, text, *_)] = answer.topic_errors
+    error = for_code(code)
+    if error is NoError or error is TopicAlreadyExistsError:
+        return
+    problem = f"kafka: topic {name} is missing and can't be made: {text or error.__name__}"
+    raise BusyError(problem) if error.retriable else RefusedError(problem)
+
+
+def _inspect(
+    cluster: Cluster,
+    partitions: Mapping[str, Sequence[Mapping[str, Any]]],
+    configs: Mapping[str, Mapping[str, str]],
+) -> Topics:
+    for name, config in configs.items():
+        if "compact" in config["cleanup.policy"]:
+            raise RefusedError(f"kafka: topic {name} is compacted, which loses reports: set cleanup.policy=delete")
+    limits = [int(config["max.message.bytes"]) for config in configs.values()]
+    return Topics(
+        partitions={name: len(found) for name, found in partitions.items()},
+        max_message_bytes=min(limits, default=_DEFAULT_MESSAGE_BYTES),
+        warnings=[text for name in partitions for text in _warnings(name, cluster, partitions[name], configs)],
+    )
+
+
+async def _configs(admin: AIOKafkaAdminClient, names: Sequence[str]) -> Mapping[str, Mapping[str, str]]:
+    """Return what is set for each topic; nothing for one whose settings we may not see."""
+    wanted = [ConfigResource(ConfigResourceType.TOPIC, name, dict.fromkeys(_CONFIGS)) for name in names]
+    answers = await admin.describe_configs(wanted)
+    return {
+        name: {entry[0]: entry[1] for entry in entries}
+        for answer in answers
+        for code, _, _, name, entries in answer.resources
+        if for_code(code) is NoError
+    }
+
+
+def _warnings(
+    name: str,
+    cluster: Cluster,
+    partitions: Sequence[Mapping[str, Any]],
+    configs: Mapping[str, Mapping[str, str]],
+) -> Iterator[str]:
+    if len(partitions) != cluster.partitions:
+        yield f"topic {name} has {len(partitions)} partitions, not {cluster.partitions}: it is used as it is"
+    replicas = min(len(partition["replicas"]) for partition in partitions)
+    if replicas < _SAFE_REPLICAS:
+        yield f"topic {name} has {replicas} of 3 replicas: reports can be lost with a broker's disk"
+    elif name in configs and int(configs[name]["min.insync.replicas"]) < _SAFE_IN_SYNC:
+        yield f"topic {name} confirms on one replica: set min.insync.replicas=2, or reports can be lost with a broker"
