@@ -4,10 +4,12 @@ The settings: `dlrhub.toml` (or `--config`), every value also as `DLRHUB_SECTION
 What is wrong stops the start with one message that names every fault. A value that may be a secret is never shown.
 """
 
+import re
 from collections.abc import Iterator
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from pathlib import Path
-from typing import Annotated, Final, Self
+from typing import Annotated, Final, Literal, Self
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
@@ -15,6 +17,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    NonNegativeInt,
     PositiveFloat,
     PositiveInt,
     SecretStr,
@@ -45,6 +48,20 @@ def _checked_address(text: str) -> str:
     if host and host != "localhost":
         ip_address(host.strip("[]"))
     return text
+
+
+def _checked_servers(text: str) -> str:
+    servers = [server.strip() for server in text.split(",")]
+    if not all(re.fullmatch(r"[^:\s]+:\d{1,5}|\[[0-9A-Fa-f:]+\]:\d{1,5}", server) for server in servers):
+        raise ValueError("give it as host:port,host:port, such as kafka-1:9092,kafka-2:9092")
+    return ",".join(servers)
+
+
+def _checked_url(url: SecretStr) -> SecretStr:
+    parts = urlsplit(url.get_secret_value())
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("give it as https://user:password@host:8443")
+    return url
 
 
 def _checked_timezone(text: str) -> str:
@@ -129,14 +146,52 @@ class QuerySettings(_Section):
         return self
 
 
-class ClickHouseSettings(_Section):
-    """The store; embedded where `url` is not set."""
+class KafkaSettings(_Section):
+    """
+    The stream; a journal where it is not set.
 
-    url: SecretStr | None = None
+    `partitions` and `replication_factor` (default: the brokers') are those of topics that have to be made.
+    """
+
+    bootstrap_servers: Annotated[str, AfterValidator(_checked_servers)]
+    topic_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{0,200}$")] = "dlr."
+    group: Name = "dlrhub-drain"
+    confirm_timeout_ms: PositiveInt = 2000
+    partitions: PositiveInt = 12
+    replication_factor: PositiveInt | None = None
+    compression: Literal["none", "lz4", "zstd"] = "lz4"
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "PLAIN"
+    sasl_username: str | None = None
+    sasl_password: SecretStr | None = None
+    ssl_cafile: Path | None = None
+    ssl_certfile: Path | None = None
+    ssl_keyfile: Path | None = None
+    ssl_password: SecretStr | None = None
+
+    @model_validator(mode="after")
+    def _credentials_are_whole(self) -> Self:
+        if self.security_protocol.startswith("SASL") and not (self.sasl_username and self.sasl_password):
+            raise ValueError(f"security_protocol {self.security_protocol} needs sasl_username and sasl_password")
+        if (self.ssl_certfile is None) != (self.ssl_keyfile is None):
+            raise ValueError("ssl_certfile and ssl_keyfile go together")
+        return self
+
+
+class ClickHouseSettings(_Section):
+    """
+    The store; embedded where `url` is not set.
+
+    `retention_days` (0: for ever) is how long rows are kept after their receipt.
+    """
+
+    url: Annotated[SecretStr, AfterValidator(_checked_url)] | None = None
     database: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] = "dlr"
     cluster: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.{}-]*$")] = ""
     batch_rows: PositiveInt = 20_000
     batch_ms: PositiveInt = 300
+    async_insert: bool = False
+    retention_days: NonNegativeInt = 0
 
 
 class AccountSettings(_Section):
@@ -174,6 +229,7 @@ class Settings(BaseSettings):
     receiver: ReceiverSettings = ReceiverSettings()
     admin: AdminSettings = AdminSettings()
     query: QuerySettings = QuerySettings()
+    kafka: KafkaSettings | None = None
     clickhouse: ClickHouseSettings = ClickHouseSettings()
     accounts: tuple[AccountSettings, ...] = ()
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import typer.main
 import yaml
@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
 #: What `deploy/` names before it is there: `test_coming.py` says when to take it out.
 COMING_COMMANDS = {"migrate", "poll"}
-COMING_SECTIONS = {"kafka"}
+COMING_SECTIONS: set[str] = set()
 COMING_MOUNTS = {"./grafana/dashboards", "./grafana/provisioning", "./prometheus"}
 
 
@@ -36,9 +36,10 @@ def setting_names(model: type[BaseModel] = Settings, prefix: str = "DLRHUB_") ->
     """Return the environment variables that the settings are read from."""
     names: set[str] = set()
     for name, field in model.model_fields.items():
-        kind = field.annotation
-        if isinstance(kind, type) and issubclass(kind, BaseModel):
-            names |= setting_names(kind, f"{prefix}{name.upper()}__")
+        kinds = get_args(field.annotation) if type(None) in get_args(field.annotation) else (field.annotation,)
+        sections = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
+        if sections:
+            names |= setting_names(sections[0], f"{prefix}{name.upper()}__")
         else:
             names.add(prefix + name.upper())
     return names
