@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 import clickhouse_connect
 from clickhouse_connect.driver.client import Client
@@ -30,7 +31,6 @@ _INSERT_SETTINGS: Final = {
     "input_format_skip_unknown_fields": 1,  # a value of a newer schema version
     "input_format_null_as_default": 1,
     "insert_deduplicate": 0,
-    "async_insert": 0,
     "max_partitions_per_insert_block": 0,  # partitions follow the provider's clock, which may say anything
 }
 
@@ -50,13 +50,24 @@ _ROW_ERRORS: Final = frozenset(
 )
 
 
+_SETTINGS_AT_FAULT: Final = frozenset({"AUTHENTICATION_FAILED", "REQUIRED_PASSWORD", "UNKNOWN_USER", "WRONG_PASSWORD"})
+_CONNECT_SECONDS: Final = 5
+_INSERT_SECONDS: Final = 120
+
+
 class Store:
     """Tables of one database, behind one connection; for one thread at a time."""
 
-    def __init__(self, client: Client, database: str = "dlr") -> None:
-        """Use `client`; the database is made by `migrate`."""
+    def __init__(self, client: Client, database: str = "dlr", *, async_insert: bool = False) -> None:
+        """
+        Use `client`; the database is made by `migrate`.
+
+        With `async_insert` the server gathers the inserts of many clients into one part; an insert returns once that
+        part is written, all the same.
+        """
         self.client = client
         self.database = database
+        self._settings = {**_INSERT_SETTINGS, "async_insert": int(async_insert), "wait_for_async_insert": 1}
 
     def insert(self, topic: Topic, values: Sequence[bytes]) -> None:
         """
@@ -69,7 +80,7 @@ class Store:
                 f"{self.database}.{TABLES[topic]}",
                 insert_block=b"\n".join(values),
                 fmt="JSONEachRow",
-                settings=_INSERT_SETTINGS,
+                settings=self._settings,
             )
         except ClickHouseError as error:
             name = getattr(error, "name", None) or ""
@@ -109,3 +120,28 @@ def open_embedded(folder: Path, database: str = "dlr") -> Store:
     except ClickHouseError as error:
         raise BusyError(f"the store in {folder} can't be opened (does another dlrhub run on it?): {error}") from error
     return Store(client, database)
+
+
+def open_server(url: str, database: str = "dlr", *, async_insert: bool = False) -> Store:
+    """
+    Connect to a ClickHouse server: `http(s)://user:password@host:port`, which may end in `?ca_cert=<file>`.
+
+    Raises `RefusedError` where it does not let us in, and `BusyError` where it can't be reached.
+    """
+    try:
+        client = clickhouse_connect.get_client(
+            dsn=url,
+            interface=urlsplit(url).scheme,
+            connect_timeout=_CONNECT_SECONDS,
+            send_receive_timeout=_INSERT_SECONDS,
+            query_retries=0,  # the drain tries again, and says so
+            autogenerate_session_id=False,
+            client_name="dlrhub",
+            show_clickhouse_errors=True,  # their names are what tells a row's fault from the store's
+        )
+    except ClickHouseError as error:
+        name = getattr(error, "name", None)
+        if name in _SETTINGS_AT_FAULT:
+            raise RefusedError(f"clickhouse: the server does not let us in: {name}") from None
+        raise BusyError(f"clickhouse: {name or 'the server can not be reached'}") from error
+    return Store(client, database, async_insert=async_insert)
