@@ -1,0 +1,114 @@
+"""The program itself, as a user starts it: a process tree on free ports, to post to, to query, and to kill."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import orjson
+
+START_SECONDS = 60
+
+
+def free_port() -> int:
+    """Return a port that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Program:
+    """A `dlrhub` command and its children, in a folder of their own."""
+
+    def __init__(self, folder: Path, command: str = "run", settings: Mapping[str, str] | None = None) -> None:
+        """Choose ports; nothing runs yet."""
+        self.folder = folder
+        self.command = command
+        self.receiver, self.admin, self.query_port = free_port(), free_port(), free_port()
+        self.environment = {
+            "DLRHUB_RECEIVER__LISTEN": f"127.0.0.1:{self.receiver}",
+            "DLRHUB_ADMIN__LISTEN": f"127.0.0.1:{self.admin}",
+            "DLRHUB_QUERY__LISTEN": f"127.0.0.1:{self.query_port}",
+            **(settings or {}),
+        }
+        self.process: subprocess.Popen[bytes] | None = None
+        self.log = folder / "log"
+
+    def start(self) -> Self:
+        """Start, and return once `/readyz` says so."""
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "ingest", self.command],
+                cwd=self.folder,
+                env={**os.environ, **self.environment},
+                stderr=log,
+                start_new_session=True,
+            )
+        self.wait_until_ready()
+        return self
+
+    def wait_until_ready(self) -> None:
+        """Wait until every part does its work."""
+        deadline = time.monotonic() + START_SECONDS
+        while self.get(self.admin, "/readyz")[0] != 200:
+            assert self.process is not None
+            assert self.process.poll() is None, self.log.read_text()
+            assert time.monotonic() < deadline, self.log.read_text()
+            time.sleep(0.05)
+
+    def kill(self) -> None:
+        """SIGKILL every process of the tree at once."""
+        assert self.process is not None
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait(10)
+
+    def stop(self) -> int:
+        """SIGTERM the parent, and return its exit status."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(15)
+
+    def get(self, port: int, path: str) -> tuple[int, bytes]:
+        """GET from one of the doors; status 0 where nobody answers."""
+        return self.post(port, path, None)
+
+    def post(self, port: int, path: str, body: bytes | None) -> tuple[int, bytes]:
+        """POST to one of the doors (GET where there is no body); status 0 where nobody answers."""
+        request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", data=body)
+        try:
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                return int(answer.status), answer.read()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read()
+        except OSError:
+            return 0, b""
+
+    def callback(self, path: str, body: bytes | None = None) -> tuple[int, bytes]:
+        """Post a callback."""
+        return self.post(self.receiver, f"/callbacks/{path}", body)
+
+    def ask(self, sql: str) -> list[dict[str, Any]]:
+        """Ask the store through the query door."""
+        status, body = self.post(self.query_port, "/?default_format=JSONEachRow", sql.encode())
+        assert status == 200, body
+        return [orjson.loads(line) for line in body.splitlines()]
+
+    def __enter__(self) -> Self:
+        """Start."""
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Leave no process behind."""
+        if self.process is not None and self.process.poll() is None:
+            self.kill()

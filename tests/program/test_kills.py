@@ -1,0 +1,157 @@
+"""The promise, on the running program: an acknowledged report is never lost and never counted twice."""
+
+import os
+import random
+import signal
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+import orjson
+
+from tests.program.running import Program
+
+
+class Providers:
+    """Sixteen connections that post until they are told to stop, and remember what was acknowledged."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.acknowledged: set[str] = set()
+        self.sent: set[str] = set()
+        self._stopped = threading.Event()
+        self._threads = [threading.Thread(target=self._post, args=(number,)) for number in range(16)]
+
+    def start(self) -> None:
+        """Begin to post."""
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Stop posting."""
+        self._stopped.set()
+        for thread in self._threads:
+            thread.join(30)
+
+    def _post(self, number: int) -> None:
+        count = 0
+        while not self._stopped.is_set():
+            ids = [f"k{number}-{count}-{item}" for item in range(3)]
+            count += 1
+            self._deliver(ids)
+
+    def _deliver(self, ids: list[str]) -> None:
+        """Post one array, again and again until it is acknowledged, as a provider does."""
+        items = [{"flag": 1, "mid": mid, "mobile": "18983437011", "stat": "DELIVRD"} for mid in ids]
+        self.sent.update(ids)
+        while not self._stopped.is_set():
+            status, answer = self.program.callback("juhe", orjson.dumps(items))
+            if (status, answer) == (200, b"OK"):
+                self.acknowledged.update(ids)
+                return
+            time.sleep(0.02)
+
+
+def counts(program: Program) -> tuple[int, int, int]:
+    """Count the reports by each of the ways that an analyst may."""
+    [row] = program.ask(
+        "SELECT (SELECT count() FROM reports) AS r, (SELECT sum(reports) FROM stats) AS s, (SELECT count() FROM messages) AS m"
+    )
+    return int(row["r"]), int(row["s"]), int(row["m"])
+
+
+def wait_for_store(program: Program) -> set[str]:
+    """Return the ids in the store once it has stopped growing."""
+    held: set[str] = set()
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        now = {row["message_id"] for row in program.ask("SELECT message_id FROM reports")}
+        if now and now == held:
+            return held
+        held = now
+        time.sleep(1.5)
+    raise AssertionError("the store does not settle")
+
+
+def test_six_kills_of_the_whole_tree_lose_and_double_nothing(tmp_path: Path) -> None:
+    """Whatever is killed and whenever, what was acknowledged is in the store once, by every way of counting."""
+    moments = random.Random(6)  # noqa: S311 - moments to kill at
+    program = Program(tmp_path)
+    providers = Providers(program)
+    with program:
+        providers.start()
+        try:
+            for _ in range(6):
+                time.sleep(moments.uniform(0.3, 1.5))
+                program.kill()
+                program.start()
+        finally:
+            providers.stop()
+        held = wait_for_store(program)
+        assert len(providers.acknowledged) > 200
+        assert providers.acknowledged <= held <= providers.sent
+        assert counts(program) == (len(held), len(held), len(held))
+
+
+def test_a_stop_under_load_loses_nothing_and_is_clean(tmp_path: Path) -> None:
+    """SIGTERM stops accepting, finishes what is in flight, flushes, and exits with 0 within ten seconds."""
+    with Program(tmp_path) as program:
+        providers = Providers(program)
+        providers.start()
+        time.sleep(1)
+        started = time.monotonic()
+        status = program.stop()
+        seconds = time.monotonic() - started
+        providers.stop()
+        assert status == 0
+        assert seconds < 10
+        program.start()
+        held = wait_for_store(program)
+        assert providers.acknowledged <= held
+
+
+def test_a_part_that_dies_is_started_again(tmp_path: Path) -> None:
+    """A receiver or store that dies comes back by itself, and counters do not go back."""
+    with Program(tmp_path) as program:
+        assert program.callback("juhe", b'[{"flag":1,"mid":"a","mobile":"18983437011","stat":"DELIVRD"}]')[0] == 200
+        wait_for_store(program)
+        wait_for_metric(program, 'dlr_callbacks_total{outcome="stored",provider="juhe"} 1.0')
+        for part in ("receiver-process", "store-process"):
+            os.kill(child_of(program, part), signal.SIGKILL)
+            time.sleep(0.3)
+            program.wait_until_ready()
+        wait_for_metric(program, 'dlr_callbacks_total{outcome="stored",provider="juhe"} 1.0')
+        assert program.callback("juhe", b'[{"flag":1,"mid":"b","mobile":"18983437011","stat":"DELIVRD"}]')[0] == 200
+        assert wait_for_store(program) == {"a", "b"}
+
+
+def test_children_do_not_outlive_a_killed_parent(tmp_path: Path) -> None:
+    """Where only the supervisor is killed, its children stop by themselves, and a new one can start at once."""
+    with Program(tmp_path) as program:
+        children = [child_of(program, part) for part in ("receiver-process", "store-process")]
+        assert program.process is not None
+        program.process.kill()
+        program.process.wait()
+        deadline = time.monotonic() + 10
+        while any(Path(f"/proc/{child}").exists() for child in children):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        program.start()
+
+
+def wait_for_metric(program: Program, line: str) -> None:
+    """Wait until a scrape holds a line."""
+    deadline = time.monotonic() + 10
+    while line not in program.get(program.admin, "/metrics")[1].decode():
+        assert time.monotonic() < deadline, line
+        time.sleep(0.1)
+
+
+def child_of(program: Program, part: str) -> int:
+    """Return the process id of one part."""
+    assert program.process is not None
+    found = subprocess.run(
+        ["pgrep", "-P", str(program.process.pid), "-f", part], capture_output=True, text=True, check=True
+    )
+    return int(found.stdout.split()[0])
