@@ -1,30 +1,48 @@
 """From what a provider said to a record: adds what every record carries whoever sent it."""
 
 from datetime import datetime
+from typing import NotRequired, TypedDict, Unpack
 
 from normalizers.identity import event_id, inbound_event_id
 from normalizers.model import Callback, Code, DeliveryReport, InboundMessage, Note, Status
 
 
+class _Report(TypedDict):
+    """Fields of a report that a provider fills by itself; what it leaves out has the record's default."""
+
+    provider: str
+    message_id: str
+    reference: NotRequired[str]
+    operator: NotRequired[str]
+    sender: NotRequired[str]
+    provider_status: str
+    provider_code: NotRequired[str]
+    provider_text: NotRequired[str]
+    occurred_at: datetime | None
+    custom: NotRequired[object]
+    notes: NotRequired[tuple[Note, ...]]
+    raw: str
+    normalizer: int
+
+
+class _Inbound(TypedDict):
+    """Fields of an inbound message that a provider fills by itself."""
+
+    provider: str
+    message_id: str
+    sender: str
+    recipient: str
+    content: str
+    occurred_at: datetime | None
+
+
 def delivery_report(
     callback: Callback,
     *,
-    provider: str,
-    normalizer: int,
-    message_id: str,
-    reference: str = "",
     number: tuple[str, str],
-    operator: str = "",
-    sender: str = "",
     code: Code | None,
-    provider_status: str,
-    provider_code: str = "",
-    provider_text: str = "",
-    occurred_at: datetime | None,
-    custom: object = None,
     unmapped: bool = False,
-    notes: tuple[Note, ...] = (),
-    raw: str,
+    **said: Unpack[_Report],
 ) -> DeliveryReport:
     """
     Return the report that a provider's fields make.
@@ -36,68 +54,33 @@ def delivery_report(
     recipient, country = number
     return DeliveryReport(
         event_id=event_id(
-            provider=provider,
+            provider=said["provider"],
             account=callback.account.name,
-            message_id=message_id,
+            message_id=said["message_id"],
             recipient=recipient,
-            provider_status=provider_status,
-            provider_code=provider_code,
-            occurred_at=occurred_at,
+            provider_status=said["provider_status"],
+            provider_code=said.get("provider_code", ""),
+            occurred_at=said["occurred_at"],
         ),
-        provider=provider,
         account=callback.account.name,
-        message_id=message_id,
-        reference=reference,
         recipient=recipient,
         country=country,
-        operator=operator,
-        sender=sender,
         status=Status.UNKNOWN if code is None else code.status,
         reason=None if code is None else code.reason,
-        provider_status=provider_status,
-        provider_code=provider_code,
-        provider_text=provider_text,
-        occurred_at=occurred_at,
         received_at=callback.received_at,
         source=callback.source,
-        custom=custom,
         unmapped=unmapped or code is None,
-        notes=notes,
-        raw=raw,
-        normalizer=normalizer,
+        **said,
     )
 
 
-def inbound_message(
-    callback: Callback,
-    *,
-    provider: str,
-    message_id: str,
-    sender: str,
-    recipient: str,
-    content: str,
-    occurred_at: datetime | None,
-    raw: str,
-) -> InboundMessage:
+def inbound_message(callback: Callback, *, raw: str, **said: Unpack[_Inbound]) -> InboundMessage:
     """Return the inbound message that a provider's fields make."""
     return InboundMessage(
-        event_id=inbound_event_id(
-            provider=provider,
-            account=callback.account.name,
-            message_id=message_id,
-            sender=sender,
-            recipient=recipient,
-            content=content,
-            occurred_at=occurred_at,
-        ),
-        provider=provider,
+        event_id=inbound_event_id(account=callback.account.name, **said),
         account=callback.account.name,
-        message_id=message_id,
-        sender=sender,
-        recipient=recipient,
-        content=content,
-        occurred_at=occurred_at,
         received_at=callback.received_at,
         source=callback.source,
         raw=raw,
+        **said,
     )

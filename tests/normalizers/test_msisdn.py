@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from phonenumbers import PhoneMetadata, PhoneNumber, PhoneNumberFormat
 
-from normalizers import msisdn
 from normalizers.msisdn import read_number, read_split_number
+from normalizers.numbering import recognise
 
 CODES = sorted(phonenumbers.COUNTRY_CODE_TO_REGION_CODE)
 REGIONS = sorted(phonenumbers.SUPPORTED_REGIONS)
@@ -24,7 +24,7 @@ def by_the_library(number: PhoneNumber) -> tuple[str, str]:
 
 def agrees(digits: str, region: str | None) -> bool:
     """Tell whether the quick way recognised a number, which has to be what the library makes of it."""
-    quick = msisdn._recognised(digits, region)  # noqa: SLF001  (what the test is about)
+    quick = recognise(digits, region)
     if quick is None:
         return False
     number = phonenumbers.parse(digits if region else f"+{digits}", region)
