@@ -38,8 +38,9 @@ CODES: Final = CodeTable(
 
 _COMMAND: Final = "RT_REQUEST"
 _PARAMETERS: Final = frozenset({"command", "msgid", "da", "dc", "sm", "rsm"})
+_CHARSETS: Final = {"0": "latin-1", "8": "utf-16-be"}
+#: The charset of `dc` 15, which is the default; tried for any other `dc` too.
 _GBK: Final = "gbk"
-_CHARSETS: Final = {"0": "latin-1", "8": "utf-16-be", "15": _GBK}
 _FIELDS: Final = 3
 
 
