@@ -1,37 +1,65 @@
-"""The store process: it alone opens the embedded engine, drains the journals into it, and serves the query door."""
+"""The store process: it alone opens the embedded engine, drains the stream into it, and serves the query door."""
 
 import asyncio
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 
+from ingest.connections import open_consumer, store_folder, wait_for_store
 from ingest.metrics import DrainMetrics
 from ingest.process import say_ready
-from ingest.query_door import serve
 from ingest.settings import Settings, split_address
 from sinks.drain import Drain
 from sinks.journal import JournalConsumer
-from sinks.migrate import migrate
-from sinks.store import engine_path, open_embedded
+from sinks.store import Store, engine_path
+from sinks.stream import Consumer
 
 
 async def keep(settings: Settings, stopping: asyncio.Event) -> None:
-    """Drain and answer queries until `stopping` is set; then drain what is left."""
-    folder = settings.data_dir / "store"
-    store = await asyncio.to_thread(open_embedded, folder, settings.clickhouse.database)
-    consumer = JournalConsumer(settings.data_dir / "journal")
-    try:
-        await asyncio.to_thread(migrate, store)
-        drain = Drain(
-            consumer,
-            store,
-            DrainMetrics(),
-            batch_rows=settings.clickhouse.batch_rows,
-            batch_seconds=settings.clickhouse.batch_ms / 1000,
-        )
-        host, port = split_address(settings.query.listen)
-        async with serve(engine_path(folder), host, port, database=store.database), asyncio.TaskGroup() as tasks:
+    """
+    Drain, and answer queries where the store is embedded, until `stopping` is set.
+
+    What is left is drained then, where it is in journals; Kafka keeps it.
+    """
+    store = await wait_for_store(settings, stopping)
+    if store is None:
+        return
+    async with AsyncExitStack() as ending:
+        ending.callback(store.close)
+        if settings.clickhouse.url is None:
+            await ending.enter_async_context(_query_door(settings, store))
+        if settings.kafka is not None:
+            await _drain_journals(settings, store)
+        consumer = await open_consumer(settings)
+        ending.push_async_callback(consumer.close)
+        drain = _drain(settings, store, consumer)
+        async with asyncio.TaskGroup() as tasks:
             tasks.create_task(drain.run())
             say_ready()
             await stopping.wait()
             drain.stop()
-    finally:
-        await consumer.close()
-        store.close()
+
+
+def _query_door(settings: Settings, store: Store) -> AbstractAsyncContextManager[int]:
+    from ingest.query_door import serve  # noqa: PLC0415 - needs the embedded engine
+
+    host, port = split_address(settings.query.listen)
+    return serve(engine_path(store_folder(settings)), host, port, database=store.database)
+
+
+async def _drain_journals(settings: Settings, store: Store) -> None:
+    """Drain what this machine took in before its settings named Kafka."""
+    consumer = JournalConsumer(settings.data_dir / "journal")
+    drain = _drain(settings, store, consumer)
+    drain.stop()
+    await drain.run()
+    await consumer.close()
+
+
+def _drain(settings: Settings, store: Store, consumer: Consumer) -> Drain:
+    return Drain(
+        consumer,
+        store,
+        DrainMetrics(),
+        batch_rows=settings.clickhouse.batch_rows,
+        batch_seconds=settings.clickhouse.batch_ms / 1000,
+        to_the_end=isinstance(consumer, JournalConsumer),
+    )

@@ -44,6 +44,9 @@ REPORT_DELAY: Final = Histogram(
     "dlr_report_delay_seconds", "From the provider's time of a report to its receipt", ("provider",), _DELAYS
 )
 STREAM_LAG: Final = Gauge("dlr_stream_lag_records", "Records that wait for the store")
+SPILL_RECORDS: Final = Gauge("dlr_spill_records", "Records on this machine's disk that wait for Kafka")
+SPILL_OLDEST: Final = Gauge("dlr_spill_oldest_seconds", "How long the oldest of them may have waited", combine=max)
+SPILL_REFUSED: Final = Counter("dlr_spill_refused", "Records that Kafka will never take, set aside", ("topic",))
 STORE_INSERT: Final = Histogram("dlr_store_insert_seconds", "One insert into the store", ("table",), _MILLISECONDS)
 STORE_ROWS: Final = Counter("dlr_store_rows", "Rows inserted into the store, copies included", ("table",))
 STORE_FAILURES: Final = Counter("dlr_store_failures", "Inserts that failed and are tried again", ("table",))
@@ -70,6 +73,32 @@ def count_callback(provider: str, account: str, outcome: str, seconds: float) ->
 def count_dead_letter(provider: str, why: Fault) -> None:
     """Count one callback or item that could not be read."""
     DEAD_LETTERS.add(provider, why)
+
+
+class SpillMetrics:
+    """What the spill tells of itself (`sinks.spill.SpillWatch`), as metrics and in the log."""
+
+    def away(self, why: str) -> None:
+        """Log why records go to the spill."""
+        _log.error("Kafka is away: records go to the spill", why=why)
+
+    def back(self) -> None:
+        """Log that they don't any more."""
+        _log.warning("Kafka is back")
+
+    def spilled(self, records: int, oldest_seconds: float) -> None:
+        """Set the gauges."""
+        SPILL_RECORDS.set(records)
+        SPILL_OLDEST.set(oldest_seconds)
+
+    def refused(self, topic: Topic, error: RefusedError) -> None:
+        """Count a record that was set aside."""
+        SPILL_REFUSED.add(topic)
+        _log.error("Kafka refuses a record, now a dead letter", topic=topic, error=str(error))
+
+    def warn(self, text: str) -> None:
+        """Log it."""
+        _log.warning(text)
 
 
 class DrainMetrics:

@@ -1,4 +1,4 @@
-"""The receiver process: one of `--workers`, with a journal of its own, on a port that all of them share."""
+"""The receiver process: one of `--workers`, with a journal or a spill of its own, on a port that all of them share."""
 
 import asyncio
 import gc
@@ -6,11 +6,11 @@ import ssl
 
 from aiohttp import web
 
+from ingest.connections import open_producer
 from ingest.doors import open_doors
 from ingest.process import say_ready
 from ingest.receiver import Receiver, make_server
 from ingest.settings import ReceiverSettings, Settings, split_address
-from sinks.journal import Journal
 
 _SHUTDOWN_SECONDS = 4.0
 
@@ -21,8 +21,8 @@ async def receive(settings: Settings, index: int, stopping: asyncio.Event) -> No
 
     `index` tells this worker's journal from the others'.
     """
-    journal = Journal(settings.data_dir / "journal" / f"receiver-{index}.db")
-    receiver = Receiver(open_doors(settings), journal, settings.receiver)
+    producer = await open_producer(settings, f"receiver-{index}")
+    receiver = Receiver(open_doors(settings), producer, settings.receiver)
     runner = web.ServerRunner(make_server(receiver, settings.receiver), shutdown_timeout=_SHUTDOWN_SECONDS)
     await runner.setup()
     host, port = split_address(settings.receiver_listen)
@@ -34,7 +34,7 @@ async def receive(settings: Settings, index: int, stopping: asyncio.Event) -> No
         await stopping.wait()
     finally:
         await runner.cleanup()
-        await journal.close()
+        await producer.close()
 
 
 def _tls(settings: ReceiverSettings) -> ssl.SSLContext | None:

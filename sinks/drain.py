@@ -42,24 +42,39 @@ class Drain:
     """Moves one stream's records into one store, until it is stopped."""
 
     def __init__(
-        self, consumer: Consumer, store: Store, watch: Watch, *, batch_rows: int = 20_000, batch_seconds: float = 0.3
+        self,
+        consumer: Consumer,
+        store: Store,
+        watch: Watch,
+        *,
+        batch_rows: int = 20_000,
+        batch_seconds: float = 0.3,
+        to_the_end: bool = True,
     ) -> None:
-        """Insert at most `batch_rows` rows at a time, and start at most one insert every `batch_seconds`."""
+        """
+        Insert at most `batch_rows` rows at a time, and start at most one insert every `batch_seconds`.
+
+        When it is stopped it goes on to the stream's end, or, without `to_the_end`, to the end of its batch: others
+        may write to the stream for ever.
+        """
         self._consumer = consumer
         self._store = store
         self._watch = watch
         self._batch_rows = batch_rows
         self._batch_seconds = batch_seconds
+        self._to_the_end = to_the_end
         self._stopping = asyncio.Event()
 
     def stop(self) -> None:
-        """Ask `run` to return once the stream is read to its end (or the store is away)."""
+        """Ask `run` to return soon: once it is at its end, or the store is away."""
         self._stopping.set()
 
     async def run(self) -> None:
         """Drain until stopped."""
         while True:
             stopping = self._stopping.is_set()
+            if stopping and not self._to_the_end:
+                return
             batch = await self._consumer.read(most=self._batch_rows, wait_seconds=0 if stopping else 0.5)
             if batch.records and not await self._keep(batch):
                 return

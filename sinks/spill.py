@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from normalizers.errors import Fault
-from sinks.errors import RefusedError, SinkError
+from sinks.errors import BusyError, RefusedError, SinkError
 from sinks.group_commit import GroupCommit
 from sinks.kafka.producer import KafkaProducer
 from sinks.records import dead_letter_record
@@ -36,6 +36,8 @@ _CHUNK_BYTES: Final = 4 * 1024 * 1024
 _FIRST_BACKOFF_SECONDS: Final = 0.2
 _LONGEST_BACKOFF_SECONDS: Final = 3.0
 _TAKE_OVER_SECONDS: Final = 2.0
+#: How long a start waits for Kafka before it begins with the spill.
+_START_SECONDS: Final = 3.0
 #: How much of a record that Kafka will never take is shown in its dead letter.
 _SHOWN_BYTES: Final = 4096
 
@@ -43,8 +45,8 @@ _SHOWN_BYTES: Final = 4096
 class SpillWatch(Protocol):
     """Who is told how the spill fares; `ingest.metrics` is."""
 
-    def away(self, error: Exception) -> None:
-        """Note that Kafka does not take records now, and why; told once, and again where the reason changes."""
+    def away(self, why: str) -> None:
+        """Note that Kafka does not take records now; told once, and again where the reason changes."""
 
     def back(self) -> None:
         """Note that Kafka takes records again."""
@@ -90,10 +92,9 @@ class SpillingProducer:
         """
         await self._segments.try_out()
         try:
-            await self._connect()
-        except RefusedError:
-            raise
-        except SinkError as error:
+            async with asyncio.timeout(_START_SECONDS):
+                await self._connect()
+        except (BusyError, TimeoutError) as error:
             self._tell_away(error)
         else:
             self._trusted = True
@@ -215,9 +216,10 @@ class SpillingProducer:
             self._watch.back()
 
     def _tell_away(self, error: Exception) -> None:
-        if str(error) != self._fault:
-            self._fault = str(error)
-            self._watch.away(error)
+        fault = str(error) or type(error).__name__
+        if fault != self._fault:
+            self._fault = fault
+            self._watch.away(fault)
 
     def _tell_once(self, text: str) -> None:
         if text not in self._told:

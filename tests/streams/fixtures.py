@@ -33,9 +33,9 @@ class SilentWatch:
         self.told: list[str] = []
         self.depth: tuple[int, float] = (0, 0.0)
 
-    def away(self, error: Exception) -> None:
+    def away(self, why: str) -> None:
         """Remember."""
-        self.told.append(f"away: {error}")
+        self.told.append(f"away: {why}")
 
     def back(self) -> None:
         """Remember."""
