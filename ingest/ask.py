@@ -1,4 +1,4 @@
-"""`dlrhub query`: asks the store, through the query door where one is running, else through one of its own."""
+"""`dlrhub query`: asks the server, or the embedded store through the query door that is running, or one of its own."""
 
 import asyncio
 from typing import Final
@@ -20,10 +20,27 @@ async def ask(settings: Settings, sql: str, output_format: str) -> bytes:
 
     Raises `QuestionError` where the store refuses the question, and `BusyError` where it can't be opened.
     """
+    if settings.clickhouse.url is not None:
+        return await asyncio.to_thread(_ask_server, settings, sql, output_format)
     try:
         return await _ask_door(settings.query.listen, settings, sql, output_format)
     except aiohttp.ClientConnectorError:
         return await _ask_own_door(settings, sql, output_format)
+
+
+def _ask_server(settings: Settings, sql: str, output_format: str) -> bytes:
+    from clickhouse_connect.driver.exceptions import ClickHouseError  # noqa: PLC0415 - quick help does without it
+
+    from ingest.connections import open_store  # noqa: PLC0415
+
+    store = open_store(settings)
+    try:
+        store.client.database = store.database
+        return store.client.raw_query(sql, fmt=output_format)
+    except ClickHouseError as error:
+        raise QuestionError(str(error)) from None
+    finally:
+        store.close()
 
 
 async def _ask_door(address: str, settings: Settings, sql: str, output_format: str) -> bytes:

@@ -4,6 +4,7 @@ import asyncio
 import functools
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Final, NoReturn, ParamSpec
 
@@ -72,9 +73,31 @@ def ingest(
 
 @app.command()
 @_explained
-def drain(config: Config = None) -> None:
+def drain(
+    config: Config = None,
+    since: Annotated[
+        str,
+        typer.Option(
+            "--from", metavar="TIME", help="First set the group back to this ISO time (UTC if it names no zone)."
+        ),
+    ] = "",
+) -> None:
     """Run the drain into the store alone (and the query door, where the store is embedded)."""
-    _run_parts(load(config), "drain", config, store=True)
+    settings = load(config)
+    if since:
+        _set_back(settings, since)
+    _run_parts(settings, "drain", config, store=True)
+
+
+def _set_back(settings: Settings, since: str) -> None:
+    from ingest.connections import set_back  # noqa: PLC0415
+
+    try:
+        at = datetime.fromisoformat(since)
+    except ValueError:
+        raise typer.BadParameter("give an ISO time such as 2026-11-20T12:00:00Z", param_hint="--from") from None
+    logs.set_up("drain")
+    asyncio.run(set_back(settings, at if at.tzinfo else at.replace(tzinfo=UTC)))
 
 
 def _run_parts(
@@ -147,6 +170,21 @@ def codes(provider: Annotated[list[str] | None, typer.Argument(help="Providers (
     console = Console()
     for table in code_tables(provider or []):
         console.print(table)
+
+
+@app.command()
+@_explained
+def migrate(config: Config = None) -> None:
+    """Bring the store's tables up to date, and how long they keep their rows."""
+    from ingest.connections import open_store, prepare  # noqa: PLC0415
+
+    settings = load(config)
+    store = open_store(settings)
+    try:
+        applied = prepare(store, settings)
+    finally:
+        store.close()
+    typer.echo("\n".join(f"applied {migration.name}" for migration in applied) or "nothing to apply")
 
 
 @app.command()

@@ -5,13 +5,14 @@ from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 import structlog
 from clickhouse_connect.driver.exceptions import ClickHouseError
 from pydantic import SecretStr
 
 from ingest.metrics import SpillMetrics
-from ingest.settings import InvalidSettingsError, KafkaSettings, Settings
+from ingest.settings import ClickHouseSettings, InvalidSettingsError, KafkaSettings, Settings
 from sinks.errors import BusyError, RefusedError
 from sinks.journal import Journal, JournalConsumer
 from sinks.migrate import Migration, migrate
@@ -122,6 +123,14 @@ def open_store(settings: Settings) -> Store:
 def store_folder(settings: Settings) -> Path:
     """Return where the embedded store is."""
     return settings.data_dir / "store"
+
+
+def ping_url(settings: ClickHouseSettings) -> str:
+    """Return where a server says that it is alive, which it tells anybody; raises ValueError where there is none."""
+    if settings.url is None:
+        raise ValueError("the store is embedded")
+    parts = urlsplit(settings.url.get_secret_value())
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}/ping"
 
 
 def prepare(store: Store, settings: Settings) -> list[Migration]:

@@ -15,6 +15,7 @@ from aiohttp import web
 
 from ingest import metrics
 from ingest.admin import Admin, Check, make_app
+from ingest.connections import ping_url
 from ingest.settings import InvalidSettingsError, Settings, split_address
 from ingest.supervisor import Child, supervise
 from ingest.tally import Totals
@@ -70,8 +71,10 @@ def _stages(settings: Settings, parts: Parts, config: Path | None, totals: Total
 
 def _checks(settings: Settings, parts: Parts, stages: Sequence[Sequence[Child]]) -> Mapping[str, Check]:
     checks: dict[str, Check] = {child.name: _started(child) for stage in stages for child in stage}
-    if parts.store:
+    if parts.store and settings.clickhouse.url is None:
         checks["query"] = _answers(f"http://{settings.query.listen}/?query=SELECT%201")
+    elif parts.store:
+        checks["clickhouse"] = _answers(ping_url(settings.clickhouse))
     return checks
 
 
@@ -86,7 +89,8 @@ def _answers(url: str) -> Check:
     async def check() -> str:
         try:
             timeout = aiohttp.ClientTimeout(total=_CHECK_SECONDS)
-            async with aiohttp.ClientSession(timeout=timeout) as session, session.get(url) as response:
+            # Whether the certificate is right is seen with the first insert: here nothing is told.
+            async with aiohttp.ClientSession(timeout=timeout) as session, session.get(url, ssl=False) as response:
                 return "" if response.ok else f"answers {response.status}"
         except (aiohttp.ClientError, TimeoutError) as error:
             return type(error).__name__
@@ -99,7 +103,7 @@ async def _announce(settings: Settings, parts: Parts, stages: Sequence[Sequence[
     doors = {"admin": settings.admin.listen}
     if parts.receivers:
         doors["receiver"] = settings.receiver_listen
-    if parts.store:
+    if parts.store and settings.clickhouse.url is None:
         doors["query"] = settings.query.listen
     _log.info("dlrhub is ready", **doors, data=str(settings.data_dir))
 

@@ -15,7 +15,7 @@ from ingest.settings import Settings
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
 #: What `deploy/` names before it is there: `test_coming.py` says when to take it out.
-COMING_COMMANDS = {"migrate", "poll"}
+COMING_COMMANDS = {"poll"}
 COMING_SECTIONS: set[str] = set()
 COMING_MOUNTS = {"./grafana/dashboards", "./grafana/provisioning", "./prometheus"}
 
