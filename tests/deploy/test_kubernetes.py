@@ -6,6 +6,7 @@ from typing import Any
 import kubernetes_validate
 import pytest
 
+from ingest.settings import KafkaSettings
 from tests.deploy.files import DEPLOY, assert_is_a_command, documents
 
 _FOLDER = DEPLOY / "kubernetes"
@@ -88,3 +89,5 @@ def test_scaling_finds_what_it_scales() -> None:
     [scaled] = documents(_FOLDER / "drain-scaling.yaml")
     assert scaler["spec"]["scaleTargetRef"]["name"] == _workload("ingest")["metadata"]["name"]
     assert scaled["spec"]["scaleTargetRef"]["name"] == _workload("drain")["metadata"]["name"]
+    [trigger] = scaled["spec"]["triggers"]
+    assert trigger["metadata"]["consumerGroup"] == KafkaSettings.model_fields["group"].default
