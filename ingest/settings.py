@@ -72,6 +72,12 @@ def _checked_timezone(text: str) -> str:
     return text
 
 
+def _checked_secret(secret: SecretStr) -> SecretStr:
+    if "/" in secret.get_secret_value():
+        raise ValueError("a path secret has no slash")
+    return secret
+
+
 def _checked_provider(text: str) -> str:
     if text not in PROVIDERS:
         raise ValueError(f"no such provider; there are {', '.join(PROVIDERS)}")
@@ -81,7 +87,7 @@ def _checked_provider(text: str) -> str:
 Address = Annotated[str, AfterValidator(_checked_address)]
 Network = IPv4Network | IPv6Network
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
-PathSecret = Annotated[SecretStr, Field(min_length=1, max_length=256)]
+PathSecret = Annotated[SecretStr, Field(min_length=1, max_length=256), AfterValidator(_checked_secret)]
 
 
 def split_address(address: str) -> tuple[str, int]:
@@ -207,6 +213,14 @@ class AccountSettings(_Section):
     default_region: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] | None = None
     fields: dict[str, str] = Field(default_factory=dict)
     acknowledge_unreadable: bool = False
+
+    @model_validator(mode="after")
+    def _provider_knows_its_own(self) -> Self:
+        if self.auth_key is not None and self.provider != "cloudsms":
+            raise ValueError(f"auth_key is CloudSMS'; {self.provider} sends none")
+        if self.fields and self.provider != "cm":
+            raise ValueError(f"fields renames CM's parameters; {self.provider}'s have fixed names")
+        return self
 
     @property
     def guarded(self) -> bool:
