@@ -6,8 +6,10 @@ from collections.abc import Callable, Sequence
 from sinks.errors import BusyError
 from sinks.stream import Record
 
-#: Records that may wait for a write before new ones are turned away: what bounds the memory of a stalled stream.
+#: Records, and bytes of them, that may wait for a write before new ones are turned away: what bounds the memory of a
+#: stalled stream.
 MOST_PENDING = 50_000
+MOST_PENDING_BYTES = 64 * 1024 * 1024
 
 
 class GroupCommit:
@@ -23,6 +25,7 @@ class GroupCommit:
         self._write = write
         self._loop = asyncio.get_running_loop()
         self._pending: list[Record] = []
+        self._bytes = 0
         self._waiting: list[asyncio.Future[None]] = []
         self._writing = False
         self._idle = asyncio.Event()
@@ -32,9 +35,11 @@ class GroupCommit:
         """Return once the group that holds these records is written; raises what the write raised, or `BusyError`."""
         if not records:
             return
-        if len(self._pending) + len(records) > MOST_PENDING:
+        size = sum(len(record.value) for record in records)
+        if len(self._pending) + len(records) > MOST_PENDING or self._bytes + size > MOST_PENDING_BYTES:
             raise BusyError("the stream does not keep up")
         self._pending.extend(records)
+        self._bytes += size
         written = self._loop.create_future()
         self._waiting.append(written)
         if not self._writing:
@@ -48,7 +53,7 @@ class GroupCommit:
         await self._idle.wait()
 
     def _start(self) -> None:
-        group, self._pending = self._pending, []
+        group, self._pending, self._bytes = self._pending, [], 0
         waiting, self._waiting = self._waiting, []
         self._write(group).add_done_callback(lambda written: self._finish(written, waiting))
 

@@ -154,8 +154,8 @@ class Segments:
     def depth(self) -> tuple[int, float]:
         """Return how many records are left, and for how many seconds the oldest may have waited."""
         left = [segment for segment in self._held if segment.left > 0]
-        oldest = min((segment.since for segment in left), default=time.time())
-        return sum(segment.left for segment in left), max(0.0, time.time() - oldest)
+        now = time.time()
+        return sum(segment.left for segment in left), max((now - segment.since for segment in left), default=0.0)
 
     async def close(self) -> None:
         """Let go of every segment; what is left in one is taken over by whoever looks next."""

@@ -13,7 +13,7 @@ import pytest
 
 from sinks import journal as journals
 from sinks.errors import BusyError
-from sinks.group_commit import MOST_PENDING, GroupCommit
+from sinks.group_commit import MOST_PENDING, MOST_PENDING_BYTES, GroupCommit
 from sinks.journal import Journal, JournalConsumer
 from sinks.stream import Record, Topic
 
@@ -130,8 +130,9 @@ async def test_a_full_disk_is_busy_and_passes(tmp_path: Path) -> None:
     await journal.close()
 
 
-async def test_a_stream_that_stalls_turns_new_appends_away() -> None:
-    """What waits for a stalled write is bounded, and what is turned away is told so."""
+@pytest.mark.parametrize(("records", "size"), [(MOST_PENDING, 10), (64, MOST_PENDING_BYTES // 64)])
+async def test_a_stream_that_stalls_turns_new_appends_away(records: int, size: int) -> None:
+    """What waits for a stalled write is bounded in number and in bytes, and what is turned away is told so."""
     stalled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     written: list[int] = []
 
@@ -143,10 +144,11 @@ async def test_a_stream_that_stalls_turns_new_appends_away() -> None:
     first = asyncio.create_task(group.append([record(1)]))
     await asyncio.sleep(0)
     await asyncio.sleep(0)
-    waiting = asyncio.create_task(group.append([record(number) for number in range(MOST_PENDING)]))
+    waiting = asyncio.create_task(group.append([record(1, size)] * records))
     await asyncio.sleep(0)
     with pytest.raises(BusyError, match="keep up"):
         await group.append([record(2)])
     stalled.set_result(None)
     await asyncio.gather(first, waiting)
-    assert written == [1, MOST_PENDING]
+    assert written == [1, records]
+    await group.append([record(2)])
