@@ -19,7 +19,6 @@ from ingest.simulation.plan import stem
 from ingest.simulation.store import Store
 
 _RANGE: Final = 20_000
-_PATIENCE_SECONDS: Final = 30.0
 _PAUSE_SECONDS: Final = 0.5
 _TRIES: Final = 5
 
@@ -29,7 +28,7 @@ _COLUMNS: Final = {
     ),
     Kept.INBOUND: "message_id, sender, recipient, content, toUnixTimestamp(occurred_at)",
 }
-_MESSAGE_COLUMNS: Final = "message_id, recipient, status, reports, conflict"
+_MESSAGE_COLUMNS: Final = "message_id, recipient, status, toUInt32(reports), conflict"
 _CONTENT: Final = "concat(query, ' ', if(body_encoding = 'base64', tryBase64Decode(body), body))"
 
 
@@ -44,15 +43,15 @@ class Audit:
         self._run = run
         self._messages = messages
 
-    async def settle(self) -> None:
-        """Return once the store holds as much as was acknowledged, or has taken nothing in for half a minute."""
+    async def settle(self, wait_seconds: float) -> None:
+        """Return once the store holds as much as was acknowledged, or has taken nothing in for so long."""
         missing = await self._missing()
-        give_up_at = time.monotonic() + _PATIENCE_SECONDS
+        give_up_at = time.monotonic() + wait_seconds
         while missing and time.monotonic() < give_up_at:
             await asyncio.sleep(_PAUSE_SECONDS)
             before, missing = missing, await self._missing()
             if missing < before:
-                give_up_at = time.monotonic() + _PATIENCE_SECONDS
+                give_up_at = time.monotonic() + wait_seconds
 
     async def tallies(self) -> AsyncIterator[tuple[str, str, Tally]]:
         """Yield each comparison: provider, table, and how it went."""

@@ -53,6 +53,16 @@ class Dialect:
         return stem.upper() if self.upper else stem
 
 
+def whims_of(seed: int) -> Random:
+    """Return what decides how something is written where a provider has a choice: the same for the same seed."""
+    return Random(seed)  # noqa: S311 - wire forms, not secrets
+
+
+def happens(share: float, rng: Random) -> bool:
+    """Draw whether something of this probability happens."""
+    return rng.random() < share
+
+
 def hexadecimal(rng: Random, digits: int) -> str:
     """Draw hexadecimal digits."""
     return f"{rng.getrandbits(4 * digits):0{digits}x}"

@@ -23,7 +23,7 @@ from ingest.simulation.lines import Line, open_lines, query_url, receiver_url
 from ingest.simulation.plan import RUN_LENGTH
 from ingest.simulation.send import TIMEOUT, Sender, UnreachableError
 from ingest.simulation.store import Store, StoreError
-from ingest.simulation.summary import Finding, callbacks_table, differences, store_table
+from ingest.simulation.summary import callbacks_table, differences, store_table
 from ingest.simulation.traffic import Mix, Schedule, Traffic
 
 #: Columns of the tables where there is no terminal.
@@ -45,7 +45,8 @@ class Options:
     """
     What a run is to be; what is empty comes from the settings.
 
-    `per_second` 0 means as fast as possible. `failing` is the share of failed messages by provider.
+    `per_second` 0 means as fast as possible. `failing` is the share of failed messages by provider. What the store
+    lacks after it took nothing in for `wait_seconds` is lost.
     """
 
     per_second: float
@@ -57,6 +58,7 @@ class Options:
     account: str = ""
     secret: str = ""
     concurrency: int = 16
+    wait_seconds: float = 30.0
     malformed: float = 0.01
     failing: Mapping[str, float] = field(default_factory=dict)
 
@@ -86,16 +88,22 @@ def run_simulation(settings: Settings, options: Options) -> Exit:
 async def simulate(settings: Settings, options: Options, console: Console) -> Exit:
     """Play the providers, compare, and tell; raises `InvalidSettingsError` where an option can't be used."""
     lines = open_lines(settings, providers=options.providers, account=options.account, secret=options.secret)
-    store = Store(options.query_url or query_url(settings), settings.clickhouse.database)
     run = secrets.token_hex(RUN_LENGTH // 2)
     traffic = _traffic(options, lines, run)
+    gone: list[str] = []
+    store = Store(options.query_url or query_url(settings), settings.clickhouse.database)
     with closing(Ledger()) as ledger:
         sender = Sender(options.url or receiver_url(settings), lines, ledger)
-        gone = await _send(sender, traffic, options)
-        console.print(callbacks_table(sender.sent))
         try:
+            await _arrive(sender.url)
+            gone = await _send(sender, traffic, options)
+            console.print(callbacks_table(sender.sent))
             async with store:
-                findings = await _findings(Audit(store, ledger, list(lines.values()), run, traffic.messages))
+                audit = Audit(store, ledger, list(lines.values()), run, traffic.messages)
+                await audit.settle(options.wait_seconds)
+                findings = [finding async for finding in audit.tallies()]
+        except UnreachableError as error:
+            return _end(console, Exit.UNREACHABLE, [_unreachable(sender.url, error)])
         except StoreError as error:
             return _end(console, Exit.UNREACHABLE, [*gone, f"the store can't be asked: {error}"])
     console.print(store_table(findings))
@@ -114,14 +122,17 @@ def _traffic(options: Options, lines: Mapping[str, Line], run: str) -> Traffic:
 
 
 async def _send(sender: Sender, traffic: Traffic, options: Options) -> list[str]:
-    """Send everything; where the receiver is gone, return words that say so."""
+    """Send everything; where the receiver went away, return words that say so."""
     try:
-        await _arrive(sender.url)
         with _progress(options.callbacks) as advance:
             await sender.send(traffic, per_second=options.per_second, concurrency=options.concurrency, advance=advance)
     except UnreachableError as error:
-        return [f"the receiver at {sender.url} can't be reached: {error}"]
+        return [_unreachable(sender.url, error)]
     return []
+
+
+def _unreachable(url: str, error: UnreachableError) -> str:
+    return f"the receiver at {url} can't be reached: {error}"
 
 
 async def _arrive(url: str) -> None:
@@ -136,11 +147,6 @@ async def _arrive(url: str) -> None:
                 if time.monotonic() > give_up_at:
                     raise UnreachableError(str(error) or type(error).__name__) from error
             await asyncio.sleep(_ARRIVAL_PAUSE_SECONDS)
-
-
-async def _findings(audit: Audit) -> list[Finding]:
-    await audit.settle()
-    return [finding async for finding in audit.tallies()]
 
 
 @contextmanager

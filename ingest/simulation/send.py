@@ -54,7 +54,7 @@ class Sender:
         """Send to the receiver at `url`."""
         self.url = url.rstrip("/")
         self._lines = lines
-        self._ledger = ledger
+        self.ledger = ledger
         self.sent = {name: Sent() for name in lines}
 
     async def send(
@@ -94,7 +94,7 @@ class Sender:
             try:
                 acknowledged = await self._deliver(session, callback)
             finally:
-                self._ledger.record(callback, acknowledged=acknowledged)
+                self.ledger.record(callback, acknowledged=acknowledged)
             advance()
 
     async def _deliver(self, session: aiohttp.ClientSession, callback: PlannedCallback) -> bool:

@@ -13,7 +13,7 @@ from itertools import count, zip_longest
 from random import Random
 from typing import Final
 
-from ingest.simulation.dialect import Dialect
+from ingest.simulation.dialect import Dialect, happens
 from ingest.simulation.numbers import number_in
 from ingest.simulation.plan import (
     Number,
@@ -222,4 +222,4 @@ class Traffic:
         return at.replace(microsecond=0)
 
     def _happens(self, share: float) -> bool:
-        return self._rng.random() < share
+        return happens(share, self._rng)

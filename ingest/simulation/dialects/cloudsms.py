@@ -9,7 +9,7 @@ from typing import Final
 import orjson
 
 from ingest.simulation import spoil
-from ingest.simulation.dialect import Dialect, hexadecimal
+from ingest.simulation.dialect import Dialect, happens, hexadecimal, whims_of
 from ingest.simulation.plan import UTC_8, Outcome, PlannedCallback, PlannedReport, Request, Spoil
 from normalizers.errors import Fault
 from normalizers.model import Account, Reason, Status
@@ -44,7 +44,7 @@ def request(callback: PlannedCallback, account: Account) -> Request:
 def envelope(reports: Sequence[PlannedReport], account: Account) -> dict[str, object]:
     """Write the request of the document's example."""
     first = reports[0]
-    whims = Random(first.seed)  # noqa: S311 - wire forms, not secrets
+    whims = whims_of(first.seed)
     times = _times(first.occurred_at, account, whims)
     key = {"AUTH_KEY": account.auth_key} if account.auth_key else {}
     return {
@@ -55,8 +55,8 @@ def envelope(reports: Sequence[PlannedReport], account: Account) -> dict[str, ob
         **times,
         "SOURCE_MSISDN": whims.choice(("CloudSMS", "Verify", "85264501234")),
         "SMS_UID": first.message_id,
-        "SMS_RESULT_LIST": [_result(report, as_text=whims.random() < 0.1) for report in reports],  # noqa: PLR2004
-        "CUSTOMER_BODY": {"order": f"A-{whims.randrange(10**6)}"} if whims.random() < 0.3 else {},  # noqa: PLR2004
+        "SMS_RESULT_LIST": [_result(report, as_text=happens(0.1, whims)) for report in reports],
+        "CUSTOMER_BODY": {"order": f"A-{whims.randrange(10**6)}"} if happens(0.3, whims) else {},
     }
 
 
@@ -65,7 +65,7 @@ def _times(occurred_at: datetime | None, account: Account, whims: Random) -> dic
     if occurred_at is None:
         raise ValueError("CloudSMS has a clock")
     at = occurred_at.astimezone(account.timezone or UTC_8)
-    if whims.random() < 0.1:  # noqa: PLR2004
+    if happens(0.1, whims):
         return {"TIME": _stamp(at)}
     return {"TIME": _stamp(at + timedelta(seconds=whims.randrange(5))), "REPORT_TIME": _stamp(at)}
 
@@ -105,7 +105,7 @@ def _without_uid(request: Request, mark: str) -> Request:
 
 
 def _recipients(rng: Random) -> int:
-    return rng.randint(2, 5) if rng.random() < 0.05 else 1  # noqa: PLR2004
+    return rng.randint(2, 5) if happens(0.05, rng) else 1
 
 
 DIALECT: Final = Dialect(

@@ -10,7 +10,7 @@ from urllib.parse import quote, urlencode
 import orjson
 
 from ingest.simulation import spoil
-from ingest.simulation.dialect import Dialect, hexadecimal, says_ok
+from ingest.simulation.dialect import Dialect, happens, hexadecimal, says_ok, whims_of
 from ingest.simulation.plan import Number, Outcome, PlannedCallback, PlannedReport, Request
 from normalizers.model import Account, Reason, Status
 
@@ -85,8 +85,8 @@ _ERROR_TEXTS: Final = ("STANDARDERRORTTEXT", "STANDARDERRORTXT", "STANDARDERRORT
 
 def request(callback: PlannedCallback, account: Account) -> Request:
     """Write a callback: several reports only by POST, one by either."""
-    whims = Random(callback.seed)  # noqa: S311 - wire forms, not secrets
-    posts = len(callback.items) > 1 or whims.random() < 0.6  # noqa: PLR2004
+    whims = whims_of(callback.seed)
+    posts = len(callback.items) > 1 or happens(0.6, whims)
     if callback.spoil is not None:
         posts = callback.spoil.method == "POST"
     if posts:
@@ -96,13 +96,13 @@ def request(callback: PlannedCallback, account: Account) -> Request:
 
 def _post(reports: list[PlannedReport], account: Account, whims: Random) -> Request:
     messages = [_message(report, account, whims) for report in reports]
-    listed = len(messages) > 1 or whims.random() < 0.1  # noqa: PLR2004
+    listed = len(messages) > 1 or happens(0.1, whims)
     return Request("POST", body=orjson.dumps({"messages": {"msg": messages if listed else messages[0]}}))
 
 
 def _message(report: PlannedReport, account: Account, whims: Random) -> dict[str, object]:
     outcome = report.outcome
-    as_number = whims.random() < 0.3  # noqa: PLR2004
+    as_number = happens(0.3, whims)
     return {
         "received": _stamp(report.occurred_at, account, "T"),
         "to": _msisdn(report.number, whims),
@@ -132,9 +132,9 @@ def _query(report: PlannedReport, account: Account, whims: Random) -> str:
         "STATUS": report.outcome.code,
         "STATUSDESCRIPTION": report.outcome.error,
     }
-    if whims.random() < 0.5:  # noqa: PLR2004
+    if happens(0.5, whims):
         values["OPERATOR"] = _operator(report)
-    lower = whims.random() < 0.1  # noqa: PLR2004
+    lower = happens(0.1, whims)
     named = {account.fields.get(name, name): value for name, value in values.items()}
     return urlencode({name.lower() if lower else name: value for name, value in named.items()}, quote_via=quote)
 
@@ -153,7 +153,7 @@ def _stamp(at: datetime | None, account: Account, separator: str) -> str:
 
 
 def _batch(rng: Random) -> int:
-    return rng.randint(2, 5) if rng.random() < 0.02 else 1  # noqa: PLR2004
+    return rng.randint(2, 5) if happens(0.02, rng) else 1
 
 
 DIALECT: Final = Dialect(

@@ -7,7 +7,7 @@ from typing import Final
 import orjson
 
 from ingest.simulation import spoil
-from ingest.simulation.dialect import Dialect, hexadecimal, says_ok
+from ingest.simulation.dialect import Dialect, happens, hexadecimal, says_ok, whims_of
 from ingest.simulation.plan import (
     UTC_8,
     ItemSpoil,
@@ -79,9 +79,9 @@ _ACCESS_CODES: Final = ("106901234", "1069055512", "10690231221")
 
 def request(callback: PlannedCallback, account: Account) -> Request:
     """Write a callback: an array, or now and then one object without it."""
-    whims = Random(callback.seed)  # noqa: S311 - wire forms, not secrets
+    whims = whims_of(callback.seed)
     items = [_item(item, account) for item in callback.items]
-    lone = len(items) == 1 and callback.spoil is None and whims.random() < 0.05  # noqa: PLR2004
+    lone = len(items) == 1 and callback.spoil is None and happens(0.05, whims)
     return Request("POST", body=orjson.dumps(items[0] if lone else items))
 
 
@@ -97,7 +97,7 @@ def _item(item: PlannedItem, account: Account) -> dict[str, object]:
 
 def _report(report: PlannedReport, account: Account) -> dict[str, object]:
     """Write a report as in the example of section 6.2, or with what is seen elsewhere."""
-    whims = Random(report.seed)  # noqa: S311
+    whims = whims_of(report.seed)
     fields: dict[str, object] = {
         "flag": 1,
         "mid": report.message_id,
@@ -110,7 +110,7 @@ def _report(report: PlannedReport, account: Account) -> dict[str, object]:
 
 
 def _inbound(message: PlannedInbound, account: Account) -> dict[str, object]:
-    whims = Random(message.seed)  # noqa: S311
+    whims = whims_of(message.seed)
     fields: dict[str, object] = {
         "flag": 0,
         "mid": message.message_id,
@@ -125,12 +125,11 @@ def _inbound(message: PlannedInbound, account: Account) -> dict[str, object]:
 
 def _varied(fields: dict[str, object], whims: Random) -> dict[str, object]:
     """Write the flag as text, or leave it out, as some do; and add the access code, which the example leaves out."""
-    form = whims.random()
-    if form < 0.1:  # noqa: PLR2004
+    if happens(0.1, whims):
         fields["flag"] = str(fields["flag"])
-    elif form < 0.15:  # noqa: PLR2004
+    elif happens(0.05, whims):
         del fields["flag"]
-    if whims.random() < 0.5:  # noqa: PLR2004
+    if happens(0.5, whims):
         fields.setdefault("accessCode", whims.choice(_ACCESS_CODES))
     return fields
 

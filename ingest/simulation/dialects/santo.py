@@ -6,7 +6,7 @@ from typing import Final
 from urllib.parse import quote
 
 from ingest.simulation import spoil
-from ingest.simulation.dialect import Dialect, hexadecimal, says_ok
+from ingest.simulation.dialect import Dialect, happens, hexadecimal, says_ok, whims_of
 from ingest.simulation.plan import Outcome, PlannedCallback, PlannedReport, Request, Spoil
 from normalizers.errors import Fault
 from normalizers.model import Account, Reason, Status
@@ -71,7 +71,7 @@ def request(callback: PlannedCallback, _: Account) -> Request:
     report = callback.reports[0]
     if callback.spoil is not None:
         return written(report, DOCUMENTED)
-    return written(report, _form(Random(report.seed)))  # noqa: S311 - wire forms, not secrets
+    return written(report, _form(whims_of(report.seed)))
 
 
 def written(report: PlannedReport, form: Form) -> Request:
@@ -122,7 +122,7 @@ def _babbling(request: Request, mark: str) -> Request:
 
 def _recipients(rng: Random) -> int:
     """Draw mostly one; a submission to many has one id."""
-    return rng.randint(2, 20) if rng.random() < 0.02 else 1  # noqa: PLR2004
+    return rng.randint(2, 20) if happens(0.02, rng) else 1
 
 
 DIALECT: Final = Dialect(
