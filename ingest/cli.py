@@ -127,6 +127,7 @@ def simulate(
     account: Annotated[str, typer.Option(help="Account to post to (default: the first in the settings).")] = "",
     secret: Annotated[str, typer.Option(help="Its path secret (default: by the settings).")] = "",
     concurrency: Annotated[int, typer.Option(min=1, help="Connections to the receiver.")] = 16,
+    wait: Annotated[float, typer.Option(min=0, help="Seconds that the store may take in nothing.")] = 30,
 ) -> None:
     """Act as the providers against a running receiver, then compare what it acknowledged with what the store holds."""
     from ingest.simulation.run import Options, read_shares, run_simulation  # noqa: PLC0415
@@ -143,6 +144,7 @@ def simulate(
         account=account,
         secret=secret,
         concurrency=concurrency,
+        wait_seconds=wait,
     )
     sys.exit(run_simulation(load(config), options))
 
