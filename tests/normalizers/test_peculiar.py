@@ -23,6 +23,13 @@ def test_a_query_with_one_known_parameter_is_incomplete_not_empty(name: str, par
     assert raised.value.why in {Fault.MISSING_FIELD, Fault.BAD_VALUE}
 
 
+def test_a_provider_calls_back_with_the_methods_of_its_document() -> None:
+    """CM and Santo call by GET or POST, Juhe and CloudSMS by POST, cmessages not at all."""
+    methods = {name: set(provider.methods) for name, provider in PROVIDERS.items()}
+    both = {"GET", "POST"}
+    assert methods == {"cm": both, "santo": both, "juhe": {"POST"}, "cloudsms": {"POST"}, "cmessages": set()}
+
+
 @pytest.mark.parametrize("text", ["STANDARDERRORTEXT", "STANDARDERRORTXT", "STANDARDERRORTTEXT"])
 def test_cm_spells_its_error_text_in_three_ways(text: str) -> None:
     """An error text is read however CM's documents spell it, and by whatever way it comes."""
