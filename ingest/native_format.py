@@ -78,7 +78,8 @@ def _unpack(method: int, data: bytes, length: int) -> bytes:
 
 def _checksum(frame: bytes) -> bytes:
     checksum: int = CityHash128(frame)
-    return checksum.to_bytes(_CHECKSUM_BYTES, "little")
+    high, low = divmod(checksum, 1 << 64)
+    return struct.pack("<QQ", high, low)
 
 
 def native_blocks(buffers: bytes, columns: Sequence[tuple[str, str]], revision: int) -> bytes:

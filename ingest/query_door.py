@@ -36,6 +36,8 @@ _CHUNK_BYTES: Final = 256 * 1024
 _SEND_SECONDS: Final = 60.0
 _KEEP_ALIVE_SECONDS: Final = 75.0
 
+#: What clickhouse-java takes to be never compressed.
+_PLAIN_STATUSES: Final = frozenset({401, 403})
 _QUERY_ID: Final = re.compile(r"[!-~]{1,128}")
 
 
@@ -129,19 +131,16 @@ class _Door:
         return await (self.answer(request) if request.query.get("query") else _pong(request))
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
-        asked_id = request.query.get("query_id", "")
-        query_id = asked_id if _QUERY_ID.fullmatch(asked_id) else str(uuid.uuid4())
         try:
             work = partial(self._reply, request=request, question=await read_question(request))
             async with self._engine.place():
-                reply = await self._engine.run(work)
-                return await _send(request, reply, self._headers(query_id))
+                return await _send(request, await self._engine.run(work))
         except (RefusedQueryError, QueryError) as error:
-            return self._error(error.code, str(error), query_id)
+            return self._error(request, error.code, str(error))
         except BusyError as error:
-            return self._error(202, f"Code: 202. DB::Exception: {error}. (TOO_MANY_SIMULTANEOUS_QUERIES)", query_id)
+            return self._error(request, 202, f"Code: 202. DB::Exception: {error}. (TOO_MANY_SIMULTANEOUS_QUERIES)")
         except TimeoutError:
-            return self._error(159, "Code: 159. DB::Exception: the query took too long. (TIMEOUT_EXCEEDED)", query_id)
+            return self._error(request, 159, "Code: 159. DB::Exception: the query took too long. (TIMEOUT_EXCEEDED)")
 
     def _reply(self, connection: Connection, *, request: web.Request, question: Question) -> _Reply:
         """Answer in one of the engine's threads."""
@@ -151,31 +150,47 @@ class _Door:
             "X-ClickHouse-Format": output_format,
             "X-ClickHouse-Summary": _summary(result),
         }
-        body = compress_frames(result.body) if is_on(request.query, "compress") else result.body
-        if is_on(request.query, "enable_http_compression", default="1"):
-            body, encoding = compress(body, request.headers.get("Accept-Encoding", ""))
-            if encoding:
-                headers["Content-Encoding"] = encoding
-        return _Reply(body, headers)
+        body, encoding = _pack(request, result.body)
+        return _Reply(body, {**headers, **encoding})
 
-    def _headers(self, query_id: str) -> Mapping[str, str]:
-        return {
-            "X-ClickHouse-Query-Id": query_id,
-            "X-ClickHouse-Server-Display-Name": "dlrhub",
-            "X-ClickHouse-Timezone": "UTC",
-        }
-
-    def _error(self, code: int, text: str, query_id: str) -> web.Response:
+    def _error(self, request: web.Request, code: int, text: str) -> web.Response:
+        status = STATUSES.get(code, 500)
+        body = f"{text} (version {self._version})\n".encode()
+        encoding: Mapping[str, str] = {}
+        if status not in _PLAIN_STATUSES:
+            body, encoding = _pack(request, body)
         return web.Response(
-            status=STATUSES.get(code, 500),
-            text=f"{text} (version {self._version})\n",
-            headers={**self._headers(query_id), "X-ClickHouse-Exception-Code": str(code)},
+            status=status,
+            body=body,
+            content_type="text/plain",
+            charset="UTF-8",
+            headers={**_headers(request), **encoding, "X-ClickHouse-Exception-Code": str(code)},
         )
 
 
-async def _send(request: web.Request, reply: _Reply, headers: Mapping[str, str]) -> web.StreamResponse:
+def _pack(request: web.Request, body: bytes) -> tuple[bytes, Mapping[str, str]]:
+    """Compress as the client wishes, in ClickHouse's way, in HTTP's, or both; return HTTP's header with it."""
+    if is_on(request.query, "compress"):
+        body = compress_frames(body)
+    if is_on(request.query, "enable_http_compression", default="1"):
+        body, encoding = compress(body, request.headers.get("Accept-Encoding", ""))
+        if encoding:
+            return body, {"Content-Encoding": encoding}
+    return body, {}
+
+
+def _headers(request: web.Request) -> Mapping[str, str]:
+    query_id = request.query.get("query_id", "")
+    return {
+        "X-ClickHouse-Query-Id": query_id if _QUERY_ID.fullmatch(query_id) else str(uuid.uuid4()),
+        "X-ClickHouse-Server-Display-Name": "dlrhub",
+        "X-ClickHouse-Timezone": "UTC",
+    }
+
+
+async def _send(request: web.Request, reply: _Reply) -> web.StreamResponse:
     """Send piece by piece, no faster than the client reads; hang up on one that hardly does."""
-    response = web.StreamResponse(headers={**reply.headers, **headers})
+    response = web.StreamResponse(headers={**reply.headers, **_headers(request)})
     response.content_length = len(reply.body)
     await response.prepare(request)
     try:

@@ -66,7 +66,11 @@ def _check_word(window: Sequence[Token], functions: Functions, database: str) ->
     if after.text == "(" and not _may_be_called(token, functions):
         is_view = before.text == "." and owner.name == database
         if not is_view:
-            raise RefusedQueryError(46, "UNKNOWN_FUNCTION", f"there is no function {token.text} here")
+            raise RefusedQueryError(
+                46,
+                "UNKNOWN_FUNCTION",
+                f"there is no function {token.text} here (a view with parameters needs its database before it)",
+            )
 
 
 def _may_be_called(token: Token, functions: Functions) -> bool:

@@ -119,6 +119,7 @@ class ReadOnlyEngine:
         self._idle: asyncio.Queue[Connection] = asyncio.Queue()
         for connection in self._connections:
             self._idle.put_nowait(connection)
+        self._ending: set[asyncio.Task[None]] = set()
         self._places = asyncio.Semaphore(self.limits.connections)
         self._threads = ThreadPoolExecutor(self.limits.connections, "query")
         self._own_thread = ThreadPoolExecutor(1, "query-kill")
@@ -126,7 +127,7 @@ class ReadOnlyEngine:
     def _open(self, path: str, number: int) -> Connection:
         connection = Connection(path, f"dlrhub query door {number}", self._settings())
         connection.query(f"USE `{self.database}`")
-        self._confine(connection)
+        connection.query("SET readonly = 1")  # last: no setting can be changed after it
         return connection
 
     def _settings(self) -> Mapping[str, object]:
@@ -141,9 +142,6 @@ class ReadOnlyEngine:
             "allow_introspection_functions": 0,  # on by default in chDB
             "allow_ddl": 0,
         }
-
-    def _confine(self, connection: Connection) -> None:
-        connection.query("SET readonly = 1")  # last: no setting can be changed after it
 
     @asynccontextmanager
     async def place(self) -> AsyncIterator[None]:
@@ -164,30 +162,31 @@ class ReadOnlyEngine:
 
         Where it takes too long (TimeoutError), or nobody waits for it any more, its query is killed.
         """
-        loop = asyncio.get_running_loop()
         connection = await self._idle.get()
-        running = loop.run_in_executor(self._threads, work, connection)
-        running.add_done_callback(lambda done: self._take_back(connection, done))
+        running = asyncio.get_running_loop().run_in_executor(self._threads, work, connection)
         try:
             async with asyncio.timeout(self.limits.query_seconds + _GRACE_SECONDS):
                 return await asyncio.shield(running)
-        except (TimeoutError, asyncio.CancelledError):
-            loop.run_in_executor(self._own_thread, self._kill, f"= '{connection.tag}'")
-            raise
+        finally:
+            ending = asyncio.create_task(self._end(connection, running))
+            self._ending.add(ending)
+            ending.add_done_callback(self._ending.discard)
 
-    def _take_back(self, connection: Connection, done: asyncio.Future[Any]) -> None:
-        if not done.cancelled():
-            done.exception()  # whoever waited has it; asyncio shall not miss a reader where nobody did
+    async def _end(self, connection: Connection, running: asyncio.Future[Any]) -> None:
+        """Take a connection back once its work is done, or killed: not before, or the kill could hit the next query."""
+        while not running.done():
+            await asyncio.get_running_loop().run_in_executor(self._own_thread, self._kill, connection.tag)
+            await asyncio.wait([running], timeout=_GRACE_SECONDS)
+        running.exception()  # for asyncio, which reports an exception that nobody saw
         self._idle.put_nowait(connection)
 
-    def _kill(self, which: str) -> None:
-        self.own.query(f"KILL QUERY WHERE Settings['log_comment'] {which} ASYNC")
+    def _kill(self, tag: str) -> None:
+        self.own.query(f"KILL QUERY WHERE Settings['log_comment'] = '{tag}' ASYNC")
 
     async def close(self) -> None:
-        """Kill what runs, and disconnect."""
-        loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._own_thread, self._kill, "LIKE 'dlrhub query door _%'")
-        await asyncio.to_thread(self._threads.shutdown)
+        """Wait for what runs to be killed (nobody may wait for its answer any more), and disconnect."""
+        await asyncio.gather(*self._ending)
+        self._threads.shutdown()
         self._own_thread.shutdown()
         for connection in (*self._connections, self.own):
             connection.close()

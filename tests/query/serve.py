@@ -1,20 +1,23 @@
 """
 A process with an engine and the query door over it, for tests: a process can have one engine only.
 
-    python -m tests.query.serve FOLDER [LIMITS as JSON]
+    python -m tests.query.serve FOLDER [--writable] [LIMITS as JSON]
 
-Prints the port, then serves until its standard input ends.
+Prints the port, then serves until its standard input ends. `--writable` serves an empty engine that takes everything.
 """
 
 import asyncio
 import json
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import chdb
 
-from ingest.query_door import serve
+from ingest.query_door import make_app, serve, serve_app
 from sinks.readonly import Limits
+from tests.query.writable import WritableEngine, answer_writing
 
 SCHEMA = """
 CREATE DATABASE dlr;
@@ -32,23 +35,38 @@ CREATE VIEW dlr.failures AS SELECT * FROM dlr.reports FINAL WHERE status = 'reje
     SETTINGS do_not_merge_across_partitions_select_final = 1;
 CREATE VIEW dlr.of_provider AS SELECT * FROM dlr.reports WHERE provider = {name:String};
 """
+MOST_BYTES = 256 * 1024 * 1024
 
 
-async def main(folder: Path, limits: Limits) -> None:
+async def main(folder: Path, limits: Limits, *, writable: bool) -> None:
     """Serve until standard input ends."""
     path = folder / "engine"
-    store = chdb.connect(str(path.resolve()))
-    for statement in SCHEMA.split(";\n"):
-        if statement.strip():
-            store.query(statement)
+    store = chdb.connect(str(path.resolve()))  # the store's own connection: the door's stand beside it
     ended = asyncio.Event()
     asyncio.get_running_loop().add_reader(sys.stdin.fileno(), ended.set)
-    async with serve(path, "127.0.0.1", 0, limits=limits) as port:
+    if not writable:
+        for statement in SCHEMA.split(";\n"):
+            store.query(statement)
+    async with serve_writable(path) if writable else serve(path, "127.0.0.1", 0, limits=limits) as port:
         sys.stdout.write(f"{port}\n")
         sys.stdout.flush()
         await ended.wait()
     store.close()
 
 
+@asynccontextmanager
+async def serve_writable(path: Path) -> AsyncIterator[int]:
+    """Serve an engine that takes everything."""
+    engine = WritableEngine(path)
+    try:
+        async with serve_app(make_app(engine, answer_writing, max_body_bytes=MOST_BYTES), "127.0.0.1", 0) as port:
+            yield port
+    finally:
+        await engine.close()
+
+
 if __name__ == "__main__":
-    asyncio.run(main(Path(sys.argv[1]), Limits(**json.loads(sys.argv[2]) if len(sys.argv) > 2 else {})))
+    given = [argument for argument in sys.argv[2:] if argument.startswith("{")]
+    asyncio.run(
+        main(Path(sys.argv[1]), Limits(**json.loads(given[0]) if given else {}), writable="--writable" in sys.argv)
+    )
