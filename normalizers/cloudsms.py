@@ -3,13 +3,14 @@ CloudSMS: one JSON envelope a callback, by POST, answered by another.
 
 Source: 《CloudSMS平台Web API接口文档》 v2.4, 平台短信状态报告推送 (request and answer), 参数详细解释 (states and result
 codes). Times are UTC+8. AUTH_KEY is required in the table and absent from the example, so that it is checked where the
-account has one. LOCAL_REJECTED (60) stands below the table of states. The document names no retry.
+account has one. LOCAL_REJECTED (60) stands below the table of states. What the operator does not report on within 25
+hours is reported as EXPIRED. The document names no retry.
 """
 
 import hmac
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
@@ -218,4 +219,5 @@ PROVIDER: Final = Provider(
     codes=CODES,
     parse=parse,
     replies=Replies(stored=_stored, malformed=_malformed, forbidden=_forbidden, busy=_busy),
+    reports_within=timedelta(hours=25),
 )

@@ -185,5 +185,11 @@ def _meaning(status: str, error_code: str) -> tuple[Code | None, bool]:
 
 
 PROVIDER: Final = Provider(
-    name="cm", methods=("GET", "POST"), codes=CODES, reasons=ERRORS, parse=parse, replies=PLAIN_TEXT
+    name="cm",
+    methods=("GET", "POST"),
+    codes=CODES,
+    reasons=ERRORS,
+    parse=parse,
+    replies=PLAIN_TEXT,
+    known_by_reference=True,
 )

@@ -2,17 +2,32 @@
 cmessages (财信): calls nobody back; it has to be asked.
 
 Source: 《财信CM接口文档》, 短信查询 (`POST /sms/query`): the answer is an array of id, mobile and message_status, with
-neither a code nor a time. Numbers are mainland China's.
+neither a code nor a time. Numbers are mainland China's. 认证: every request is signed, with Beijing's time. Status Code
+and Error Codes: what a request that failed is told; where in the body the code stands is not documented.
 """
 
+import hashlib
+import re
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
 from normalizers import read
 from normalizers.model import Callback, Code, CodeTable, DeliveryReport, Item, Provider, Reason, Status
 from normalizers.msisdn import read_number
+from normalizers.polling import (
+    Asking,
+    Balance,
+    Outcome,
+    Poll,
+    Question,
+    Request,
+    Sizes,
+    Subject,
+    Verdict,
+    judge_status,
+)
 from normalizers.records import delivery_report
 from normalizers.replies import PLAIN_TEXT
 
@@ -27,6 +42,18 @@ CODES: Final = CodeTable(
         "3": Code(Status.UNDELIVERABLE, Reason.UNKNOWN, "发送失败"),
     }
 )
+
+#: Error Codes: what a request was turned down for. Those that are not here are the request's own fault.
+_ERRORS: Final = {
+    "1009": Verdict(Outcome.DENIED, "1009 余额不足"),
+    "1010": Verdict(Outcome.DENIED, "1010 账号锁定"),
+    "1011": Verdict(Outcome.FAILED, "1011 系统错误"),
+}
+_ERROR: Final = re.compile(rb"(?<!\d)(?:100[1236-9]|101[01])(?!\d)")
+_STATUSES: Final = {
+    401: Verdict(Outcome.DENIED, "HTTP 401: the app id is invalid or locked"),
+    403: Verdict(Outcome.DENIED, "HTTP 403: the signature was rejected (app_key, or this machine's clock)"),
+}
 
 _REGION: Final = "CN"
 
@@ -54,4 +81,60 @@ def _report(callback: Callback, where: str, element: msgspec.Raw) -> DeliveryRep
     )
 
 
-PROVIDER: Final = Provider(name="cmessages", methods=(), codes=CODES, parse=parse, replies=PLAIN_TEXT)
+def _request(path: str, asking: Asking, **fields: Any) -> Request:
+    """Return a signed request: md5 of app_id, Beijing's time in 14 digits, and app_key, in lower case."""
+    app_id = asking.credentials["app_id"]
+    stamp = f"{asking.at.astimezone(read.UTC_8):%Y%m%d%H%M%S}"
+    signed = f"{app_id}{stamp}{asking.credentials['app_key']}".encode()
+    sign = hashlib.md5(signed, usedforsecurity=False).hexdigest()
+    body = {"app_id": app_id, "datetime": int(stamp), "sign": sign, **fields}
+    return Request(method="POST", path=path, body=msgspec.json.encode(body), content_type="application/json")
+
+
+def _query(asking: Asking) -> Request:
+    ids = list(dict.fromkeys(subject.message_id for subject in asking.subjects))
+    return _request("/sms/query", asking, id_list=ids)
+
+
+def _read(callback: Callback, _: Sequence[Subject]) -> Sequence[Item]:
+    return parse(callback)
+
+
+def _read_balance(body: bytes) -> float:
+    balance = read.json_object(body).get("balance")
+    return read.amount(balance, "$.balance")
+
+
+def _judge(status: int, body: bytes) -> Verdict:
+    verdict = _STATUSES.get(status) or judge_status(status)
+    is_error = verdict.outcome is Outcome.REFUSED or (
+        verdict.outcome is Outcome.ANSWERED and _says_nothing(read.first_object(body))
+    )
+    error = _ERROR.search(body) if is_error else None
+    if error is None:
+        return verdict
+    code = error[0].decode()
+    return _ERRORS.get(code) or Verdict(Outcome.REFUSED, f"error code {code}")
+
+
+def _says_nothing(fields: read.Fields) -> bool:
+    """Tell whether an answer is an object that answers nothing: an error under HTTP 200."""
+    return bool(fields) and fields.keys().isdisjoint({"message_status", "balance"})
+
+
+PROVIDER: Final = Provider(
+    name="cmessages",
+    methods=(),
+    codes=CODES,
+    parse=parse,
+    replies=PLAIN_TEXT,
+    home=_REGION,
+    poll=Poll(
+        credentials=("app_id", "app_key"),
+        url="https://api.cmessages.com",
+        sizes=Sizes(1, 100, 1000),
+        judge=_judge,
+        about=Question("query", _query, _read),
+        balance=Balance(lambda asking: _request("/sms/get_balance", asking), _read_balance),
+    ),
+)

@@ -40,6 +40,11 @@ def inbound_event_id(
     return _digest(("inbound", provider, account, message_id, sender, recipient, content, occurred_at))
 
 
+def submission_event_id(*, provider: str, account: str, message_id: str, recipient: str) -> str:
+    """Return the id of a submission, made like a report's and never equal to one."""
+    return _digest(("submission", provider, account, message_id, recipient))
+
+
 def _digest(said: tuple[str | datetime | None, ...]) -> str:
     digest = blake2b(orjson.dumps(said), digest_size=16).hexdigest()
     return f"{digest[:8]}-{digest[8:12]}-{digest[12:16]}-{digest[16:20]}-{digest[20:]}"

@@ -4,12 +4,17 @@ Juhe (聚合云信): reports and inbound messages in one JSON array, by POST.
 Source: 《行业短信 客户接口说明文档》, 2017-10-28, sections 6 (what is pushed, and the answer `OK`) and 9 (codes of
 reports). Its examples leave out `accessCode`; others leave out `flag`, or send it as text, or one object without the
 array. The document names no retry.
+
+Sections 3, 4, 5 and 7: how it is asked for the balance, for reports and for inbound messages, and what `status` says
+of the request. What was asked for once may be gone. `size` is in no document; clients of the same platform send it.
 """
 # ruff: noqa: RUF001  (meanings are the document's own words, in its own punctuation)
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Final
+from urllib.parse import urlencode
 
 import msgspec
 
@@ -27,6 +32,18 @@ from normalizers.model import (
     Status,
 )
 from normalizers.msisdn import read_number
+from normalizers.polling import (
+    Asking,
+    Balance,
+    Outcome,
+    Poll,
+    Question,
+    Request,
+    Sizes,
+    Subject,
+    Verdict,
+    judge_status,
+)
 from normalizers.records import delivery_report, inbound_message
 from normalizers.replies import PLAIN_TEXT
 
@@ -143,4 +160,93 @@ def _number(callback: Callback, fields: read.Fields, where: str) -> tuple[str, s
     return read_number(read.filled(fields, "mobile", where), default_region=region, international=False)
 
 
-PROVIDER: Final = Provider(name="juhe", methods=("POST",), codes=CODES, parse=parse, replies=PLAIN_TEXT)
+#: Section 7: what `status` says of a request; 0 is an answer. What is not here may pass.
+STATUSES: Final = {
+    "1": Verdict(Outcome.REFUSED, "1 消息包格式错误"),
+    "2": Verdict(Outcome.DENIED, "2 IP 鉴权错误"),
+    "3": Verdict(Outcome.DENIED, "3 账号密码不正确"),
+    "4": Verdict(Outcome.REFUSED, "4 版本号错误"),
+    "5": Verdict(Outcome.FAILED, "5 其它错误"),
+    "6": Verdict(Outcome.DENIED, "6 接入点错误"),
+    "7": Verdict(Outcome.DENIED, "7 账号状态异常"),
+    "21": Verdict(Outcome.RATE_LIMITED, "21 连接过多"),
+    "100": Verdict(Outcome.FAILED, "100 系统内部错误"),
+    "102": Verdict(Outcome.REFUSED, "102 单次提交的号码数过多"),
+}
+
+
+def _request(action: str, asking: Asking) -> Request:
+    fields = {"action": action, **asking.credentials, "rt": "json"}
+    if asking.size:
+        fields["size"] = str(asking.size)
+    body = urlencode(fields).encode()
+    return Request(method="POST", path="/sms", body=body, content_type="application/x-www-form-urlencoded")
+
+
+def _judge(status: int, body: bytes) -> Verdict:
+    verdict = judge_status(status)
+    code = str(read.first_object(body).get("status") or 0).strip()
+    if verdict.outcome is not Outcome.ANSWERED or code == "0":
+        return verdict
+    return STATUSES.get(code) or Verdict(Outcome.FAILED, f"status {code[:8]}")
+
+
+def _pulled(
+    callback: Callback, read_item: Callable[[str, msgspec.Raw], DeliveryReport | InboundMessage]
+) -> Sequence[Item]:
+    """Read the `list` of an answer; one without it is a batch of nothing."""
+    answer = read.json_members(read.body(callback))
+    listed = answer.get("list")
+    if listed is None and "status" not in answer:
+        raise MalformedError(Fault.MISSING_FIELD, "$.list", "is missing")
+    if listed is None or bytes(listed) == b"null":
+        return []
+    return read.each(read.json_elements(listed, "$.list"), read_item)
+
+
+def _read_reports(callback: Callback, _: Sequence[Subject]) -> Sequence[Item]:
+    """Read reports: what was asked for tells, not `flag`, unless there is no `stat` that could be read."""
+
+    def report(where: str, element: msgspec.Raw) -> DeliveryReport | InboundMessage:
+        fields = read.json_object(element, where)
+        if not fields.get("stat"):
+            return _item(callback, where, element)
+        return _report(callback, fields, where, bytes(element).decode())
+
+    return _pulled(callback, report)
+
+
+def _read_inbound(callback: Callback, _: Sequence[Subject]) -> Sequence[Item]:
+    """Read inbound messages: what was asked for tells, not `flag`; the document has one with its text in `stat`."""
+
+    def inbound(where: str, element: msgspec.Raw) -> InboundMessage:
+        fields = read.json_object(element, where)
+        if fields.get("content") is None and fields.get("stat") is not None:
+            fields["content"] = fields["stat"]
+        return _inbound(callback, fields, where, bytes(element).decode())
+
+    return _pulled(callback, inbound)
+
+
+def _read_balance(body: bytes) -> float:
+    return read.amount(read.json_object(body).get("balance"), "$.balance")
+
+
+PROVIDER: Final = Provider(
+    name="juhe",
+    methods=("POST",),
+    codes=CODES,
+    parse=parse,
+    replies=PLAIN_TEXT,
+    home=_REGION,
+    poll=Poll(
+        credentials=("account", "password"),
+        sizes=Sizes(10, 1000, 10_000),
+        judge=_judge,
+        news=(
+            Question("report", lambda asking: _request("report", asking), _read_reports),
+            Question("mo", lambda asking: _request("mo", asking), _read_inbound),
+        ),
+        balance=Balance(lambda asking: _request("overage", replace(asking, size=0)), _read_balance),
+    ),
+)

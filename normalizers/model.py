@@ -7,12 +7,15 @@ Everything here is a plain value. Nothing reads a clock, a socket or a setting.
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from normalizers.errors import MalformedError
+
+if TYPE_CHECKING:
+    from normalizers.polling import Poll
 
 
 class Status(StrEnum):
@@ -300,6 +303,10 @@ class Provider:
     item that can), or `ForbiddenError` where the provider puts its secret in the payload and it is wrong. `methods`
     are the HTTP methods it calls back with, none where it has to be asked. `codes` is its code table; `reasons` a
     second one, of error codes that refine the reason of a failure, where it has one.
+
+    `home` is the region whose national numbers it writes, None where it writes international ones. `reports_within` is
+    how long after a submission its last report may come. `known_by_reference` says that a report names a message by
+    the customer's reference. `poll` is how it is asked, where it can be.
     """
 
     name: str
@@ -308,3 +315,7 @@ class Provider:
     reasons: CodeTable | None = None
     parse: Callable[[Callback], Sequence[Item]]
     replies: Replies
+    home: str | None = None
+    reports_within: timedelta = timedelta(hours=72)
+    known_by_reference: bool = False
+    poll: "Poll | None" = None

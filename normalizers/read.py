@@ -4,6 +4,7 @@ From bytes to fields: the only decoders.
 What can't be read raises `MalformedError` with the path of the fault. A value is never part of the error's words.
 """
 
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
@@ -29,8 +30,8 @@ _object: Final = msgspec.json.Decoder(dict[str, Any])
 _members: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _elements: Final = msgspec.json.Decoder(list[msgspec.Raw])
 
-_FIRST_YEAR: Final = 1970
-_LAST_YEAR: Final = 2100
+FIRST_YEAR: Final = 1970
+LAST_YEAR: Final = 2100
 _COMPACT_STAMP_LENGTH: Final = len("YYYYMMDDhhmmss")
 #: An offset whose `+` became a space on its way through a query string, or that stands apart.
 _LOOSE_OFFSET: Final = re.compile(r"(:\d\d(?:[.,]\d+)?) ([+-]?)(\d\d:?\d\d)$", re.ASCII)
@@ -155,6 +156,26 @@ def _text(value: Any, name: str, where: str) -> str:
     raise MalformedError(Fault.BAD_VALUE, f"{where}.{name}", "is neither text nor a whole number")
 
 
+def amount(value: Any, where: str) -> float:
+    """Return a number that may be text, such as a balance."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise MalformedError(Fault.BAD_VALUE, where, "is not a number")
+    return number
+
+
+def first_object(raw: bytes) -> dict[str, Any]:
+    """Return an object, or the first of an array, with all its values read; empty where it is neither. Never fails."""
+    try:
+        [(where, element), *_] = json_elements(raw)
+        return json_object(element, where)
+    except (MalformedError, ValueError):
+        return {}
+
+
 def nested(fields: Fields, name: str, where: str) -> Fields:
     """Return a field that is an object; it has to be there."""
     value = fields.get(name)
@@ -177,7 +198,7 @@ def time(text: str, zone: tzinfo) -> datetime | None:
         at = (at.replace(tzinfo=zone) if at.tzinfo is None else at).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
-    if not _FIRST_YEAR <= at.year <= _LAST_YEAR:
+    if not FIRST_YEAR <= at.year <= LAST_YEAR:
         return None
     finer = at.microsecond % 1000
     return at.replace(microsecond=at.microsecond - finer) if finer else at

@@ -2,7 +2,8 @@
 Santo (闪通): one report a callback, by GET (a form POST of the same names serves too).
 
 Source: 《闪通国际短信通道平台 用户 API 手册》 V2.0 Beta, sections 4.3 (what is pushed) and 5.2 (codes of reports); 4.6
-for the states that an answer to get-rptstatus has. `sm` is hex of `id|state|code`, in the charset that `dc` names;
+(how it is asked, by message) for the states that an answer to get-rptstatus has, 4.4 for the balance, 5.1 for what a
+request is turned down for. `sm` is hex of `id|state|code`, in the charset that `dc` names;
 `rsm` is the same in clear. The sample ends in `||`. No time is sent, and neither an answer nor a retry is documented.
 
 One id can have many recipients (section 4.2).
@@ -11,11 +12,26 @@ One id can have many recipients (section 4.2).
 
 from collections.abc import Sequence
 from typing import Final, NamedTuple
+from urllib.parse import urlencode
+
+import msgspec
 
 from normalizers import read
 from normalizers.errors import Fault, MalformedError
-from normalizers.model import Callback, Code, CodeTable, DeliveryReport, Note, Provider, Reason, Status
+from normalizers.model import Callback, Code, CodeTable, DeliveryReport, Item, Note, Provider, Reason, Status
 from normalizers.msisdn import read_number
+from normalizers.polling import (
+    Asking,
+    Balance,
+    Outcome,
+    Poll,
+    Question,
+    Request,
+    Sizes,
+    Subject,
+    Verdict,
+    judge_status,
+)
 from normalizers.records import delivery_report
 from normalizers.replies import PLAIN_TEXT
 
@@ -113,4 +129,94 @@ def _split(text: str) -> _Said | None:
     return _Said(*parts)
 
 
-PROVIDER: Final = Provider(name="santo", methods=("GET", "POST"), codes=CODES, parse=parse, replies=PLAIN_TEXT)
+#: Section 5.1: what a request is turned down for. What is not here may pass.
+ERRORS: Final = {
+    "0100": Verdict(Outcome.REFUSED, "0100 请求参数错误"),
+    "0101": Verdict(Outcome.REFUSED, "0101 无效的 command 参数"),
+    "0104": Verdict(Outcome.DENIED, "0104 账号信息错误"),
+    "0106": Verdict(Outcome.DENIED, "0106 账号密码错误"),
+    "0107": Verdict(Outcome.DENIED, "0107 账号金额或信用额度不足"),
+    "0108": Verdict(Outcome.DENIED, "0108 IP 未在白名单中"),
+    "0110": Verdict(Outcome.REFUSED, "0110 目标号码格式错误或群发号码数量超过 100 个"),
+    "0111": Verdict(Outcome.REFUSED, "0111 发送内容不能为空"),
+    "0112": Verdict(Outcome.REFUSED, "0112 下发国内号码没有对应模板"),
+    "0600": Verdict(Outcome.FAILED, "0600 未知错误"),
+}
+#: The document spells the error code's name in each of these ways.
+_ERROR_NAMES: Final = ("errcode", "errode", "mterrcode", "mtterrcode", "mterrocode")
+_NO_ERROR: Final = frozenset({"", "0", "000"})
+_NO_REPORT: Final = "none"
+
+
+def _request(path: str, asking: Asking, **fields: str) -> Request:
+    return Request(method="GET", path=path, query=urlencode({**asking.credentials, **fields}))
+
+
+def _query(asking: Asking) -> Request:
+    [subject] = asking.subjects
+    return _request("/get-rptstatus", asking, msgid=subject.message_id, da=subject.recipient.removeprefix("+"))
+
+
+def _judge(status: int, body: bytes) -> Verdict:
+    verdict = judge_status(status)
+    fields = read.first_object(body) or read.pairs(body)
+    error = next((str(fields[name]).strip() for name in _ERROR_NAMES if fields.get(name)), "")
+    if error in _NO_ERROR:
+        return verdict
+    return ERRORS.get(error) or Verdict(Outcome.FAILED, f"error code {error[:8]}")
+
+
+def _read_answer(callback: Callback, subjects: Sequence[Subject]) -> Sequence[Item]:
+    """Read an answer to get-rptstatus; a message that nothing is known of has no report in it."""
+    elements = [
+        (where, element)
+        for where, element in read.json_elements(read.body(callback))
+        if _mtstat(read.json_object(element, where), where) != _NO_REPORT
+    ]
+    return read.each(elements, lambda where, element: _answer(callback, subjects, where, element))
+
+
+def _mtstat(fields: read.Fields, where: str) -> str:
+    return read.filled(fields, "mtstat", where).lower()
+
+
+def _answer(callback: Callback, subjects: Sequence[Subject], where: str, element: msgspec.Raw) -> DeliveryReport:
+    fields = read.json_object(element, where)
+    asked = subjects[0] if len(subjects) == 1 else Subject("", "")
+    mtstat = _mtstat(fields, where)
+    return delivery_report(
+        callback,
+        provider=PROVIDER.name,
+        normalizer=VERSION,
+        message_id=read.optional(fields, "msgid", where) or asked.message_id,
+        number=read_number(
+            read.optional(fields, "da", where) or asked.recipient,
+            default_region=callback.account.default_region,
+            international=True,
+        ),
+        code=CODES.find(f"poll:{mtstat}"),
+        provider_status=mtstat,
+        occurred_at=None,
+        raw=bytes(element).decode(),
+    )
+
+
+def _read_balance(body: bytes) -> float:
+    return read.amount(read.first_object(body).get("balance"), "$.balance")
+
+
+PROVIDER: Final = Provider(
+    name="santo",
+    methods=("GET", "POST"),
+    codes=CODES,
+    parse=parse,
+    replies=PLAIN_TEXT,
+    poll=Poll(
+        credentials=("cpid", "cppwd"),
+        url="https://api2.santo.cc",
+        sizes=Sizes(1, 1, 1),
+        judge=_judge,
+        about=Question("get-rptstatus", _query, _read_answer),
+        balance=Balance(lambda asking: _request("/verifyPhoneNumber", asking), _read_balance),
+    ),
+)

@@ -1,0 +1,147 @@
+"""
+How a provider is asked: the requests that it takes, and what its answers mean.
+
+Plain values, as in `normalizers.model`: who sends a request, when, and how often stands elsewhere.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+from normalizers.model import Callback, Item
+
+
+class Outcome(StrEnum):
+    """What became of a request: the label `outcome` of its metric."""
+
+    ANSWERED = "answered"
+    #: A fault of theirs that may pass.
+    FAILED = "failed"
+    #: Too many requests, or connections.
+    RATE_LIMITED = "rate_limited"
+    #: Nothing will be answered until somebody mends the account, its credentials or its address.
+    DENIED = "denied"
+    #: This request will never be answered; another one may.
+    REFUSED = "refused"
+    #: An answer that can't be read.
+    UNREADABLE = "unreadable"
+    #: No answer at all.
+    UNREACHABLE = "unreachable"
+
+    @property
+    def passing(self) -> bool:
+        """Whether the same request may be answered later."""
+        return self in {Outcome.FAILED, Outcome.RATE_LIMITED, Outcome.UNREACHABLE, Outcome.DENIED}
+
+
+class Verdict(NamedTuple):
+    """What an answer says of the request; `detail` is for the log, and repeats nothing of the answer but its code."""
+
+    outcome: Outcome
+    detail: str = ""
+
+
+ANSWERED: Final = Verdict(Outcome.ANSWERED)
+
+
+class Subject(NamedTuple):
+    """A message to one recipient that is asked about; `recipient` is E.164."""
+
+    message_id: str
+    recipient: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asking:
+    """
+    What goes into a request.
+
+    `credentials` are the account's, by the names in `Poll.credentials`; `at` is now; `size` is how many items an answer
+    may have; `subjects` are the messages asked about, where it is about some.
+    """
+
+    credentials: Mapping[str, str]
+    at: datetime
+    size: int = 0
+    subjects: Sequence[Subject] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """An HTTP request; `path` is below the account's address, `query` is percent-encoded. It holds credentials."""
+
+    method: str
+    path: str
+    query: str = ""
+    body: bytes = b""
+    content_type: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """
+    One thing that a provider can be asked.
+
+    `read` reads the answer's items, given what it was asked about, or raises `MalformedError`.
+    """
+
+    name: str
+    request: Callable[[Asking], Request]
+    read: Callable[[Callback, Sequence[Subject]], Sequence[Item]]
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """How a provider is asked for an account's balance; `read` raises `MalformedError`."""
+
+    request: Callable[[Asking], Request]
+    read: Callable[[bytes], float]
+
+
+class Sizes(NamedTuple):
+    """How many items one answer may have, or messages one request may be about."""
+
+    least: int
+    default: int
+    most: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Poll:
+    """
+    All that there is to asking one provider.
+
+    `credentials` are the names of an account's secrets; `url` is where it is asked if the account does not say
+    (empty: it must). `news` are questions for whatever is new, which the provider may answer once only; `about` is the
+    one about given messages. `judge` tells from the HTTP status and the body what an answer says of the request.
+    """
+
+    credentials: tuple[str, ...]
+    url: str = ""
+    sizes: Sizes
+    judge: Callable[[int, bytes], Verdict]
+    news: Sequence[Question] = ()
+    about: Question | None = None
+    balance: Balance | None = None
+
+
+_OK: Final = 200
+_TOO_MANY_REQUESTS: Final = 429
+_SERVER_ERROR: Final = 500
+_REQUEST_TIMEOUT: Final = 408
+#: The request itself is at fault; any other status below 500 says that the address or the credentials are.
+_AT_FAULT: Final = frozenset({400, 406, 409, 411, 413, 414, 415, 422})
+
+
+def judge_status(status: int) -> Verdict:
+    """Tell what HTTP says, for a provider that says nothing more."""
+    if status == _OK:
+        return ANSWERED
+    detail = f"HTTP {status}"
+    if status == _TOO_MANY_REQUESTS:
+        return Verdict(Outcome.RATE_LIMITED, detail)
+    if status >= _SERVER_ERROR or status == _REQUEST_TIMEOUT:
+        return Verdict(Outcome.FAILED, detail)
+    return Verdict(Outcome.REFUSED if status in _AT_FAULT else Outcome.DENIED, detail)
