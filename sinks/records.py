@@ -11,6 +11,7 @@ import orjson
 
 from normalizers.errors import Fault
 from normalizers.model import DeliveryReport, InboundMessage
+from normalizers.submissions import Submission
 from sinks.stream import Record, Topic
 
 #: Version of the JSON values, told in the Kafka header `schema-version`.
@@ -53,6 +54,13 @@ def report_record(report: DeliveryReport) -> Record:
 def inbound_record(message: InboundMessage) -> Record:
     """Write an inbound message as a record of `dlr.inbound`."""
     return Record(Topic.INBOUND, message.message_id, message.provider, orjson.dumps(message, option=_OPTIONS))
+
+
+def submission_record(submission: Submission) -> Record:
+    """Write a submission as a record of `dlr.submissions`."""
+    return Record(
+        Topic.SUBMISSIONS, submission.message_id, submission.provider, orjson.dumps(submission, option=_OPTIONS)
+    )
 
 
 def dead_letter_record(

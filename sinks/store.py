@@ -24,6 +24,7 @@ TABLES: Final[Mapping[Topic, str]] = {
     Topic.REPORTS: "reports_store",
     Topic.INBOUND: "inbound_store",
     Topic.DEAD_LETTERS: "dead_letters_store",
+    Topic.SUBMISSIONS: "submissions_store",
 }
 
 _INSERT_SETTINGS: Final = {

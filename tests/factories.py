@@ -1,10 +1,12 @@
 """Records for tests: plausible ones, of which a test names just what it is about."""
 
 import hashlib
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from normalizers.identity import submission_event_id
 from normalizers.model import DeliveryReport, Source, Status
+from normalizers.submissions import Submission
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
@@ -35,3 +37,22 @@ def make_report(**given: Any) -> DeliveryReport:
     digest = hashlib.md5(identity.encode(), usedforsecurity=False).hexdigest()
     fields.setdefault("event_id", f"{digest[:8]}-{digest[8:12]}-{digest[12:16]}-{digest[16:20]}-{digest[20:]}")
     return DeliveryReport(**fields)
+
+
+def make_submission(**given: Any) -> Submission:
+    """Make a submission of the message that `make_report` reports on."""
+    fields: dict[str, Any] = {
+        "provider": "cm",
+        "account": "default",
+        "message_id": "m-1",
+        "recipient": "+447911123456",
+        "country": "GB",
+        "reference": "",
+        "submitted_at": NOON,
+        "tags": {},
+        **given,
+    }
+    fields.setdefault("received_at", fields["submitted_at"])
+    fields.setdefault("deadline_at", fields["submitted_at"] + timedelta(hours=72))
+    identity = {name: fields[name] for name in ("provider", "account", "message_id", "recipient")}
+    return Submission(event_id=submission_event_id(**identity), **fields)
