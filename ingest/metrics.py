@@ -8,8 +8,9 @@ of a report, and remembers the latest ones.
 
 import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import product
 from typing import Final
 
 import msgspec
@@ -24,6 +25,10 @@ from sinks.stream import Topic
 _log = structlog.get_logger(__name__)
 
 _MILLISECONDS: Final = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
+#: How a callback ends.
+OUTCOMES: Final = (
+    "stored", "malformed", "unreadable_acknowledged", "parser_error", "forbidden", "busy", "too_large", "too_slow",
+)  # fmt: skip
 _DELAYS: Final = (1, 5, 15, 60, 300, 900, 3600, 4 * 3600, 12 * 3600, 24 * 3600, 48 * 3600, 72 * 3600)
 
 CALLBACKS: Final = Counter("dlr_callbacks", "Callbacks answered", ("provider", "outcome"))
@@ -55,6 +60,30 @@ STORE_REFUSED: Final = Counter("dlr_store_refused", "Rows refused for good, kept
 ALL: Final[Sequence[Counter | Gauge | Histogram]] = [
     value for value in globals().values() if isinstance(value, Counter | Gauge | Histogram)
 ]
+
+
+#: What a label other than `provider` and `account` can be.
+VALUES: Final[Mapping[str, Iterable[str]]] = {
+    "outcome": OUTCOMES, "why": Fault, "status": Status, "reason": Reason, "note": Note, "topic": Topic, "table": Topic,
+}  # fmt: skip
+
+
+def zeros(accounts: Sequence[tuple[str, str]]) -> Snapshot:
+    """
+    Return every counter at 0 for these accounts, each its provider and its name.
+
+    Prometheus sees no increase in a series that begins with its first count: an alert would miss the first dead letter.
+    """
+    counters = [metric for metric in ALL if isinstance(metric, Counter)]
+    return {counter.name: [(labels, 0) for labels in _label_sets(counter, accounts)] for counter in counters}
+
+
+def _label_sets(counter: Counter, accounts: Sequence[tuple[str, str]]) -> Iterator[tuple[str, ...]]:
+    """Yield the labels that a counter can have."""
+    owner = sum(label in {"provider", "account"} for label in counter.labels)
+    owners = dict.fromkeys(account[:owner] for account in accounts)
+    for known, *rest in product(owners, *(VALUES[label] for label in counter.labels[owner:])):
+        yield (*known, *rest)
 
 
 def take_snapshot() -> Snapshot:

@@ -48,6 +48,7 @@ async def run(settings: Settings, parts: Parts, config: Path | None) -> None:
         asyncio.get_running_loop().add_signal_handler(signum, stopping.set)
     with _only_one(settings.data_dir, parts):
         totals = Totals(metrics.ALL)
+        totals.update("settings", metrics.zeros(settings.account_names))
         stages = _stages(settings, parts, config, totals)
         admin = Admin(_checks(settings, parts, stages), totals)
         async with _serve(make_app(admin, settings.admin), settings.admin.listen):

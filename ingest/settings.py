@@ -248,6 +248,13 @@ class Settings(BaseSettings):
     accounts: tuple[AccountSettings, ...] = ()
 
     @property
+    def account_names(self) -> list[tuple[str, str]]:
+        """Provider and name of every account; without any, `default` of every provider."""
+        return [(account.provider, account.name) for account in self.accounts] or [
+            (provider, "default") for provider in PROVIDERS
+        ]
+
+    @property
     def unguarded(self) -> bool:
         """Whether a stranger could post to some account."""
         return not self.accounts or not all(account.guarded for account in self.accounts)
