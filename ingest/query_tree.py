@@ -5,12 +5,14 @@ from typing import ClassVar, Final
 
 from sqlglot import exp
 from sqlglot.dialects.clickhouse import ClickHouse
-from sqlglot.errors import ParseError, SqlglotError
+from sqlglot.errors import ParseError
 from sqlglot.parsers.clickhouse import ClickHouseParser
 from sqlglot.tokenizer_core import TokenType
 
 from ingest.query_tokens import RefusedQueryError, Token, access_denied, join, syntax_error
 from ingest.query_words import OPEN_TABLE_FUNCTIONS, OPEN_TABLES
+
+_QUOTED: Final = (TokenType.STRING, TokenType.IDENTIFIER)
 
 
 class _Parser(ClickHouseParser):
@@ -27,33 +29,38 @@ class _Parser(ClickHouseParser):
         return "limit_by" if limit and limit.expressions else "limit", limit
 
 
-_QUOTED: Final = (TokenType.STRING, TokenType.IDENTIFIER)
-
-
 def check_tree(tokens: Sequence[Token], database: str) -> None:
     """Raise `RefusedQueryError` unless the tokens are one query that reads what is open."""
+    for node in _parse(tokens).walk():
+        _check_node(node, database)
+
+
+def _parse(tokens: Sequence[Token]) -> exp.Expr:
     try:
-        for node in _parse(tokens).walk():
-            _check_node(node, database)
+        trees = _read(tokens)
+    except RefusedQueryError:
+        raise
     except RecursionError:
         raise RefusedQueryError(167, "TOO_DEEP_AST", "the query is nested too deeply") from None
     except ParseError as error:
         fault = error.errors[0]
         raise syntax_error(f"{fault['description']} (near '{fault['highlight']}')") from None
-    except SqlglotError:
+    except Exception:  # noqa: BLE001 - sqlglot trips over some broken queries (IndexError, AttributeError)
         raise syntax_error("the query is not understood") from None
+    match trees:
+        case [exp.Query() as query]:
+            return query
+        case _:
+            raise access_denied("only SELECT, SHOW, DESCRIBE, EXISTS, and EXPLAIN of a SELECT are open here")
 
 
-def _parse(tokens: Sequence[Token]) -> exp.Expr:
+def _read(tokens: Sequence[Token]) -> Sequence[exp.Expr | None]:
     sql, dialect = join(tokens), ClickHouse()
     parts = dialect.tokenize(sql)
     quoted = [sql[part.start : part.end + 1] for part in parts if part.token_type in _QUOTED]
     if quoted != [token.text for token in tokens if token.kind in {"string", "identifier"}]:
         raise syntax_error("the query's quotes can be read in two ways")
-    match _Parser(dialect=dialect).parse(parts, sql):
-        case [exp.Query() as query]:
-            return query
-    raise access_denied("only SELECT, SHOW, DESCRIBE, EXISTS, and EXPLAIN of a SELECT are open here")
+    return _Parser(dialect=dialect).parse(parts, sql)
 
 
 def _check_node(node: exp.Expr, database: str) -> None:

@@ -27,8 +27,8 @@ OPEN_TABLES: Final = {
         views
         """.split()  # noqa: SIM905 - as above
     ),
-    "default": frozenset[str](),  # chDB's is a face of the file system
 }
+_DATABASES: Final = {*OPEN_TABLES, "default"}  # chDB's `default` is a face of the file system
 
 OPEN_TABLE_FUNCTIONS: Final = frozenset(
     {"generate_series", "generateseries", "null", "numbers", "numbers_mt", "values"}
@@ -59,7 +59,7 @@ def _check_word(window: Sequence[Token], functions: Functions, database: str) ->
         raise access_denied("writing is not possible here")
     if before.text == ":" and token.name == "identifier":
         raise access_denied("an Identifier can't be a parameter here")
-    if after.text == "." and token.name in OPEN_TABLES and member.name not in OPEN_TABLES[token.name]:
+    if after.text == "." and token.name in _DATABASES and member.name not in OPEN_TABLES.get(token.name, ()):
         raise access_denied(f"{token.name}.{member.name} is not open here")
     if token.name in functions.refused and (before.text != "." or after.text == "("):
         raise access_denied(f"the function {token.name} is not open here")

@@ -1,0 +1,164 @@
+"""The query guard by itself: no question of any shape carries an attack past it."""
+
+import json
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ingest import query_functions
+from ingest.query_functions import Functions, judge
+from ingest.query_guard import Statement, check
+from ingest.query_tokens import RefusedQueryError, Token, join, tokenize
+from tests.query.fixtures import Door
+from tests.query.test_questions import QUESTIONS
+
+#: What may be in no question, wherever it stands.
+FORBIDDEN = [
+    "file('x')",
+    "`file`('x')",
+    "arrayMap(file, ['x'])",
+    "APPLY file",
+    "(url('x'))",
+    "(nope('x'))",
+    "INTO OUTFILE 'x'",
+    "default.`x`",
+    "system.processes",
+    "{x:Identifier}",
+    "sleep(1)",
+    "; SELECT 1",
+    "x'41'",
+    "$$x$$",
+]
+WORDS = """
+SELECT FROM WHERE GROUP BY ORDER LIMIT WITH AS ( ) ( ) [ ] { } , . :: : ? -> = < - * JOIN ASOF ARRAY USING UNION ALL
+EXCEPT CASE WHEN THEN ELSE END IN NOT AND BETWEEN LIKE NULL OVER PARTITION WINDOW FINAL SAMPLE PREWHERE INTERVAL DAY
+CAST count MAP numbers values reports dlr a 1 2.5 'x' `q` "z" EXISTS EXPLAIN DESCRIBE SHOW TABLES FORMAT JSON SETTINGS
+APPLY COLUMNS QUALIFY FETCH GLOBAL DATE INTERPOLATE FILL VALUES UNNEST PIVOT TABLE EXTRACT TRIM PASTE CREATE INSERT SET
+""".split()  # noqa: SIM905 - a hundred quoted words are no easier to read
+
+
+@pytest.fixture(scope="module")
+def functions(door: Door) -> Functions:
+    """Judge the functions of the engine that runs here."""
+
+    def rows(sql: str) -> list[list[str]]:
+        answer = door.ask(sql, default_format="JSONCompactStringsEachRow").text
+        return [json.loads(line) for line in answer.splitlines()]
+
+    return judge(
+        rows(query_functions.FUNCTIONS_SQL),
+        [name for (name,) in rows(query_functions.TYPES_SQL)],
+        [name for (name,) in rows(query_functions.COMBINATORS_SQL)],
+    )
+
+
+def judged(sql: str, functions: Functions) -> Statement | None:
+    """Return the statement, or None where it is refused; any other error is a fault."""
+    try:
+        return check(sql, functions, "dlr")
+    except RefusedQueryError:
+        return None
+
+
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_an_attack_is_refused_wherever_it_stands(functions: Functions, data: st.DataObject) -> None:
+    """An attack put anywhere into any question is refused."""
+    tokens = tokenize(data.draw(st.sampled_from(QUESTIONS)))
+    place = data.draw(st.integers(0, len(tokens)))
+    attack = data.draw(st.sampled_from(FORBIDDEN))
+    assert judged(f"{join(tokens[:place])} {attack} {join(tokens[place:])}", functions) is None
+
+
+@settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.one_of(st.lists(st.sampled_from(WORDS), max_size=40).map(" ".join), st.text(max_size=60)))
+def test_whatever_is_asked_is_judged(functions: Functions, text: str) -> None:
+    """No text makes the guard fail: it is passed or refused."""
+    judged(f"SELECT {text}", functions)
+    judged(text, functions)
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.text(alphabet=st.sampled_from("ab1._-/*#'\"`\\ \n\t(){}[]<>=!:|,;?^+%$xé\x00"), max_size=30))
+def test_what_is_run_can_be_read_in_one_way(text: str) -> None:
+    """A text that was split and put together again is split into the same tokens, without comments."""
+    try:
+        tokens = tokenize(text)
+    except RefusedQueryError:
+        return
+    assert tokenize(join(tokens)) == tokens
+    assert all(token.kind != "sign" or not token.text.startswith(("--", "/*", "#")) for token in tokens)
+
+
+@pytest.mark.parametrize(
+    ("text", "tokens"),
+    [
+        ("a.1.2", ["a", ".", "1", ".", "2"]),
+        ("1-.5", ["1", "-", ".5"]),
+        ("a--b\n+1", ["a", "+", "1"]),
+        ("1/*x*/2 # y\n3", ["1", "2", "3"]),
+        (r"'a''b\'c' `x y` \"z\"".replace('\\"', '"'), [r"'a''b\'c'", "`x y`", '"z"']),
+        (
+            "x->y::Int8||{p:Array(UInt8)}",
+            ["x", "->", "y", "::", "Int8", "||", "{", "p", ":", "Array", "(", "UInt8", ")", "}"],
+        ),
+    ],
+)
+def test_tokens_are_clickhouses(text: str, tokens: list[str]) -> None:
+    """Text is split where ClickHouse's lexer splits it."""
+    assert [token.text for token in tokenize(text)] == tokens
+
+
+@pytest.mark.parametrize(
+    "text", ["$$x$$", "x'41'", "B'01'", "1a", "`a\\`", "`a``b`", '"a\\n"', "/* /* */ */", "'", "é", "\x00", "//"]
+)
+def test_tokens_that_are_not_certain_are_refused(text: str) -> None:
+    """What lexers may read in two ways is refused."""
+    with pytest.raises(RefusedQueryError):
+        tokenize(text)
+
+
+ROWS = [
+    ["plus", "", "Arithmetic", "1.1.0", "0"],
+    ["newest", "", "Arithmetic", "99.1.0", "0"],
+    ["sum", "", "Aggregate Functions", "1.1.0", "1"],
+    ["rank", "", "Aggregate Functions", "", "1"],
+    ["file", "", "String", "1.1.0", "0"],
+    ["dictget", "", "Dictionary", "1.1.0", "0"],
+    ["version", "", "Other", "1.1.0", "0"],
+    ["hostname", "", "Other", "1.1.0", "0"],
+    ["internal", "", "Arithmetic", "", "0"],
+    ["surprise", "", "A New Category", "1.1.0", "0"],
+    ["add", "plus", "", "", "0"],
+    ["host", "hostname", "", "", "0"],
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "allowed"),
+    [
+        ("plus", True), ("add", True), ("sum", True), ("sumif", True), ("sumornullif", True), ("rank", True),
+        ("version", True), ("decimal", True), ("newest", False), ("file", False), ("dictget", False), ("hostname", False),
+        ("host", False), ("internal", False), ("surprise", False), ("unheardof", False), ("plusif", False), ("if", False),
+    ],
+)  # fmt: skip
+def test_only_functions_that_were_judged_harmless_are_open(name: str, allowed: bool) -> None:  # noqa: FBT001
+    """Functions of other categories, newer engines, and no date are refused, by whatever name."""
+    functions = judge(ROWS, ["decimal"], ["if", "ornull", "null"])
+    assert functions.allows(name) is allowed
+    assert (name in functions.refused) is (name in {row[0] for row in ROWS} and not allowed)
+
+
+def test_no_open_function_reaches_outside(functions: Functions) -> None:
+    """Of the engine that runs here, none of the functions that are known to reach outside is open."""
+    known = "file sleep sleepeachrow dictget joinget hostname fqdn getmacro showcertificate aigenerate addresstoline"
+    assert not functions.allowed & set(known.split())
+    assert set(known.split()) <= functions.refused
+
+
+def test_a_token_names_what_it_is() -> None:
+    """A quoted identifier has its name without the quotes; a keyword is never quoted."""
+    assert Token("identifier", "`From`").name == "from"
+    assert not Token("identifier", "`FROM`").says("FROM")
+    assert Token("string", "'x'").name == ""
