@@ -55,7 +55,8 @@ def _fail(message: str, *, status: int) -> NoReturn:
 @_explained
 def run(config: Config = None) -> None:
     """Run everything: embedded unless the settings name Kafka and ClickHouse."""
-    _run_parts(load(config), "run", config, receivers=True, store=True)
+    settings = load(config)
+    _run_parts(settings, "run", config, receivers=True, store=True, poller=settings.polls)
 
 
 @app.command()
@@ -89,6 +90,16 @@ def drain(
     _run_parts(settings, "drain", config, store=True)
 
 
+@app.command()
+@_explained
+def poll(config: Config = None) -> None:
+    """Ask the providers of the accounts with `poll`, alone; one process for all of them is enough."""
+    settings = load(config)
+    if not settings.polls:
+        raise InvalidSettingsError("accounts: none has poll")
+    _run_parts(settings, "poll", config, poller=True)
+
+
 def _set_back(settings: Settings, since: str) -> None:
     from ingest.connections import set_back  # noqa: PLC0415
 
@@ -101,12 +112,18 @@ def _set_back(settings: Settings, since: str) -> None:
 
 
 def _run_parts(
-    settings: Settings, command: str, config: Path | None, *, receivers: bool = False, store: bool = False
+    settings: Settings,
+    command: str,
+    config: Path | None,
+    *,
+    receivers: bool = False,
+    store: bool = False,
+    poller: bool = False,
 ) -> None:
     from ingest.run import Parts, run  # noqa: PLC0415 - quick help does without the servers
 
     logs.set_up(command)
-    asyncio.run(run(settings, Parts(command, receivers=receivers, store=store), config))
+    asyncio.run(run(settings, Parts(command, receivers=receivers, store=store, poller=poller), config))
 
 
 @app.command()
@@ -207,6 +224,17 @@ def receiver_process(index: int, config: Config = None) -> None:
 
     settings = load(config)
     run_child(f"receiver-{index}", lambda stopping: receive(settings, index, stopping))
+
+
+@app.command(hidden=True)
+@_explained
+def poller_process(config: Config = None) -> None:
+    """Be the poller (a child of `run` and `poll`)."""
+    from ingest.poll import poll as ask_providers  # noqa: PLC0415
+    from ingest.process import run_child  # noqa: PLC0415
+
+    settings = load(config)
+    run_child("poller", lambda stopping: ask_providers(settings, stopping))
 
 
 @app.command(hidden=True)

@@ -7,10 +7,11 @@ from ingest.connections import open_consumer, store_folder, wait_for_store
 from ingest.metrics import DrainMetrics
 from ingest.process import say_ready
 from ingest.settings import Settings, split_address
+from ingest.submissions import complete, senders
 from sinks.drain import Drain
 from sinks.journal import JournalConsumer
 from sinks.store import Store, engine_path
-from sinks.stream import Consumer
+from sinks.stream import Consumer, Topic
 
 
 async def keep(settings: Settings, stopping: asyncio.Event) -> None:
@@ -62,4 +63,5 @@ def _drain(settings: Settings, store: Store, consumer: Consumer) -> Drain:
         batch_rows=settings.clickhouse.batch_rows,
         batch_seconds=settings.clickhouse.batch_ms / 1000,
         to_the_end=isinstance(consumer, JournalConsumer),
+        complete={Topic.SUBMISSIONS: complete(senders(settings))},
     )

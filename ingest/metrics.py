@@ -19,6 +19,7 @@ import structlog
 from ingest.tally import Counter, Gauge, Histogram, Snapshot, snapshot
 from normalizers.errors import Fault
 from normalizers.model import Note, Reason, Status
+from normalizers.polling import Outcome
 from sinks.errors import BusyError, RefusedError
 from sinks.stream import Topic
 
@@ -56,6 +57,17 @@ STORE_INSERT: Final = Histogram("dlr_store_insert_seconds", "One insert into the
 STORE_ROWS: Final = Counter("dlr_store_rows", "Rows inserted into the store, copies included", ("table",))
 STORE_FAILURES: Final = Counter("dlr_store_failures", "Inserts that failed and are tried again", ("table",))
 STORE_REFUSED: Final = Counter("dlr_store_refused", "Rows refused for good, kept as dead letters", ("table",))
+SUBMISSIONS: Final = Counter("dlr_submissions", "Distinct submissions that reached the store", ("provider", "account"))
+POLL_REQUESTS: Final = Counter(
+    "dlr_poll_requests", "Requests to providers that are asked", ("provider", "account", "outcome")
+)
+POLL_BEHIND: Final = Gauge(
+    "dlr_poll_behind_seconds",
+    "How long ago the messages were due that were asked about last",
+    ("provider", "account"),
+    max,
+)
+BALANCE: Final = Gauge("dlr_balance", "An account's balance, in its provider's own unit", ("provider", "account"), max)
 
 ALL: Final[Sequence[Counter | Gauge | Histogram]] = [
     value for value in globals().values() if isinstance(value, Counter | Gauge | Histogram)
@@ -64,7 +76,7 @@ ALL: Final[Sequence[Counter | Gauge | Histogram]] = [
 
 #: What a label other than `provider` and `account` can be.
 VALUES: Final[Mapping[str, Iterable[str]]] = {
-    "outcome": OUTCOMES, "why": Fault, "status": Status, "reason": Reason, "note": Note, "topic": Topic, "table": Topic,
+    "outcome": (*OUTCOMES, *Outcome), "why": Fault, "status": Status, "reason": Reason, "note": Note, "topic": Topic, "table": Topic,
 }  # fmt: skip
 
 
@@ -82,7 +94,8 @@ def _label_sets(counter: Counter, accounts: Sequence[tuple[str, str]]) -> Iterat
     """Yield the labels that a counter can have."""
     owner = sum(label in {"provider", "account"} for label in counter.labels)
     owners = dict.fromkeys(account[:owner] for account in accounts)
-    for known, *rest in product(owners, *(VALUES[label] for label in counter.labels[owner:])):
+    outcomes = {"outcome": Outcome if counter is POLL_REQUESTS else OUTCOMES}
+    for known, *rest in product(owners, *({**VALUES, **outcomes}[label] for label in counter.labels[owner:])):
         yield (*known, *rest)
 
 
@@ -141,7 +154,7 @@ class DrainMetrics:
         """Count an insert, and the reports in it."""
         STORE_ROWS.add(topic, by=len(values))
         STORE_INSERT.observe(seconds, topic)
-        if topic in {Topic.REPORTS, Topic.INBOUND}:
+        if topic is not Topic.DEAD_LETTERS:
             for value in values:
                 with contextlib.suppress(msgspec.DecodeError):  # a value of another producer: stored, not counted
                     self._count(topic, _read_row(value))
@@ -162,9 +175,12 @@ class DrainMetrics:
 
     def _count(self, topic: Topic, row: "_Row") -> None:
         if self._seen.before(row.event_id):
-            DUPLICATES.add(row.provider)
+            if topic is not Topic.SUBMISSIONS:
+                DUPLICATES.add(row.provider)
         elif topic is Topic.INBOUND:
             INBOUND.add(row.provider, row.account)
+        elif topic is Topic.SUBMISSIONS:
+            SUBMISSIONS.add(row.provider, row.account)
         else:
             _count_report(row)
 

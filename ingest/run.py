@@ -17,12 +17,14 @@ from ingest import metrics
 from ingest.admin import Admin, Check, make_app
 from ingest.connections import ping_url
 from ingest.settings import InvalidSettingsError, Settings, split_address
+from ingest.submissions import SubmissionsDoor
 from ingest.supervisor import Child, supervise
 from ingest.tally import Totals
 
 _log = structlog.get_logger(__name__)
 
 _RECEIVER_STOP_SECONDS: Final = 5.0
+_POLLER_STOP_SECONDS: Final = 5.0
 _STORE_STOP_SECONDS: Final = 4.0
 _CHECK_SECONDS: Final = 2.0
 
@@ -34,6 +36,7 @@ class Parts:
     command: str
     receivers: bool = False
     store: bool = False
+    poller: bool = False
 
 
 async def run(settings: Settings, parts: Parts, config: Path | None) -> None:
@@ -50,11 +53,16 @@ async def run(settings: Settings, parts: Parts, config: Path | None) -> None:
         totals = Totals(metrics.ALL)
         totals.update("settings", metrics.zeros(settings.account_names))
         stages = _stages(settings, parts, config, totals)
-        admin = Admin(_checks(settings, parts, stages), totals)
-        async with _serve(make_app(admin, settings.admin), settings.admin.listen):
-            announcing = asyncio.create_task(_announce(settings, parts, stages))
-            await supervise(stages, stopping)
-            announcing.cancel()
+        submissions = SubmissionsDoor(settings, f"admin-{parts.command}")
+        app = make_app(Admin(_checks(settings, parts, stages), totals), settings.admin)
+        app.router.add_post("/submissions", submissions.post)
+        try:
+            async with _serve(app, settings.admin.listen):
+                announcing = asyncio.create_task(_announce(settings, parts, stages))
+                await supervise(stages, stopping)
+                announcing.cancel()
+        finally:
+            await submissions.close()
 
 
 def _stages(settings: Settings, parts: Parts, config: Path | None, totals: Totals) -> Sequence[Sequence[Child]]:
@@ -66,8 +74,9 @@ def _stages(settings: Settings, parts: Parts, config: Path | None, totals: Total
         child(f"receiver-{index}", "receiver-process", str(index), stop_seconds=_RECEIVER_STOP_SECONDS)
         for index in range(settings.receiver.workers if parts.receivers else 0)
     ]
+    pollers = [child("poller", "poller-process", stop_seconds=_POLLER_STOP_SECONDS)] if parts.poller else []
     store = [child("store", "store-process", stop_seconds=_STORE_STOP_SECONDS)] if parts.store else []
-    return [receivers, store]
+    return [[*receivers, *pollers], store]
 
 
 def _checks(settings: Settings, parts: Parts, stages: Sequence[Sequence[Child]]) -> Mapping[str, Check]:
@@ -128,7 +137,8 @@ async def _serve(app: web.Application, address: str) -> AsyncIterator[None]:
 def _only_one(data_dir: Path, parts: Parts) -> Iterator[None]:
     """Hold the locks of the parts, so that no two dlrhubs write the same journals or open the same store."""
     data_dir.mkdir(parents=True, exist_ok=True)
-    names = [name for name, wanted in (("receivers", parts.receivers), ("store", parts.store)) if wanted]
+    all_parts = (("receivers", parts.receivers), ("poller", parts.poller), ("store", parts.store))
+    names = [name for name, wanted in all_parts if wanted]
     with ExitStack() as locks:
         for name in names:
             lock = locks.enter_context((data_dir / f"{name}.lock").open("w", encoding="ascii"))

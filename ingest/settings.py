@@ -6,6 +6,7 @@ What is wrong stops the start with one message that names every fault. A value t
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
@@ -32,6 +33,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from ingest.polling.settings import PollSettings
 from normalizers import PROVIDERS
 
 DEFAULT_FILE: Final = Path("dlrhub.toml")
@@ -213,6 +215,14 @@ class AccountSettings(_Section):
     default_region: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] | None = None
     fields: dict[str, str] = Field(default_factory=dict)
     acknowledge_unreadable: bool = False
+    age_out_h: Annotated[float, Field(gt=0, le=240)] | None = None
+    poll: PollSettings | None = None
+
+    @model_validator(mode="after")
+    def _is_asked_as_its_provider_is(self) -> Self:
+        if self.poll is not None:
+            self.poll.check(self.provider)
+        return self
 
     @model_validator(mode="after")
     def _provider_knows_its_own(self) -> Self:
@@ -224,8 +234,15 @@ class AccountSettings(_Section):
 
     @property
     def guarded(self) -> bool:
-        """Whether something keeps strangers out, or the operator said that nothing has to."""
-        return bool(self.secrets or self.allow or self.auth_key or self.open)
+        """Whether something keeps strangers out, or the operator said that nothing has to, or there is no way in."""
+        called = bool(PROVIDERS[self.provider].methods)
+        return bool(self.secrets or self.allow or self.auth_key or self.open or not called)
+
+    @property
+    def reports_within(self) -> timedelta:
+        """How long after a submission its last report is expected: `age_out_h`, or what the provider says."""
+        default = PROVIDERS[self.provider].reports_within
+        return default if self.age_out_h is None else timedelta(hours=self.age_out_h)
 
 
 class Settings(BaseSettings):
@@ -253,6 +270,11 @@ class Settings(BaseSettings):
         return [(account.provider, account.name) for account in self.accounts] or [
             (provider, "default") for provider in PROVIDERS
         ]
+
+    @property
+    def polls(self) -> bool:
+        """Whether some account is asked."""
+        return any(account.poll is not None for account in self.accounts)
 
     @property
     def unguarded(self) -> bool:

@@ -8,7 +8,7 @@ the store refuses is singled out and kept as a dead letter; a store that is away
 import asyncio
 import random
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final, Protocol
 
@@ -50,12 +50,14 @@ class Drain:
         batch_rows: int = 20_000,
         batch_seconds: float = 0.3,
         to_the_end: bool = True,
+        complete: Mapping[Topic, Callable[[bytes], bytes]] | None = None,
     ) -> None:
         """
         Insert at most `batch_rows` rows at a time, and start at most one insert every `batch_seconds`.
 
         When it is stopped it goes on to the stream's end, or, without `to_the_end`, to the end of its batch: others
-        may write to the stream for ever.
+        may write to the stream for ever. `complete` makes a row of a topic's value before it is inserted; it raises
+        `RefusedError` where it can't, and leaves a row as it is.
         """
         self._consumer = consumer
         self._store = store
@@ -63,6 +65,7 @@ class Drain:
         self._batch_rows = batch_rows
         self._batch_seconds = batch_seconds
         self._to_the_end = to_the_end
+        self._complete = complete or {}
         self._stopping = asyncio.Event()
 
     def stop(self) -> None:
@@ -112,6 +115,8 @@ class Drain:
     def _insert_or_isolate(self, topic: Topic, values: Sequence[bytes]) -> list[bytes]:
         """Insert, and return what is in; a row that is refused is halved out and kept as a dead letter."""
         try:
+            if topic in self._complete:
+                values = [self._complete[topic](value) for value in values]
             self._store.insert(topic, values)
         except RefusedError as error:
             if len(values) > 1:

@@ -1,0 +1,38 @@
+"""At which ages a message is asked about, and which submissions reach one of them between two ticks."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from sinks.pending import Window
+
+_MICROSECONDS: Final = 1_000_000
+
+
+def ages(first_seconds: float, growth: float, last_seconds: float) -> tuple[float, ...]:
+    """Return the ages in seconds: the first, each `growth` times the one before, and the last."""
+    found = []
+    age = min(first_seconds, last_seconds)
+    while age < last_seconds:
+        found.append(age)
+        age = max(age, 1.0) * growth
+    return (*found, last_seconds)
+
+
+def windows(after: float, until: float, at_ages: Sequence[float]) -> list[Window]:
+    """
+    Return the submissions that reach one of the ages after `after`, until `until` (seconds since 1970), without overlap.
+
+    What reaches the first age is asked about in any case; what is older, while its deadline has not passed.
+    """
+    first, *later = (Window(start=_micros(after - age), end=_micros(until - age)) for age in at_ages)
+    found, newest_start = [first], first.start
+    for window in later:
+        end = min(window.end, newest_start)
+        if end > window.start:
+            found.append(Window(start=window.start, end=end, expiring_after=_micros(until)))
+            newest_start = window.start
+    return found
+
+
+def _micros(seconds: float) -> int:
+    return max(0, round(seconds * _MICROSECONDS))

@@ -1,0 +1,65 @@
+"""How fast one account is asked: requests a minute, requests at once, and none while its provider is in trouble."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+from normalizers.polling import Outcome
+
+_FIRST_BACKOFF_SECONDS: Final = 1.0
+_LONGEST_BACKOFF_SECONDS: Final = 300.0
+#: How long nothing is asked of a provider that turned us down: somebody has to mend something first.
+DENIED_SECONDS: Final = 900.0
+_LONGEST_RETRY_AFTER_SECONDS: Final = 3600.0
+_LOOK_SECONDS: Final = 0.25
+
+
+class Pace:
+    """
+    Gives turns to ask: evenly spaced, `requests_per_minute` of them, `concurrency` at once.
+
+    After a failure there is a pause that grows with every failure in a row; what ends it is one request, and the others
+    wait for its outcome.
+    """
+
+    def __init__(self, requests_per_minute: int, concurrency: int, probe_seconds: float) -> None:
+        """Give turns from now on; a request takes at most `probe_seconds`."""
+        self._interval = 60 / requests_per_minute
+        self._places = asyncio.Semaphore(concurrency)
+        self._probe_seconds = probe_seconds
+        self._next = 0.0
+        self._paused_until = 0.0
+        self._failures = 0
+        #: How many requests were answered; tells a request at fault from a provider at fault.
+        self.answered = 0
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Wait for a turn, and have it."""
+        async with self._places:
+            await self._wait()
+            yield
+
+    async def _wait(self) -> None:
+        clock = asyncio.get_running_loop().time
+        while (wait := max(self._next, self._paused_until) - clock()) > 0:  # noqa: ASYNC110 - others move both meanwhile
+            await asyncio.sleep(min(wait, _LOOK_SECONDS))
+        self._next = clock() + self._interval
+        if self._failures:
+            self._paused_until = clock() + self._probe_seconds
+
+    def note(self, outcome: Outcome, retry_after_seconds: float = 0) -> float:
+        """Note what became of a turn, and return how long there is none now."""
+        if not outcome.passing:
+            self._failures = 0
+            self._paused_until = 0.0
+            self.answered += 1
+            return 0.0
+        self._failures += 1
+        backoff = min(_FIRST_BACKOFF_SECONDS * 2 ** min(self._failures - 1, 20), _LONGEST_BACKOFF_SECONDS)
+        seconds = DENIED_SECONDS if outcome is Outcome.DENIED else backoff * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
+        seconds = max(seconds, min(retry_after_seconds, _LONGEST_RETRY_AFTER_SECONDS))
+        self._paused_until = asyncio.get_running_loop().time() + seconds
+        return seconds

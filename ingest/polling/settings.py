@@ -1,0 +1,74 @@
+"""How an account is asked: `poll = { ... }` of an account in the settings."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Final
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveInt, SecretStr
+
+from normalizers import PROVIDERS
+
+_CREDENTIALS: Final = ("app_id", "app_key", "cpid", "cppwd", "account", "password")
+
+
+def _checked_url(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.username:
+        raise ValueError("give it as https://host[:port][/path], without credentials")
+    return url
+
+
+_Secret = Annotated[SecretStr, Field(min_length=1, max_length=256)]
+
+
+class PollSettings(BaseModel):
+    """
+    Where, with what, how often and how fast an account's provider is asked.
+
+    A message is asked about `first_delay_s` after its submission was received, then at ages each `growth` times the one
+    before, and last when it ages out. `every_s` is how often it is looked who has reached one of the ages, and how often
+    a provider is asked that hands over whatever is new.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    url: Annotated[str, AfterValidator(_checked_url)] | None = None
+    app_id: _Secret | None = None
+    app_key: _Secret | None = None
+    cpid: _Secret | None = None
+    cppwd: _Secret | None = None
+    account: _Secret | None = None
+    password: _Secret | None = None
+    every_s: Annotated[float, Field(ge=0.2)] = 30.0
+    first_delay_s: NonNegativeFloat = 120.0
+    growth: Annotated[float, Field(ge=1.2)] = 2.5
+    requests_per_minute: PositiveInt = 60
+    concurrency: Annotated[int, Field(ge=1, le=64)] = 4
+    timeout_s: Annotated[float, Field(ge=0.2, le=300)] = 20.0
+    size: PositiveInt | None = None
+    balance: bool = True
+    balance_every_s: Annotated[float, Field(ge=1)] = 300.0
+
+    def credentials(self, names: Sequence[str]) -> Mapping[str, str]:
+        """Return the credentials of these names."""
+        return {name: value.get_secret_value() for name in names if (value := self._credential(name)) is not None}
+
+    def check(self, provider: str) -> None:
+        """Raise ValueError where this is not how a provider is asked."""
+        poll = PROVIDERS[provider].poll
+        if poll is None:
+            able = ", ".join(name for name, known in PROVIDERS.items() if known.poll is not None)
+            raise ValueError(f"poll: {provider} can't be asked; these can: {able}")
+        given = {name for name in _CREDENTIALS if self._credential(name) is not None}
+        if given != set(poll.credentials):
+            raise ValueError(
+                f"poll: {provider} is asked with {' and '.join(poll.credentials)}, and no other credentials"
+            )
+        if not (self.url or poll.url):
+            raise ValueError(f"poll.url: is missing; {provider} has no address of its own")
+        if self.size is not None and not poll.sizes.least <= self.size <= poll.sizes.most:
+            raise ValueError(f"poll.size: must be {poll.sizes.least} to {poll.sizes.most} for {provider}")
+
+    def _credential(self, name: str) -> SecretStr | None:
+        value: SecretStr | None = getattr(self, name)
+        return value

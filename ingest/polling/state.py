@@ -1,0 +1,109 @@
+"""
+What a poller remembers, in one small SQLite file: how far each account was asked, and answers not yet in the stream.
+
+An answer may be handed over once only, so that it is kept (fsynced) before it is read.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from pathlib import Path
+from typing import Final, NamedTuple, TypeVar
+
+import orjson
+
+from sinks.errors import BusyError
+from sinks.pending import Position
+
+_T = TypeVar("_T")
+
+_SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS answers (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, provider TEXT NOT NULL, account TEXT NOT NULL, question TEXT NOT NULL,
+    received_at TEXT NOT NULL, body BLOB NOT NULL
+);
+CREATE TABLE IF NOT EXISTS ticks (
+    provider TEXT NOT NULL, account TEXT NOT NULL, tick TEXT NOT NULL, PRIMARY KEY (provider, account)
+);
+"""
+
+
+class Tick(NamedTuple):
+    """
+    The messages that reached one of the ages after `after`, until `until` (seconds since 1970).
+
+    `end` is the window that was being read (its end), `position` how far; both None for one that has not begun.
+    """
+
+    after: float
+    until: float
+    end: int | None = None
+    position: Position | None = None
+
+
+class Kept(NamedTuple):
+    """An answer that is not in the stream yet."""
+
+    id: int
+    question: str
+    received_at: datetime
+    body: bytes
+
+
+class PollState:
+    """The file; every call returns once what it wrote is durable, and raises `BusyError` where that can't be had."""
+
+    def __init__(self, path: Path) -> None:
+        """Open (or make) the file at `path`."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self._database.execute("PRAGMA journal_mode=WAL")
+        self._database.execute("PRAGMA synchronous=FULL")
+        self._database.executescript(_SCHEMA)
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="poll-state")
+
+    async def keep(self, provider: str, account: str, question: str, received_at: datetime, body: bytes) -> int:
+        """Keep an answer, and return its id."""
+        row = (provider, account, question, received_at.isoformat(), body)
+        sql = "INSERT INTO answers (provider, account, question, received_at, body) VALUES (?, ?, ?, ?, ?)"
+        return await self._run(lambda: int(self._database.execute(sql, row).lastrowid or 0))
+
+    async def kept(self, provider: str, account: str) -> Kept | None:
+        """Return the oldest answer of an account that is kept."""
+        sql = (
+            "SELECT id, question, received_at, body FROM answers WHERE provider = ? AND account = ? ORDER BY id LIMIT 1"
+        )
+        found = await self._run(lambda: self._database.execute(sql, (provider, account)).fetchone())
+        return None if found is None else Kept(found[0], found[1], datetime.fromisoformat(found[2]), found[3])
+
+    async def forget(self, answer_id: int) -> None:
+        """Let go of an answer whose items are in the stream."""
+        await self._run(lambda: self._database.execute("DELETE FROM answers WHERE id = ?", (answer_id,)))
+
+    async def tick(self, provider: str, account: str) -> Tick | None:
+        """Return how far an account was asked."""
+        sql = "SELECT tick FROM ticks WHERE provider = ? AND account = ?"
+        found = await self._run(lambda: self._database.execute(sql, (provider, account)).fetchone())
+        if found is None:
+            return None
+        after, until, end, position = orjson.loads(found[0])
+        return Tick(after, until, end, None if position is None else Position(*position))
+
+    async def save_tick(self, provider: str, account: str, tick: Tick) -> None:
+        """Remember how far an account was asked."""
+        position = None if tick.position is None else list(tick.position)
+        row = (provider, account, orjson.dumps([tick.after, tick.until, tick.end, position]).decode())
+        await self._run(lambda: self._database.execute("REPLACE INTO ticks VALUES (?, ?, ?)", row))
+
+    def close(self) -> None:
+        """Finish what is being written, then close the file."""
+        self._thread.shutdown()
+        self._database.close()
+
+    async def _run(self, work: Callable[[], _T]) -> _T:
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+        except sqlite3.Error as error:
+            raise BusyError(f"poll state: {error}") from error

@@ -1,0 +1,95 @@
+"""
+Which messages wait for a final report: read from the store page by page, in the order in which they were submitted.
+
+Nothing is remembered from one page to the next but where it ended, so that a million messages take no more memory than
+one page, and reading goes on after a restart where it was.
+"""
+
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from sinks.errors import BusyError
+from sinks.store import Store
+
+#: Only a message whose deadline has not passed is worth asking about more than once.
+_PAGE: Final = """
+WITH due AS (
+    SELECT received_at, message_id, recipient
+    FROM {database}.submissions_lately
+    WHERE provider = {{provider:String}} AND account = {{account:String}}
+        AND received_at >= fromUnixTimestamp64Micro({{from_at:Int64}})
+        AND received_at <= fromUnixTimestamp64Micro({{until:Int64}})
+        AND (received_at, message_id, recipient)
+            > (fromUnixTimestamp64Micro({{from_at:Int64}}), {{message_id:String}}, {{recipient:String}})
+        AND deadline_at > fromUnixTimestamp64Micro({{expiring_after:Int64}})
+    ORDER BY received_at, message_id, recipient
+    LIMIT {{most:UInt32}}
+)
+SELECT toUnixTimestamp64Micro(received_at), message_id, recipient, (message_id, recipient) IN (
+    SELECT message_id, recipient
+    FROM {database}.messages
+    WHERE provider = {{provider:String}} AND account = {{account:String}} AND final
+        AND message_id IN (SELECT message_id FROM due)
+)
+FROM due
+ORDER BY received_at, message_id, recipient
+"""
+
+
+class Position(NamedTuple):
+    """Where reading has got to: a submission's receipt, in microseconds since 1970, and its message."""
+
+    received_at: int
+    message_id: str = "\U0010ffff"
+    recipient: str = "\U0010ffff"
+
+
+class Message(NamedTuple):
+    """A submission; `final` says that its final report has come."""
+
+    position: Position
+    final: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """
+    Submissions received after `start`, until `end`, in microseconds since 1970.
+
+    `expiring_after`: those alone whose deadline is later (0: all).
+    """
+
+    start: int
+    end: int
+    expiring_after: int = 0
+
+
+def read_page(
+    store: Store, provider: str, account: str, window: Window, after: Position | None, *, most: int
+) -> list[Message]:
+    """
+    Return up to `most` of an account's submissions in the window, after a position; none at its end.
+
+    Raises `BusyError` where the store does not answer.
+    """
+    after = after or Position(window.start)
+    parameters = {
+        "provider": provider,
+        "account": account,
+        "from_at": after.received_at,
+        "message_id": after.message_id,
+        "recipient": after.recipient,
+        "until": window.end,
+        "expiring_after": window.expiring_after,
+        "most": most,
+    }
+    try:
+        found = store.client.query(_PAGE.format(database=store.database), parameters=parameters).result_rows
+    except ClickHouseError as error:
+        raise BusyError(f"pending messages: {getattr(error, 'name', None) or type(error).__name__}") from error
+    return [
+        Message(Position(int(at), str(message_id), str(recipient)), bool(final))
+        for at, message_id, recipient, final in found
+    ]
