@@ -145,9 +145,21 @@ def simulate(
     secret: Annotated[str, typer.Option(help="Its path secret (default: by the settings).")] = "",
     concurrency: Annotated[int, typer.Option(min=1, help="Connections to the receiver.")] = 16,
     wait: Annotated[float, typer.Option(min=0, help="Seconds that the store may take in nothing.")] = 30,
+    serve_pull: Annotated[
+        str, typer.Option(metavar="HOST:PORT", help="Instead, be the providers that are asked, at this address.")
+    ] = "",
+    pull_faults: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of requests that are answered wrongly.")
+    ] = 0.05,
 ) -> None:
     """Act as the providers against a running receiver, then compare what it acknowledged with what the store holds."""
     from ingest.simulation.run import Options, read_shares, run_simulation  # noqa: PLC0415
+
+    if serve_pull:
+        from ingest.simulation.serve_pull import run_pull_server  # noqa: PLC0415
+
+        run_pull_server(load(config), serve_pull, faults=pull_faults, reports_per_second=rate / 20, seed=seed)
+        return
 
     options = Options(
         per_second=rate,

@@ -1,0 +1,53 @@
+"""`dlrhub simulate --serve-pull`: plays the providers that are asked, until it is interrupted, and says what it answered."""
+
+import asyncio
+import signal
+
+from rich.console import Console
+from rich.table import Table
+
+from ingest.settings import InvalidSettingsError, Settings, split_address
+from ingest.simulation.pull import PullServer
+from normalizers import PROVIDERS
+
+
+def run_pull_server(settings: Settings, address: str, *, faults: float, reports_per_second: float, seed: int) -> None:
+    """Serve; raises `InvalidSettingsError` where the address can't be used."""
+    server = PullServer(
+        credentials=_credentials(settings), faults=faults, reports_per_second=reports_per_second, seed=seed
+    )
+    console = Console(highlight=False)
+    try:
+        asyncio.run(_serve(server, address, console))
+    except (OSError, ValueError) as error:
+        raise InvalidSettingsError(f"--serve-pull: {address} can't be used: {error}") from error
+    console.print(_table(server))
+
+
+def _credentials(settings: Settings) -> dict[str, dict[str, str]]:
+    """Return the credentials of the first account of each provider that is asked."""
+    found: dict[str, dict[str, str]] = {}
+    for account in settings.accounts:
+        poll = PROVIDERS[account.provider].poll
+        if account.poll is not None and poll is not None:
+            found.setdefault(account.provider, dict(account.poll.credentials(poll.credentials)))
+    return found
+
+
+async def _serve(server: PullServer, address: str, console: Console) -> None:
+    stopping = asyncio.Event()
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(signum, stopping.set)
+    host, port = split_address(address)
+    async with server.serve(host, port) as url:
+        known = ", ".join(server.credentials) or "none: everybody is let in"
+        console.print(f"cmessages, santo and juhe at {url}; credentials from the settings: {known}")
+        await stopping.wait()
+
+
+def _table(server: PullServer) -> Table:
+    table = Table("provider", "status", "answers", box=None, pad_edge=False)
+    for (provider, status), count in sorted(server.answers.items()):
+        table.add_row(provider, status, str(count))
+    table.add_row("juhe", "handed over", str(sum(map(len, server.handed_over))))
+    return table
