@@ -17,7 +17,7 @@ DEPLOY = ROOT / "deploy"
 #: What `deploy/` names before it is there: `test_coming.py` says when to take it out.
 COMING_COMMANDS = {"poll"}
 COMING_SECTIONS: set[str] = set()
-COMING_MOUNTS = {"./grafana/dashboards", "./grafana/provisioning", "./prometheus"}
+COMING_MOUNTS = {"./grafana/dashboards", "./grafana/provisioning"}
 
 
 def documents(path: Path) -> Sequence[dict[str, Any]]:
