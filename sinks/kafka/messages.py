@@ -35,22 +35,20 @@ def provider_of(given: Headers) -> str:
     return dict(given).get(_PROVIDER, b"").decode("utf-8", "replace")
 
 
-def read_value(
-    value: bytes | None, given: Headers, *, upgrades: Mapping[int, Upgrade] = UPGRADES, current: int = SCHEMA_VERSION
-) -> bytes:
+def read_value(value: bytes | None, given: Headers) -> bytes:
     """
-    Return a message's value as one of the current schema version.
+    Return a message's value as one of the present schema version.
 
     A newer version's is returned as it is (the store skips fields that it doesn't know), and so is what can't be read:
     the store refuses it, and it becomes a dead letter.
     """
     version = dict(given).get(_VERSION, b"")
-    if not version.isdigit() or int(version) >= current:
+    if not version.isdigit() or int(version) >= SCHEMA_VERSION:
         return value or b""
     try:
         fields = orjson.loads(value or b"")
-        for step in range(int(version), current):
-            fields = upgrades[step](fields) if step in upgrades else fields
-    except (orjson.JSONDecodeError, KeyError, TypeError):
+        for step in range(int(version), SCHEMA_VERSION):
+            fields = UPGRADES[step](fields) if step in UPGRADES else fields
+    except (orjson.JSONDecodeError, LookupError, TypeError):
         return value or b""
     return orjson.dumps(fields)

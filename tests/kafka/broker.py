@@ -6,6 +6,7 @@ Fixtures (`tests/kafka/fixtures.py`; every test under `tests/` has them, no impo
     kafka           bootstrap servers of a broker that all tests share: use topic names of your own, break nothing.
                     It is the one that `KAFKA_BOOTSTRAP_SERVERS` names, where that is set.
     kafka_broker    a `Broker` for this test alone, to stop, kill or freeze
+    kafka_of_module a `Broker` for the tests of one module, to freeze and kill and leave running
     kafka_cluster   a `Cluster` of three for this test alone: RF 3, min.insync.replicas 2
     kafka_security, kafka_secured   a `Security`, and a shared `Broker` with TLS and SASL listeners beside the plain one
 

@@ -39,6 +39,14 @@ def kafka_broker(tmp_path: Path) -> Iterator[Broker]:
         yield broker
 
 
+@pytest.fixture(scope="module")
+def kafka_of_module(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    """A running broker of this module's own."""
+    _need_kafka()
+    with Broker(tmp_path_factory.mktemp("kafka") / "broker") as broker:
+        yield broker
+
+
 @pytest.fixture
 def kafka_cluster(tmp_path: Path) -> Iterator[Cluster]:
     """Three running brokers of this test's own."""
