@@ -128,7 +128,7 @@ def _is_digits(text: str) -> bool:
 def _custom(fields: read.Fields, members: Mapping[str, msgspec.Raw]) -> object:
     """Return the customer's own object as it was sent, None where there is nothing in it."""
     value = fields.get("CUSTOMER_BODY")
-    return orjson.Fragment(bytes(members["CUSTOMER_BODY"])) if isinstance(value, dict) and value else None
+    return members["CUSTOMER_BODY"] if isinstance(value, dict) and value else None
 
 
 def _report(callback: Callback, envelope: _Envelope, where: str, element: msgspec.Raw) -> DeliveryReport:

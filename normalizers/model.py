@@ -12,6 +12,8 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+import msgspec
+
 from normalizers.errors import MalformedError
 
 if TYPE_CHECKING:
@@ -209,8 +211,7 @@ class Callback:
     source: Source = Source.CALLBACK
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeliveryReport:
+class DeliveryReport(msgspec.Struct, frozen=True, kw_only=True):
     """
     One report on one message to one recipient. The fields are the columns of `dlr.reports`.
 
@@ -218,7 +219,7 @@ class DeliveryReport:
     `recipient` is E.164 with `+`, or as received where it can't be read. `country` is ISO 3166-1 alpha-2 or empty.
     `occurred_at` is the provider's clock in UTC, None where it sends none that can be read. `unmapped` says that
     `status` (or the reason of a failure) is unknown because the provider's code is in no table of ours. `custom` is
-    JSON that the customer attached, its own bytes (`orjson.Fragment`), or None. `notes` says what was odd. `raw` is the
+    JSON that the customer attached, its own bytes (`msgspec.Raw`), or None. `notes` says what was odd. `raw` is the
     item's own bytes as text. `normalizer` is the version of the provider's table and parser that read it.
     """
 
@@ -246,8 +247,7 @@ class DeliveryReport:
     normalizer: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InboundMessage:
+class InboundMessage(msgspec.Struct, frozen=True, kw_only=True):
     """One message from a phone (MO). The fields are the columns of `dlr.inbound`."""
 
     event_id: str

@@ -111,19 +111,21 @@ def pairs(encoded: bytes) -> dict[str, str]:
     found = {}
     for pair in encoded.decode("utf-8", "replace").split("&"):
         name, _, value = pair.partition("=")
-        found[_unquoted(name)] = _unquoted(value)
+        if "%" in pair or "+" in pair:
+            name, value = _unquoted(name), _unquoted(value)
+        found[name] = value
     return found
 
 
 def _unquoted(text: str) -> str:
-    if "+" in text:
-        text = text.replace("+", " ")
-    return unquote(text) if "%" in text else text
+    return unquote(text.replace("+", " "))
 
 
 def optional(fields: Fields, name: str, where: str) -> str:
     """Return a field as trimmed text, empty where it is missing or null."""
     value = fields.get(name)
+    if type(value) is str:  # nearly always, and this is where a callback spends its time
+        return value.strip()
     return "" if value is None else _text(value, name, where).strip()
 
 
@@ -142,7 +144,8 @@ def verbatim(fields: Fields, name: str, where: str) -> str:
 
 def filled(fields: Fields, name: str, where: str) -> str:
     """Return a field as trimmed text; it has to be there and to say something."""
-    text = required(fields, name, where)
+    value = fields.get(name)
+    text = value.strip() if type(value) is str else required(fields, name, where)
     if not text:
         raise MalformedError(Fault.BAD_VALUE, f"{where}.{name}", "is empty")
     return text

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+import msgspec
 import orjson
 
 from normalizers.errors import Fault
@@ -17,6 +18,7 @@ from sinks.stream import Record, Topic
 #: Version of the JSON values, told in the Kafka header `schema-version`.
 SCHEMA_VERSION: Final = 1
 
+_encode: Final = msgspec.json.Encoder().encode
 _OPTIONS: Final = orjson.OPT_UTC_Z
 _MASKED_HEADERS: Final = frozenset({"authorization", "proxy-authorization", "cookie", "x-api-key", "x-auth-token"})
 _MASK: Final = "***"
@@ -48,12 +50,12 @@ class DeadLetter:
 
 def report_record(report: DeliveryReport) -> Record:
     """Write a report as a record of `dlr.reports`."""
-    return Record(Topic.REPORTS, report.message_id, report.provider, orjson.dumps(report, option=_OPTIONS))
+    return Record(Topic.REPORTS, report.message_id, report.provider, _encode(report))
 
 
 def inbound_record(message: InboundMessage) -> Record:
     """Write an inbound message as a record of `dlr.inbound`."""
-    return Record(Topic.INBOUND, message.message_id, message.provider, orjson.dumps(message, option=_OPTIONS))
+    return Record(Topic.INBOUND, message.message_id, message.provider, _encode(message))
 
 
 def submission_record(submission: Submission) -> Record:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+import msgspec
 import orjson
 
 from normalizers.errors import MalformedError
@@ -99,7 +100,7 @@ def fault(error: MalformedError) -> dict[str, str]:
 
 def fields(item: Item) -> dict[str, Any]:
     """Return a record's fields as they are written to the stream."""
-    written: dict[str, Any] = orjson.loads(orjson.dumps(item))
+    written: dict[str, Any] = orjson.loads(msgspec.json.encode(item))
     return written
 
 

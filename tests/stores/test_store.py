@@ -5,6 +5,7 @@ import random
 from datetime import datetime, timedelta
 from typing import Any
 
+import msgspec
 import orjson
 import pytest
 
@@ -79,7 +80,7 @@ def test_the_row_is_the_report(store: Store) -> None:
         reason=Reason.BLOCKLISTED,
         provider_code="37",
         provider_text='a "quoted" 文\n\x00',
-        custom=orjson.Fragment(b'{"a": [1, null]}'),
+        custom=msgspec.Raw(b'{"a": [1, null]}'),
         raw="r\t\\",
         unmapped=True,
         normalizer=7,
