@@ -4,53 +4,11 @@ import os
 import random
 import signal
 import subprocess
-import threading
 import time
 from pathlib import Path
 
-import orjson
-
+from tests.program.providers import Providers
 from tests.program.running import Program
-
-
-class Providers:
-    """Sixteen connections that post until they are told to stop, and remember what was acknowledged."""
-
-    def __init__(self, program: Program) -> None:
-        self.program = program
-        self.acknowledged: set[str] = set()
-        self.sent: set[str] = set()
-        self._stopped = threading.Event()
-        self._threads = [threading.Thread(target=self._post, args=(number,)) for number in range(16)]
-
-    def start(self) -> None:
-        """Begin to post."""
-        for thread in self._threads:
-            thread.start()
-
-    def stop(self) -> None:
-        """Stop posting."""
-        self._stopped.set()
-        for thread in self._threads:
-            thread.join(30)
-
-    def _post(self, number: int) -> None:
-        count = 0
-        while not self._stopped.is_set():
-            ids = [f"k{number}-{count}-{item}" for item in range(3)]
-            count += 1
-            self._deliver(ids)
-
-    def _deliver(self, ids: list[str]) -> None:
-        """Post one array, again and again until it is acknowledged, as a provider does."""
-        items = [{"flag": 1, "mid": mid, "mobile": "18983437011", "stat": "DELIVRD"} for mid in ids]
-        self.sent.update(ids)
-        while not self._stopped.is_set():
-            status, answer = self.program.callback("juhe", orjson.dumps(items))
-            if (status, answer) == (200, b"OK"):
-                self.acknowledged.update(ids)
-                return
-            time.sleep(0.02)
 
 
 def counts(program: Program) -> tuple[int, int, int]:

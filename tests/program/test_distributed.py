@@ -1,0 +1,134 @@
+"""The promise, on the parts of the program spread out: receivers, a real Kafka, two drains, and a store over HTTP."""
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import orjson
+import pytest
+
+from tests.kafka.broker import Broker
+from tests.program.providers import Providers
+from tests.program.running import Program
+from tests.query.fixtures import Door
+
+GROUP_SECONDS = 60
+
+
+class Parts:
+    """Receivers and two drains on one broker and one server."""
+
+    def __init__(self, folder: Path, bootstrap: str, door: Door, database: str) -> None:
+        """Set the parts up; nothing runs yet."""
+        self.door, self.database = door, database
+        settings = {
+            "DLRHUB_KAFKA__BOOTSTRAP_SERVERS": bootstrap,
+            "DLRHUB_KAFKA__TOPIC_PREFIX": f"{database}.",
+            "DLRHUB_KAFKA__PARTITIONS": "4",
+            "DLRHUB_KAFKA__CONFIRM_TIMEOUT_MS": "1000",
+            "DLRHUB_CLICKHOUSE__URL": f"http://127.0.0.1:{door.port}",
+            "DLRHUB_CLICKHOUSE__DATABASE": database,
+            "DLRHUB_RECEIVER__WORKERS": "2",
+        }
+        self.ingest, self.first, self.second = (
+            Program(_made(folder / name), command, settings)
+            for name, command in (("ingest", "ingest"), ("first", "drain"), ("second", "drain"))
+        )
+
+    def stored(self) -> set[str]:
+        """Return the ids in the store."""
+        return {row["message_id"] for row in self.ask("SELECT message_id FROM reports")}
+
+    def ask(self, sql: str) -> list[dict[str, str]]:
+        """Ask the store."""
+        reply = self.door.ask(sql, database=self.database, default_format="JSONEachRow")
+        assert reply.status == 200, reply.text
+        return [orjson.loads(line) for line in reply.body.splitlines()]
+
+    def counts(self) -> set[int]:
+        """Count the reports by each of the ways that an analyst may."""
+        [row] = self.ask(
+            "SELECT (SELECT count() FROM reports) AS r, (SELECT sum(reports) FROM stats) AS s, (SELECT count() FROM messages) AS m"
+        )
+        return {int(value) for value in row.values()}
+
+    def wait_for(self, ids: set[str]) -> None:
+        """Return once the store has these reports."""
+        deadline = time.monotonic() + GROUP_SECONDS
+        while missing := ids - self.stored():
+            assert time.monotonic() < deadline, f"{len(missing)} of {len(ids)} are missing"
+            time.sleep(0.2)
+
+    def metric(self, program: Program, name: str) -> float:
+        """Return one metric without labels."""
+        lines = program.get(program.admin, "/metrics")[1].decode().splitlines()
+        return next(float(line.rpartition(" ")[2]) for line in lines if line.startswith(f"{name} "))
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def parts(tmp_path: Path, kafka_broker: Broker, writable_door: Door) -> Iterator[Parts]:
+    """Run the parts."""
+    parts = Parts(tmp_path, kafka_broker.bootstrap, writable_door, "distributed")
+    with ExitStack() as running:
+        for program in (parts.first, parts.second, parts.ingest):
+            running.enter_context(program)
+        yield parts
+
+
+def test_whatever_fails_nothing_acknowledged_is_lost_or_doubled(parts: Parts, kafka_broker: Broker) -> None:
+    """With drains, receivers and broker killed and frozen in turn, what was acknowledged is in the store once."""
+    providers = Providers(parts.ingest)
+    providers.start()
+    try:
+        _more(providers)
+        _let_everything_fail(parts, kafka_broker, providers)
+    finally:
+        providers.stop()
+    parts.wait_for(providers.acknowledged)
+    held = parts.stored()
+    assert held <= providers.sent
+    assert parts.counts() == {len(held)}
+    _wait_until_zero(parts, parts.ingest, "dlr_spill_records")
+    _wait_until_zero(parts, parts.first, "dlr_stream_lag_records")
+    assert parts.ingest.stop() == 0
+    assert parts.first.stop() == 0
+
+
+def _let_everything_fail(parts: Parts, broker: Broker, providers: Providers) -> None:
+    broker.pause()  # what a drain inserts now it can't commit
+    _more(providers)
+    parts.first.kill()
+    broker.resume()
+    _more(providers)
+    parts.ingest.kill()
+    parts.ingest.start()
+    _more(providers)
+    broker.kill()
+    _more(providers)
+    assert parts.metric(parts.ingest, "dlr_spill_records") > 0
+    broker.start()
+    parts.second.kill()
+    parts.first.start()
+    _more(providers)
+
+
+def _more(providers: Providers, count: int = 300) -> None:
+    """Return once `count` more reports are acknowledged."""
+    wanted = len(providers.acknowledged) + count
+    deadline = time.monotonic() + GROUP_SECONDS
+    while len(providers.acknowledged) < wanted:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def _wait_until_zero(parts: Parts, program: Program, name: str) -> None:
+    deadline = time.monotonic() + GROUP_SECONDS
+    while parts.metric(program, name):
+        assert time.monotonic() < deadline, name
+        time.sleep(0.2)
