@@ -3,13 +3,13 @@
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from aiohttp import web
+from msgspec.structs import replace
 
 from ingest.settings import Settings
 from ingest.simulation.audit import Audit

@@ -15,7 +15,7 @@ from ingest.simulation.ledger import Kept, Ledger
 from ingest.simulation.lines import open_lines
 from ingest.simulation.plan import PlannedCallback
 from ingest.simulation.send import Sender, UnreachableError
-from tests.simulation.planning import plan
+from tests.simulation.planning import plan, written
 
 _Answer = Callable[[web.BaseRequest, int], web.Response]
 
@@ -38,9 +38,14 @@ async def _receiver(answer: _Answer) -> AsyncIterator[tuple[str, list[tuple[str,
 
 
 async def _send(
-    url: str, callbacks: Iterable[PlannedCallback], *, per_second: float = 0, concurrency: int = 4
+    url: str,
+    callbacks: Iterable[PlannedCallback],
+    *,
+    provider: str = "cm",
+    per_second: float = 0,
+    concurrency: int = 4,
 ) -> Sender:
-    sender = Sender(url, open_lines(Settings(), providers=("cm",)), Ledger())
+    sender = Sender(url, open_lines(Settings(), providers=(provider,)), Ledger())
     await sender.send(callbacks, per_second=per_second, concurrency=concurrency, advance=lambda: None)
     return sender
 
@@ -57,6 +62,17 @@ async def test_everything_is_sent_once_where_everything_is_acknowledged() -> Non
     assert {path.partition("?")[0] for path, _ in received} == {"/callbacks/cm/default"}
     went = sender.sent["cm"]
     assert (went.callbacks, went.acknowledged, went.retries, len(went.seconds)) == (50, 50, 0, 50)
+
+
+async def test_a_query_is_sent_as_its_provider_writes_it() -> None:
+    """Santo's URLs arrive byte for byte, raw `|` and `%7C` alike."""
+    callbacks = plan("santo", callbacks=100, repeated=0, malformed=0)
+    async with _receiver(lambda *_: web.Response(text="OK")) as (url, received):
+        await _send(url, callbacks, provider="santo")
+    queries = {written(callback).query for callback in callbacks}
+    assert {path.partition("?")[2] for path, _ in received} == queries
+    assert any("|" in query for query in queries)
+    assert any("%7C" in query for query in queries)
 
 
 @pytest.mark.parametrize("status", [503, 500, 429, 408])
