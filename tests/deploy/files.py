@@ -15,9 +15,9 @@ from ingest.settings import Settings
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
 #: What `deploy/` names before it is there: `test_coming.py` says when to take it out.
-COMING_COMMANDS = {"poll"}
+COMING_COMMANDS: set[str] = set()
 COMING_SECTIONS: set[str] = set()
-COMING_MOUNTS = {"./grafana/dashboards", "./grafana/provisioning"}
+COMING_MOUNTS: set[str] = set()
 
 
 def documents(path: Path) -> Sequence[dict[str, Any]]:

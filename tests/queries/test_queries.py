@@ -12,6 +12,7 @@ from normalizers.submissions import Submission
 from sinks.records import report_record, submission_record
 from sinks.store import Store
 from sinks.stream import Topic
+from tests.alerts.fixtures import Watched
 from tests.factories import make_report, make_submission
 
 QUERIES = Path(__file__).parents[2] / "deploy" / "queries"
@@ -48,6 +49,12 @@ def test_every_query_says_what_it_answers(path: Path) -> None:
     assert first.startswith("-- ")
     assert "?" in first
     assert f"`queries/{path.name}`" in (QUERIES.parent / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("path", sorted(QUERIES.glob("*.sql")), ids=lambda path: path.stem)
+def test_the_query_door_answers_every_query(watched: Watched, path: Path) -> None:
+    """Every query is one that the read-only door takes."""
+    watched.program.ask(path.read_text(encoding="utf-8"))
 
 
 def test_delivery_rate(store: Store) -> None:
