@@ -5,37 +5,34 @@ Nothing is remembered from one page to the next but where it ended, so that a mi
 one page, and reading goes on after a restart where it was.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from sinks.errors import BusyError
 from sinks.store import Store
 
-#: Only a message whose deadline has not passed is worth asking about more than once.
-_PAGE: Final = """
-WITH due AS (
-    SELECT received_at, message_id, recipient
-    FROM {database}.submissions_lately
-    WHERE provider = {{provider:String}} AND account = {{account:String}}
-        AND received_at >= fromUnixTimestamp64Micro({{from_at:Int64}})
-        AND received_at <= fromUnixTimestamp64Micro({{until:Int64}})
-        AND (received_at, message_id, recipient)
-            > (fromUnixTimestamp64Micro({{from_at:Int64}}), {{message_id:String}}, {{recipient:String}})
-        AND deadline_at > fromUnixTimestamp64Micro({{expiring_after:Int64}})
-    ORDER BY received_at, message_id, recipient
-    LIMIT {{most:UInt32}}
-)
-SELECT toUnixTimestamp64Micro(received_at), message_id, recipient, (message_id, recipient) IN (
-    SELECT message_id, recipient
-    FROM {database}.messages
-    WHERE provider = {{provider:String}} AND account = {{account:String}} AND final
-        AND message_id IN (SELECT message_id FROM due)
-)
-FROM due
+_DUE: Final = """
+SELECT received_at, message_id, recipient
+FROM {database}.submissions_lately
+WHERE provider = {{provider:String}} AND account = {{account:String}}
+    AND received_at >= fromUnixTimestamp64Micro({{from_at:Int64}})
+    AND received_at <= fromUnixTimestamp64Micro({{until:Int64}})
+    AND (received_at, message_id, recipient)
+        > (fromUnixTimestamp64Micro({{from_at:Int64}}), {{message_id:String}}, {{recipient:String}})
+    AND deadline_at > fromUnixTimestamp64Micro({{expiring_after:Int64}})
 ORDER BY received_at, message_id, recipient
+LIMIT {{most:UInt32}}
 """
+_PAGE: Final = f"SELECT toUnixTimestamp64Micro(received_at), message_id, recipient FROM ({_DUE})"  # noqa: S608 - our own text
+_FINAL: Final = f"""
+SELECT message_id, recipient
+FROM {{database}}.messages
+WHERE provider = {{{{provider:String}}}} AND account = {{{{account:String}}}} AND final
+    AND message_id IN (SELECT message_id FROM ({_DUE}))
+"""  # noqa: S608 - our own text
 
 
 class Position(NamedTuple):
@@ -86,10 +83,12 @@ def read_page(
         "most": most,
     }
     try:
-        found = store.client.query(_PAGE.format(database=store.database), parameters=parameters).result_rows
+        page = [Position(int(at), str(number), str(to)) for at, number, to in _rows(store, _PAGE, parameters)]
+        final = {(str(number), str(to)) for number, to in _rows(store, _FINAL, parameters)} if page else set()
     except ClickHouseError as error:
         raise BusyError(f"pending messages: {getattr(error, 'name', None) or type(error).__name__}") from error
-    return [
-        Message(Position(int(at), str(message_id), str(recipient)), bool(final))
-        for at, message_id, recipient, final in found
-    ]
+    return [Message(position, position[1:] in final) for position in page]
+
+
+def _rows(store: Store, sql: str, parameters: Mapping[str, object]) -> Sequence[Sequence[Any]]:
+    return store.client.query(sql.format(database=store.database), parameters=dict(parameters)).result_rows
