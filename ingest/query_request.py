@@ -30,7 +30,7 @@ async def read_question(request: web.Request) -> Question:
     """Read the request; raises `RefusedQueryError`, and aiohttp's own where the body is too large."""
     values = dict(request.query)
     if request.content_type == "multipart/form-data":
-        values, body = values | await _read_fields(request), b""
+        values, body = {**values, **await _read_fields(request)}, b""
     else:
         body = _decompress(await request.read(), request, values)
     revision = values.get("client_protocol_version", "")
