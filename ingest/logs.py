@@ -2,8 +2,12 @@
 
 import logging
 import sys
+import time
+from typing import Any, Final
 
 import structlog
+
+_SELDOM_SECONDS: Final = 10.0
 
 
 def set_up(process: str) -> None:
@@ -32,3 +36,29 @@ def set_up(process: str) -> None:
         )
     )
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+
+
+class SeldomLog:
+    """
+    A log for what strangers can bring about as often as they like.
+
+    Of lines of one kind one is written every ten seconds, and says how many were held back. Kinds are bounded: an event
+    of a provider and an account, for a reason.
+    """
+
+    def __init__(self, log: structlog.typing.FilteringBoundLogger) -> None:
+        """Write to `log`."""
+        self._log = log
+        self._next_at: dict[tuple[str, ...], float] = {}
+        self._held: dict[tuple[str, ...], int] = {}
+
+    def warning(self, event: str, *, provider: str, account: str, why: str = "", **fields: Any) -> None:
+        """Write a warning, or hold it back."""
+        kind = (event, provider, account, why)
+        now = time.monotonic()
+        if now < self._next_at.get(kind, 0.0):
+            self._held[kind] = self._held.get(kind, 0) + 1
+            return
+        self._next_at[kind] = now + _SELDOM_SECONDS
+        held_back = self._held.pop(kind, 0)
+        self._log.warning(event, provider=provider, account=account, why=why, **fields, held_back=held_back)

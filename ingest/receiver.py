@@ -22,6 +22,7 @@ from aiohttp.web_protocol import RequestHandler
 
 from ingest import metrics
 from ingest.doors import Door, Doors, client_of
+from ingest.logs import SeldomLog
 from ingest.settings import ReceiverSettings
 from normalizers.errors import Fault, ForbiddenError, MalformedError
 from normalizers.model import Callback, DeliveryReport, InboundMessage, Item, Reject, Reply
@@ -30,6 +31,7 @@ from sinks.records import dead_letter_record, inbound_record, report_record
 from sinks.stream import Producer, Record
 
 _log = structlog.get_logger(__name__)
+_seldom = SeldomLog(_log)
 
 _MASK: Final = "***"
 _NOWHERE: Final = Reply(404, b"no such provider or account\n")
@@ -82,7 +84,7 @@ class Receiver:
         try:
             return await self._store(door, callback)
         except SinkError as error:
-            _log.error("stream busy", provider=door.provider.name, error=str(error))
+            _seldom.warning("stream busy", provider=door.provider.name, account=door.account.name, error=str(error))
             return "busy", door.provider.replies.busy(callback)
 
     async def _store(self, door: Door, callback: Callback) -> tuple[str, Reply]:
@@ -94,7 +96,7 @@ class Receiver:
         except MalformedError as error:
             await self._producer.append([_dead_letter(door, callback, error, callback.body)])
             metrics.count_dead_letter(provider.name, error.why)
-            _log.warning(
+            _seldom.warning(
                 "unreadable callback", provider=provider.name, account=door.account.name, why=error.why, at=error.where
             )
             if door.acknowledge_unreadable:
@@ -164,7 +166,7 @@ def _respond(reply: Reply) -> web.Response:
 
 
 def _forbid(door: Door, callback: Callback) -> tuple[str, Reply]:
-    _log.warning("forbidden callback", provider=door.provider.name, account=door.account.name)
+    _seldom.warning("forbidden callback", provider=door.provider.name, account=door.account.name)
     return "forbidden", door.provider.replies.forbidden(callback)
 
 
