@@ -31,7 +31,7 @@ async def ask(settings: Settings, sql: str, output_format: str) -> bytes:
 def _ask_server(settings: Settings, sql: str, output_format: str) -> bytes:
     from clickhouse_connect.driver.exceptions import ClickHouseError  # noqa: PLC0415 - quick help does without it
 
-    from ingest.connections import open_store  # noqa: PLC0415
+    from ingest.stores import open_store  # noqa: PLC0415
 
     store = open_store(settings)
     try:

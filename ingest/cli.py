@@ -101,7 +101,7 @@ def poll(config: Config = None) -> None:
 
 
 def _set_back(settings: Settings, since: str) -> None:
-    from ingest.connections import set_back  # noqa: PLC0415
+    from ingest.streams import set_back  # noqa: PLC0415
 
     try:
         at = datetime.fromisoformat(since)
@@ -207,7 +207,7 @@ def codes(provider: Annotated[list[str] | None, typer.Argument(help="Providers (
 @_explained
 def migrate(config: Config = None) -> None:
     """Bring the store's tables up to date, and how long they keep their rows."""
-    from ingest.connections import open_store, prepare  # noqa: PLC0415
+    from ingest.stores import open_store, prepare  # noqa: PLC0415
 
     settings = load(config)
     store = open_store(settings)

@@ -3,14 +3,15 @@
 import asyncio
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 
-from ingest.connections import open_consumer, store_folder, wait_for_store
 from ingest.metrics import DrainMetrics
 from ingest.process import say_ready
 from ingest.settings import Settings, split_address
+from ingest.stores import store_folder, wait_for_store
+from ingest.streams import open_consumer
 from ingest.submissions import complete, senders
 from sinks.drain import Drain
 from sinks.journal import JournalConsumer
-from sinks.store import Store, engine_path
+from sinks.store import TABLES, Store, engine_path
 from sinks.stream import Consumer, Topic
 
 
@@ -29,7 +30,7 @@ async def keep(settings: Settings, stopping: asyncio.Event) -> None:
             await ending.enter_async_context(_query_door(settings, store))
         if settings.kafka is not None:
             await _drain_journals(settings, store)
-        consumer = await open_consumer(settings)
+        consumer = await open_consumer(settings, tuple(TABLES))
         ending.push_async_callback(consumer.close)
         drain = _drain(settings, store, consumer)
         async with asyncio.TaskGroup() as tasks:

@@ -11,7 +11,6 @@ from typing import Final
 import structlog
 
 from ingest import metrics
-from ingest.connections import open_producer
 from ingest.polling.about import About, ReadPage
 from ingest.polling.account import polled_accounts
 from ingest.polling.asker import Asker
@@ -19,6 +18,7 @@ from ingest.polling.news import News
 from ingest.polling.state import PollState
 from ingest.process import say_ready
 from ingest.settings import Settings
+from ingest.streams import open_producer
 from normalizers.polling import Balance
 from sinks.errors import BusyError, RefusedError
 from sinks.pending import Message, Position, Window, read_page

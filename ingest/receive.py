@@ -6,11 +6,11 @@ import ssl
 
 from aiohttp import web
 
-from ingest.connections import open_producer
 from ingest.doors import open_doors
 from ingest.process import say_ready
 from ingest.receiver import Receiver, make_server
 from ingest.settings import ReceiverSettings, Settings, split_address
+from ingest.streams import open_producer
 
 _SHUTDOWN_SECONDS = 4.0
 

@@ -15,7 +15,6 @@ from aiohttp import web
 
 from ingest import metrics
 from ingest.admin import Admin, Check, make_app
-from ingest.connections import ping_url
 from ingest.settings import InvalidSettingsError, Settings, split_address
 from ingest.submissions import SubmissionsDoor
 from ingest.supervisor import Child, supervise
@@ -84,7 +83,7 @@ def _checks(settings: Settings, parts: Parts, stages: Sequence[Sequence[Child]])
     if parts.store and settings.clickhouse.url is None:
         checks["query"] = _answers(f"http://{settings.query.listen}/?query=SELECT%201")
     elif parts.store:
-        checks["clickhouse"] = _answers(ping_url(settings.clickhouse))
+        checks["clickhouse"] = _answers(settings.clickhouse.ping_url)
     return checks
 
 

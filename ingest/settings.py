@@ -201,6 +201,12 @@ class ClickHouseSettings(_Section):
     async_insert: bool = False
     retention_days: NonNegativeInt = 0
 
+    @property
+    def ping_url(self) -> str:
+        """Where the server says that it is alive, which it tells anybody; empty for the embedded store."""
+        parts = urlsplit(self.url.get_secret_value() if self.url else "")
+        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}/ping" if self.url else ""
+
 
 class AccountSettings(_Section):
     """One account at one provider: who may post to it, and how what it posts is read."""

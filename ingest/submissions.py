@@ -16,9 +16,9 @@ import orjson
 import structlog
 from aiohttp import web
 
-from ingest.connections import open_producer
 from ingest.doors import reading_account
 from ingest.settings import AccountSettings, InvalidSettingsError, Settings
+from ingest.streams import open_producer
 from normalizers import PROVIDERS
 from normalizers.errors import Fault, MalformedError
 from normalizers.submissions import Sender, Senders, Submission, read_submission, read_submissions

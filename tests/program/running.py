@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,14 +14,14 @@ from typing import Any, Self
 
 import orjson
 
+from tests.kafka.broker import free_ports
+
 START_SECONDS = 60
 
 
 def free_port() -> int:
-    """Return a port that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a port that nothing listens on, and that the system gives to no outgoing connection."""
+    return free_ports(1)[0]
 
 
 class Program:
@@ -32,7 +31,7 @@ class Program:
         """Choose ports; nothing runs yet."""
         self.folder = folder
         self.command = command
-        self.receiver, self.admin, self.query_port = free_port(), free_port(), free_port()
+        self.receiver, self.admin, self.query_port = free_ports(3)
         self.environment = {
             "DLRHUB_RECEIVER__LISTEN": f"127.0.0.1:{self.receiver}",
             "DLRHUB_ADMIN__LISTEN": f"127.0.0.1:{self.admin}",
