@@ -10,6 +10,8 @@ from rich.console import Console
 from rich.table import Table
 
 from ingest.doors import open_doors
+from ingest.polling.account import PolledAccount, polled_accounts
+from ingest.polling.asker import Asker
 from ingest.settings import Settings, split_address
 
 _TIMEOUT_SECONDS: Final = 2.0
@@ -26,7 +28,7 @@ class Finding(NamedTuple):
 
 async def check(settings: Settings) -> int:
     """Print what was found; return 0 where dlrhub can work so, else 1."""
-    findings = list(_findings(settings))
+    findings = [*_findings(settings), *[await _asked(account) for account in polled_accounts(settings.accounts)]]
     table = Table("what", "set to", "found", box=None, pad_edge=False)
     for finding in findings:
         table.add_row(finding.what, finding.value, finding.state, style="red" if finding.fault else None)
@@ -49,6 +51,21 @@ def _findings(settings: Settings) -> Iterator[Finding]:
             if has
         ]
         yield Finding(f"{provider}/{account}", ", ".join(guards) or "open", "ready")
+
+
+async def _asked(account: PolledAccount) -> Finding:
+    """Ask a provider for the account's balance: the credentials, the address and the clock are tried by it."""
+    what, address = f"poll {account.provider}/{account.name}", account.settings.url or account.poll.url
+    balance, asker = account.poll.balance, Asker(account)
+    if balance is None:
+        return Finding(what, address, "not tried")
+    try:
+        answer = await asker.ask("balance", lambda: balance.request(account.asking()), balance.read)
+    finally:
+        await asker.close()
+    if answer.value is None:
+        return Finding(what, address, f"{answer.outcome}: {answer.detail}", fault=True)
+    return Finding(what, address, f"answers: the balance is {answer.value:g}")
 
 
 def _folder(folder: Path) -> Finding:

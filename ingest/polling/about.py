@@ -31,8 +31,6 @@ ReadPage = Callable[[str, str, Window, Position | None, int], Sequence[Message]]
 _PAGE_MESSAGES: Final = 500
 #: A submission's receipt may be this much older than its row in the store.
 _SETTLE_SECONDS: Final = 2.0
-#: What was submitted longer ago than this is not asked about when an account is asked for the first time.
-_FIRST_TICK_SECONDS: Final = 10 * 24 * 3600.0
 #: How often a request is tried while others are answered, and while none is.
 _TRIES_ALONE: Final = 3
 _TRIES: Final = 12
@@ -59,7 +57,7 @@ class About:
         now = time.time() - _SETTLE_SECONDS
         tick = await self._state.tick(provider, name)
         if tick is None:
-            tick = Tick(now - _FIRST_TICK_SECONDS, now)
+            tick = Tick(now - self._account.age_out_seconds, now)  # what has aged out before has no claim
         elif tick.end is None:
             tick = Tick(tick.until, max(tick.until, now))
         metrics.POLL_BEHIND.set(time.time() - tick.after, provider, name)

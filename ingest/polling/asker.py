@@ -41,6 +41,7 @@ class Answer(Generic[_T]):
     """What became of a request; `value` is what was read, `error` why it could not be, `body` what came."""
 
     outcome: Outcome
+    detail: str = ""
     body: bytes = b""
     value: _T | None = None
     error: MalformedError | None = None
@@ -98,20 +99,20 @@ class Asker:
         try:
             response = await self._send(request)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            self._note(question, Verdict(Outcome.UNREACHABLE, type(error).__name__))
-            return Answer(Outcome.UNREACHABLE)
+            verdict = Verdict(Outcome.UNREACHABLE, type(error).__name__)
+            self._note(question, verdict)
+            return Answer(*verdict)
         if keep is not None and response.status == _OK and response.body:
             await keep(response.body)
         verdict = self.account.poll.judge(response.status, response.body)
-        answer: Answer[_T] = Answer(verdict.outcome, response.body)
+        value, unreadable = None, None
         if verdict.outcome is Outcome.ANSWERED:
             try:
-                answer = Answer(Outcome.ANSWERED, response.body, read(response.body))
+                value = read(response.body)
             except MalformedError as error:
-                answer = Answer(Outcome.UNREADABLE, response.body, error=error)
-                verdict = Verdict(Outcome.UNREADABLE, str(error))
+                unreadable, verdict = error, Verdict(Outcome.UNREADABLE, str(error))
         self._note(question, verdict, response.retry_after)
-        return answer
+        return Answer(*verdict, response.body, value, unreadable)
 
     async def _send(self, request: Request) -> _Response:
         """Send, and return what came of the answer, even where it was cut off: it may not come again."""

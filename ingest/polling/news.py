@@ -5,9 +5,12 @@ So it is kept before anything of it is read, and let go of once what it holds is
 a crash, is read first.
 """
 
+import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final
+
+import structlog
 
 from ingest.polling.account import PolledAccount
 from ingest.polling.asker import Asker
@@ -16,8 +19,12 @@ from ingest.polling.storing import append
 from normalizers.errors import Fault, MalformedError
 from normalizers.model import Item
 from normalizers.polling import Outcome, Question
+from sinks.errors import BusyError
 from sinks.stream import Producer
 
+_log = structlog.get_logger(__name__)
+
+_RETRY_SECONDS: Final = 1.0
 #: Full answers in a row to one question before the next one is asked.
 _MOST_IN_A_ROW: Final = 20
 
@@ -51,9 +58,7 @@ class News:
         keeping: list[Kept] = []
 
         async def keep(body: bytes) -> None:
-            now = datetime.now(UTC)
-            number = await self._state.keep(account.provider, account.name, question.name, now, body)
-            keeping.append(Kept(number, question.name, now, body))
+            keeping.append(await self._keep(question, body))
 
         answer = await self._asker.ask(
             question.name,
@@ -65,6 +70,18 @@ class News:
         for kept in keeping:
             await self._take(kept, items, answer.error)
         return len(items)
+
+    async def _keep(self, question: Question, body: bytes) -> Kept:
+        """Keep an answer, however long it takes until that can be had: it does not come again."""
+        now = datetime.now(UTC)
+        while True:
+            try:
+                number = await self._state.keep(self._account.provider, self._account.name, question.name, now, body)
+            except BusyError as error:
+                _log.error("an answer can't be kept now", error=str(error), retry_seconds=_RETRY_SECONDS)
+                await asyncio.sleep(_RETRY_SECONDS)
+            else:
+                return Kept(number, question.name, now, body)
 
     def _read(self, kept: Kept) -> tuple[Sequence[Item], MalformedError | None]:
         question = next((found for found in self._account.poll.news if found.name == kept.question), None)

@@ -41,7 +41,7 @@ async def _serve(server: PullServer, address: str, console: Console) -> None:
     host, port = split_address(address)
     async with server.serve(host, port) as url:
         known = ", ".join(server.credentials) or "none: everybody is let in"
-        console.print(f"cmessages, santo and juhe at {url}; credentials from the settings: {known}")
+        console.print(f"cmessages, santo and juhe at {url}; credentials from the settings: {known}", soft_wrap=True)
         await stopping.wait()
 
 

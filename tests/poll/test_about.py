@@ -255,3 +255,32 @@ async def test_a_poll_after_a_detailed_callback_confirms(store: Store, tmp_path:
     columns = "status, provider_status, provider_code, reports, conflict, orphan"
     [row] = store.client.query(f"SELECT {columns} FROM {store.database}.messages").result_rows
     assert row == ("rejected", "400", "402", 2, False, False)
+
+
+async def test_the_pace_holds_however_much_is_pending(store: Store, tmp_path: Path) -> None:
+    """With many more pending than may be asked about, no minute has more requests than it may, and few run at once."""
+    server, drained = make_server(), Drained(store)
+    submit(store, *(recent(f"m{n:05}") for n in range(20_000)))
+    async with about_of(server, tmp_path, drained, requests_per_minute=1200, concurrency=2) as about:
+        ticking = asyncio.create_task(about.tick())
+        await asyncio.wait([ticking], timeout=6)
+        ticking.cancel()
+        await asyncio.gather(ticking, return_exceptions=True)
+    at = [moment for _, _, moment in server.requests]
+    assert len(at) > 20
+    assert all(later - earlier > 0.9 for earlier, later in zip(at, at[20:], strict=False)), "20 a second"
+    assert drained.pages == [500], "one page is in memory, and the next is read when it is done"
+
+
+async def test_a_bad_day_of_the_provider_loses_nobody(store: Store, tmp_path: Path) -> None:
+    """With a third of all requests answered wrongly, every message is asked about until it is known."""
+    server, drained = make_server(faults=0.3, seed=7), Drained(store)
+    names = [f"m{n}" for n in range(12)]
+    server.states |= dict.fromkeys(names, "delivered")
+    submit(store, *(recent(name) for name in names))
+    async with about_of(server, tmp_path, drained, first_delay_s=0, growth=1.2, age_out_h=1, concurrency=4) as about:
+        async with asyncio.timeout(100):
+            while set(states(store).values()) != {"delivered"}:
+                await about.tick()
+                await asyncio.sleep(0.2)
+    assert len(server.requests) > len(names)
