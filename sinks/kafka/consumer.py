@@ -18,7 +18,7 @@ from aiokafka.structs import TopicPartition
 from sinks.errors import BusyError, SinkError
 from sinks.kafka.cluster import Cluster
 from sinks.kafka.group import waiting
-from sinks.kafka.messages import provider_of, read_value
+from sinks.kafka.messages import read_headers, read_value
 from sinks.kafka.topics import Topics, ensure_topics
 from sinks.stream import Batch, Record, Topic
 
@@ -134,12 +134,9 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka
         return self._client
 
     def _record(self, message: Any) -> Record:
-        return Record(
-            self._topics[message.topic],
-            (message.key or b"").decode("utf-8", "replace"),
-            provider_of(message.headers),
-            read_value(message.value, message.headers),
-        )
+        provider, version = read_headers(message.headers)
+        key = (message.key or b"").decode("utf-8", "replace")
+        return Record(self._topics[message.topic], key, provider, read_value(message.value, version))
 
     async def commit(self, batch: Batch) -> None:
         """

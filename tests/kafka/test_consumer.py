@@ -16,8 +16,9 @@ from sinks.kafka import messages
 from sinks.kafka.cluster import Cluster
 from sinks.kafka.consumer import KafkaConsumer, StalledError
 from sinks.kafka.group import rewind_to, waiting
-from sinks.kafka.messages import read_value
+from sinks.kafka.messages import headers, read_headers, read_value
 from sinks.kafka.producer import KafkaProducer
+from sinks.records import SCHEMA_VERSION
 from sinks.stream import Batch, Record, Topic
 from tests.kafka.broker import Broker
 from tests.kafka.load import numbered
@@ -228,14 +229,18 @@ async def test_older_values_are_read_as_today_s(
     ]
 
 
-@pytest.mark.parametrize(
-    ("value", "version"),
-    [(b'{"a": 1}', b"9"), (b'{"a": 1}', b"x"), (b"not JSON", b"0"), (b"[1]", b"0"), (b"", b"0")],
-)
+@pytest.mark.parametrize(("value", "version"), [(b'{"a": 1}', 9), (b"not JSON", 0), (b"[1]", 0), (b"", 0), (None, 0)])
 def test_a_value_that_can_t_be_upgraded_is_passed_on(
-    value: bytes, version: bytes, monkeypatch: pytest.MonkeyPatch
+    value: bytes | None, version: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A value of a newer version, or one that can't be read, is left for the store to judge."""
     monkeypatch.setattr(messages, "UPGRADES", {0: lambda fields: fields | {"b": 2}})
-    assert read_value(b'{"a":1}', [("schema-version", b"0")]) == b'{"a":1,"b":2}'
-    assert read_value(value, [("schema-version", version)]) == value
+    assert read_value(b'{"a":1}', 0) == b'{"a":1,"b":2}'
+    assert read_value(value, version) == (value or b"")
+
+
+def test_headers_that_say_nothing_are_read_all_the_same() -> None:
+    """Without a version that can be read a value is taken to be of the present one."""
+    assert read_headers(()) == ("", SCHEMA_VERSION)
+    assert read_headers((("schema-version", b"x"), ("provider", b"\xff"))) == ("\ufffd", SCHEMA_VERSION)
+    assert read_headers(tuple(headers("cm"))) == ("cm", SCHEMA_VERSION)
