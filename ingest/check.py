@@ -1,5 +1,6 @@
 """`dlrhub check`: reads the settings, tries every connection, and says what it found."""
 
+import asyncio
 import os
 import socket
 from collections.abc import Callable, Iterator
@@ -12,7 +13,8 @@ from rich.table import Table
 from ingest.doors import open_doors
 from ingest.polling.account import PolledAccount, polled_accounts
 from ingest.polling.asker import Asker
-from ingest.settings import Settings, split_address
+from ingest.settings import KafkaSettings, Settings, split_address
+from sinks.errors import SinkError
 
 _TIMEOUT_SECONDS: Final = 2.0
 
@@ -28,7 +30,12 @@ class Finding(NamedTuple):
 
 async def check(settings: Settings) -> int:
     """Print what was found; return 0 where dlrhub can work so, else 1."""
-    findings = [*_findings(settings), *[await _asked(account) for account in polled_accounts(settings.accounts)]]
+    findings = [
+        *_findings(settings),
+        *([await _kafka(settings.kafka)] if settings.kafka else []),
+        *([await _clickhouse(settings)] if settings.clickhouse.url else []),
+        *[await _asked(account) for account in polled_accounts(settings.accounts)],
+    ]
     table = Table("what", "set to", "found", box=None, pad_edge=False)
     for finding in findings:
         table.add_row(finding.what, finding.value, finding.state, style="red" if finding.fault else None)
@@ -41,7 +48,7 @@ def _findings(settings: Settings) -> Iterator[Finding]:
     for what, address in (
         ("receiver.listen", settings.receiver_listen),
         ("admin.listen", settings.admin.listen),
-        ("query.listen", settings.query.listen),
+        *([("query.listen", settings.query.listen)] if settings.clickhouse.url is None else []),
     ):
         yield _listener(what, address)
     for (provider, account), door in open_doors(settings).items():
@@ -51,6 +58,32 @@ def _findings(settings: Settings) -> Iterator[Finding]:
             if has
         ]
         yield Finding(f"{provider}/{account}", ", ".join(guards) or "open", "ready")
+
+
+async def _kafka(kafka: KafkaSettings) -> Finding:
+    """Connect, and look the topics over without making any."""
+    from ingest.streams import cluster  # noqa: PLC0415 - Kafka is loaded where it is used
+    from sinks.kafka.topics import ensure_topics  # noqa: PLC0415
+
+    try:
+        topics = await ensure_topics(cluster(kafka), make=False)
+    except SinkError as error:
+        return Finding("kafka", kafka.bootstrap_servers, str(error), fault=True)
+    return Finding("kafka", kafka.bootstrap_servers, "; ".join(["answers", *topics.warnings]))
+
+
+async def _clickhouse(settings: Settings) -> Finding:
+    """Connect, and let the server say its version."""
+    from ingest.stores import open_store  # noqa: PLC0415
+
+    address = settings.clickhouse.ping_url.removesuffix("/ping")
+    try:
+        store = await asyncio.to_thread(open_store, settings)
+    except SinkError as error:
+        return Finding("clickhouse", address, str(error), fault=True)
+    version = store.client.server_version
+    store.close()
+    return Finding("clickhouse", address, f"answers: version {version}")
 
 
 async def _asked(account: PolledAccount) -> Finding:

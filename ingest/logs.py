@@ -35,7 +35,24 @@ def set_up(process: str) -> None:
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
         )
     )
+    handler.addFilter(_Seldom())
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+
+
+class _Seldom(logging.Filter):
+    """Lets one line of a kind through every ten seconds: a library that tries again says so each time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._next_at: dict[tuple[str, str], float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        kind = (record.name, str(record.msg))
+        now = time.monotonic()
+        if now < self._next_at.get(kind, 0.0):
+            return False
+        self._next_at[kind] = now + _SELDOM_SECONDS
+        return True
 
 
 class SeldomLog:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
@@ -23,6 +23,10 @@ _SAFE_IN_SYNC: Final = 2
 _CONFIGS: Final = ("cleanup.policy", "max.message.bytes", "min.insync.replicas")
 
 
+#: The partitions of each topic, as Kafka describes them.
+Described: TypeAlias = Mapping[str, Sequence[Mapping[str, Any]]]
+
+
 @dataclass(frozen=True, slots=True)
 class Topics:
     """
@@ -37,25 +41,23 @@ class Topics:
     warnings: Sequence[str]
 
 
-async def ensure_topics(cluster: Cluster) -> Topics:
+async def ensure_topics(cluster: Cluster, *, make: bool = True) -> Topics:
     """
-    Make the topics that are missing, and look the others over.
+    Make the topics that are missing (or, without `make`, warn of them), and look the others over.
 
     Raises `RefusedError` where the settings or the cluster have to be changed first, `BusyError` where Kafka can't be
     reached.
     """
+    names = [cluster.topic_name(topic) for topic in Topic]
     admin = AIOKafkaAdminClient(**cluster.options())
     try:
         await admin.start()
-        names = [cluster.topic_name(topic) for topic in Topic]
         there = await _partitions(admin, names)
-        for name in names:
-            if name not in there:
-                await _create(admin, cluster, name)
-        while len(there) < len(names):  # a new topic is not known to every broker at once
-            await asyncio.sleep(_NEWS_SECONDS)
-            there = await _partitions(admin, names)
-        return _inspect(cluster, there, await _configs(admin, names))
+        missing = [name for name in names if name not in there]
+        if make and missing:
+            there = await _make(admin, cluster, missing)
+            missing = []
+        return _inspect(cluster, there, await _configs(admin, list(there)), missing)
     except KafkaConnectionError:
         raise await cluster.why_unreachable() from None
     except (KafkaError, TimeoutError) as error:
@@ -64,7 +66,18 @@ async def ensure_topics(cluster: Cluster) -> Topics:
         await admin.close()
 
 
-async def _partitions(admin: AIOKafkaAdminClient, names: Sequence[str]) -> Mapping[str, Sequence[Mapping[str, Any]]]:
+async def _make(admin: AIOKafkaAdminClient, cluster: Cluster, missing: Sequence[str]) -> Described:
+    for name in missing:
+        await _create(admin, cluster, name)
+    names = [cluster.topic_name(topic) for topic in Topic]
+    there = await _partitions(admin, names)
+    while len(there) < len(names):  # a new topic is not known to every broker at once
+        await asyncio.sleep(_NEWS_SECONDS)
+        there = await _partitions(admin, names)
+    return there
+
+
+async def _partitions(admin: AIOKafkaAdminClient, names: Sequence[str]) -> Described:
     """Return the partitions of those topics that are there; asking by name would make a broker make them."""
     described = await admin.describe_topics()
     return {topic["topic"]: topic["partitions"] for topic in described if topic["topic"] in names}
@@ -88,9 +101,7 @@ async def _create(admin: AIOKafkaAdminClient, cluster: Cluster, name: str) -> No
 
 
 def _inspect(
-    cluster: Cluster,
-    partitions: Mapping[str, Sequence[Mapping[str, Any]]],
-    configs: Mapping[str, Mapping[str, str]],
+    cluster: Cluster, partitions: Described, configs: Mapping[str, Mapping[str, str]], missing: Sequence[str]
 ) -> Topics:
     for name, config in configs.items():
         if "compact" in config["cleanup.policy"]:
@@ -99,7 +110,10 @@ def _inspect(
     return Topics(
         partitions={name: len(found) for name, found in partitions.items()},
         max_message_bytes=min(limits, default=_DEFAULT_MESSAGE_BYTES),
-        warnings=[text for name in partitions for text in _warnings(name, cluster, partitions[name], configs)],
+        warnings=[
+            *(f"topic {name} is missing: the first start makes it" for name in missing),
+            *(text for name in partitions for text in _warnings(name, cluster, partitions[name], configs)),
+        ],
     )
 
 

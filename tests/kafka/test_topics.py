@@ -25,6 +25,9 @@ async def _create(bootstrap: str, name: str, partitions: int, **configs: str) ->
 async def test_missing_topics_are_made(kafka: str) -> None:
     """Topics that are missing are made as the settings say, and a second look finds them so."""
     cluster = make_cluster(kafka, partitions=5)
+    before = await ensure_topics(cluster, make=False)
+    assert before.partitions == {}
+    assert f"topic {cluster.topic_name(Topic.REPORTS)} is missing: the first start makes it" in before.warnings
     made = await ensure_topics(cluster)
     assert made.partitions == {cluster.topic_name(topic): 5 for topic in Topic}
     assert made.max_message_bytes == MAX_MESSAGE_BYTES
