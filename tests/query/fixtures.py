@@ -77,7 +77,13 @@ def running(folder: Path, *arguments: str) -> Iterator[Door]:
 @pytest.fixture(scope="session")
 def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
     """Run a door with limits that a test can reach."""
-    limits = {"query_seconds": 3, "memory_bytes": 1024**3, "wait_seconds": 0.5, "connections": 3}
+    limits = {
+        "query_seconds": 3,
+        "memory_bytes": 1024**3,
+        "wait_seconds": 0.5,
+        "connections": 3,
+        "result_bytes": 50_000_000,
+    }
     with running(tmp_path_factory.mktemp("door"), json.dumps(limits)) as running_door:
         yield running_door
 

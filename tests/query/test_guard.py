@@ -1,16 +1,21 @@
 """The query guard by itself: no question of any shape carries an attack past it."""
 
 import json
+from typing import NoReturn
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ingest import query_functions
+from ingest.query_answer import Question, answer
 from ingest.query_functions import Functions, judge
 from ingest.query_guard import Statement, check
 from ingest.query_tokens import RefusedQueryError, Token, join, tokenize
+from ingest.query_tree import check_tree
+from sinks.readonly import Connection
 from tests.query.fixtures import Door
+from tests.query.test_breakout import LEARN_OF_OTHERS, REACH_A_SERVER, READ_BY_FUNCTION, READ_BY_TABLE, WRITE
 from tests.query.test_questions import QUESTIONS
 
 #: What may be in no question, wherever it stands.
@@ -69,6 +74,26 @@ def test_an_attack_is_refused_wherever_it_stands(functions: Functions, data: st.
     place = data.draw(st.integers(0, len(tokens)))
     attack = data.draw(st.sampled_from(FORBIDDEN))
     assert judged(f"{join(tokens[:place])} {attack} {join(tokens[place:])}", functions) is None
+
+
+@pytest.mark.parametrize("attack", READ_BY_FUNCTION + READ_BY_TABLE + WRITE + REACH_A_SERVER + LEARN_OF_OTHERS)
+def test_the_guard_alone_refuses_an_attack(functions: Functions, attack: str) -> None:
+    """An attack is refused by the guard, without the walls behind it."""
+    assert judged(attack, functions) is None
+
+
+def test_a_text_too_long_is_refused(functions: Functions) -> None:
+    """The guard reads no more than ClickHouse does, and no more than it can judge in about a second."""
+    assert judged("SELECT '" + "x" * 200_000 + "'", functions)
+    assert judged("SELECT '" + "x" * 300_000 + "'", functions) is None
+    assert judged("SELECT 1" + ",1" * 20_000, functions)
+    assert judged("SELECT 1" + ",1" * 30_000, functions) is None
+
+
+def test_a_text_that_sqlglot_reads_otherwise_is_refused() -> None:
+    """Where sqlglot takes other parts of a text for quoted than the lexer did, its tree is not believed."""
+    with pytest.raises(RefusedQueryError, match="two ways"):
+        check_tree([Token("word", "SELECT"), Token("string", "x'41'")], "dlr")
 
 
 @settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -148,6 +173,26 @@ def test_only_functions_that_were_judged_harmless_are_open(name: str, allowed: b
     functions = judge(ROWS, ["decimal"], ["if", "ornull", "null"])
     assert functions.allows(name) is allowed
     assert (name in functions.refused) is (name in {row[0] for row in ROWS} and not allowed)
+
+
+def test_the_engines_own_parser_has_the_last_word(functions: Functions) -> None:
+    """What the engine's parser takes for more than reading is not run, though the guard let it through."""
+
+    class Suspicious(Connection):
+        def __init__(self) -> None:
+            """Stand in for an engine that reads the text otherwise: none that does so is known."""
+
+        def reads_only(self, sql: str) -> bool:
+            return not sql
+
+        def query(self, *_: object) -> NoReturn:
+            pytest.fail("it was run")
+
+    question = Question(
+        query="SELECT 1", body=b"", parameters={}, database="", default_format="CSV", revision=0, settings={}
+    )
+    with pytest.raises(RefusedQueryError, match="only a single statement that reads"):
+        answer(Suspicious(), question, functions=functions, database="dlr")
 
 
 def test_no_open_function_reaches_outside(functions: Functions) -> None:
