@@ -30,7 +30,6 @@ _log = structlog.get_logger(__name__)
 Work = Callable[[], Awaitable[None]]
 
 _AFTER_A_FAULT_SECONDS: Final = 60.0
-_TELL_SECONDS: Final = 5.0
 
 
 async def poll(settings: Settings, stopping: asyncio.Event) -> None:
@@ -62,9 +61,7 @@ def _works(asker: Asker, state: PollState, producer: Producer, read: ReadPage) -
     if poll.news:
         yield settings.every_s, News(asker, state, producer).ask_all
     if poll.about is not None:
-        about = About(asker, poll.about, state, producer, read)
-        yield settings.every_s, about.tick
-        yield _TELL_SECONDS, about.tell
+        yield settings.every_s, About(asker, poll.about, state, producer, read).tick
     if poll.balance is not None and settings.balance:
         yield settings.balance_every_s, partial(_ask_balance, asker, poll.balance)
 

@@ -50,12 +50,6 @@ class About:
         self._read = read
         settings = asker.account.settings
         self._ages = ages(settings.first_delay_s, settings.growth, asker.account.age_out_seconds)
-        self._asked_until = time.time()
-
-    async def tell(self) -> None:
-        """Tell how long ago the messages were due that have all been asked about."""
-        behind = time.time() - self._asked_until
-        metrics.POLL_BEHIND.set(behind, self._account.provider, self._account.name)
 
     async def tick(self) -> None:
         """Ask about the messages that have reached one of the ages since the last tick, or go on with that tick."""
@@ -64,14 +58,14 @@ class About:
         tick = await self._state.tick(provider, name)
         if tick is None:
             tick = Tick(now - self._account.age_out_seconds, now)  # what has aged out before has no claim
-        else:
-            tick = tick if tick.end is not None else Tick(tick.until, max(tick.until, now))
-            self._asked_until = tick.after
+        elif tick.end is None:
+            tick = Tick(tick.until, max(tick.until, now))
+        metrics.POLL_BEHIND.set(time.time() - tick.after, provider, name)
         for window in self._left_of(tick):
             position = tick.position if window.end == tick.end else None
             await self._ask_about_all(tick, window, position)
         await self._state.save_tick(provider, name, Tick(tick.after, tick.until))
-        self._asked_until = tick.until
+        metrics.POLL_BEHIND.set(time.time() - tick.until, provider, name)
 
     def _left_of(self, tick: Tick) -> Sequence[Window]:
         """Return the tick's windows from the one that was being read, all where the ages are not what they were."""

@@ -14,7 +14,6 @@ import orjson
 import pytest
 from aiohttp import web
 
-from ingest import metrics
 from ingest.polling.about import About
 from ingest.polling.asker import Asker
 from ingest.polling.state import PollState
@@ -285,20 +284,3 @@ async def test_a_bad_day_of_the_provider_loses_nobody(store: Store, tmp_path: Pa
                 await about.tick()
                 await asyncio.sleep(0.2)
     assert len(server.requests) > len(names)
-
-
-async def test_it_is_told_how_far_behind_the_asking_is(store: Store, tmp_path: Path) -> None:
-    """While a provider does not answer, the time since all was asked about grows; once it has, it is short."""
-    server, drained = make_server(forced={"santo": deque([pull.answer_late])}), Drained(store)
-    submit(store, recent("a"))
-    async with about_of(server, tmp_path, drained, timeout_s=2) as about:
-        began = time.time()
-        ticking = asyncio.create_task(about.tick())
-        await asyncio.sleep(1.5)
-        await about.tell()
-        behind = metrics.POLL_BEHIND.values["santo", "default"]
-        assert 1.5 <= behind <= time.time() - began + 1
-        await ticking
-        await about.tick()
-        await about.tell()
-        assert metrics.POLL_BEHIND.values["santo", "default"] < 2 + 1
