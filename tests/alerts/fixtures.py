@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from os import environ
@@ -18,10 +19,11 @@ _TOKEN = "t0ken"
 
 @dataclass(frozen=True)
 class Watched:
-    """A running dlrhub, and the Prometheus that scrapes it."""
+    """A running dlrhub, the Prometheus that scrapes it, and when the providers began to post (seconds since 1970)."""
 
     program: Program
     prometheus: Prometheus
+    began_at: float
 
 
 @pytest.fixture(scope="session")
@@ -33,6 +35,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
     program = Program(folder, settings={"DLRHUB_ADMIN__TOKEN": _TOKEN})
     with program, Prometheus(folder / "prometheus", f"127.0.0.1:{program.admin}", _TOKEN) as prometheus:
         options = (f"--fail={FAILING}=0.9", "--rate=50", "--count=2500", "--malformed=0.02", "--concurrency=4")
+        began_at = time.time()
         simulating = subprocess.Popen(
             [sys.executable, "-m", "ingest", "simulate", *options],
             cwd=folder,
@@ -40,7 +43,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
             stdout=subprocess.DEVNULL,
         )
         try:
-            yield Watched(program, prometheus)
+            yield Watched(program, prometheus, began_at)
         finally:
             simulating.kill()
             simulating.wait(10)

@@ -10,7 +10,7 @@ from typing import Any
 
 GRAFANA = Path(__file__).parents[2] / "deploy" / "grafana"
 DASHBOARDS = sorted((GRAFANA / "dashboards").glob("*.json"))
-_SECONDS_SHOWN = 1800
+_SECONDS_SHOWN = 6 * 3600
 
 
 @dataclass(frozen=True)
