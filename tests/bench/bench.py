@@ -68,8 +68,8 @@ def wrk(port: int, script: str, seconds: int, **environment: str) -> Run:
     return Run(
         rate=float(_found(r"Requests/sec:\s+([\d.]+)", text)),
         requests=int(_found(r"(\d+) requests in", text)),
-        p50_ms=_milliseconds(_found(r"50%\s+(\S+)", text)),
-        p99_ms=_milliseconds(_found(r"99%\s+(\S+)", text)),
+        p50_ms=_milliseconds(_found(r"(?m)^\s+50%\s+(\S+)", text)),
+        p99_ms=_milliseconds(_found(r"(?m)^\s+99%\s+(\S+)", text)),
         failed=int(failed[1]) if failed else 0,
     )
 
