@@ -6,6 +6,7 @@ second; the supervisor adds up what its children count, those that have died inc
 program whatever the number of workers, and a counter never goes back while the supervisor lives.
 """
 
+from abc import ABC, abstractmethod
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeAlias
@@ -21,7 +22,7 @@ Snapshot: TypeAlias = Mapping[str, Sequence[tuple[Sequence[str], Any]]]
 _Family: TypeAlias = CounterMetricFamily | GaugeMetricFamily | HistogramMetricFamily
 
 
-class Series:
+class Series(ABC):
     """A metric: its name, its labels, and its values in this process."""
 
     def __init__(self, name: str, documentation: str, labels: Sequence[str] = ()) -> None:
@@ -31,13 +32,13 @@ class Series:
         self.labels = labels
         self.values: dict[Labels, Any] = {}
 
+    @abstractmethod
     def merge(self, values: Sequence[Any]) -> Any:
         """Make one value of those that several processes have for the same labels."""
-        raise NotImplementedError
 
+    @abstractmethod
     def family(self) -> _Family:
         """Return this metric's empty family."""
-        raise NotImplementedError
 
     def sample(self, family: Any, labels: Sequence[str], value: Any) -> None:
         """Add one series to the family."""
