@@ -66,7 +66,7 @@ def country_of(code: str) -> str:
 def _strips(prefix: re.Pattern[str], national: str) -> bool:
     """Tell whether the library would take this prefix off; some match the empty string, and then it does not."""
     match = prefix.match(national)
-    return match is not None and (match.end() > 0 or any(match.groups()))
+    return match is not None and (match.end() > 0 or match.lastindex is not None)
 
 
 def _country(regions: Sequence[_Region], national: str) -> str | None:
