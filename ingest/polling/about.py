@@ -50,6 +50,7 @@ class About:
         self._read = read
         settings = asker.account.settings
         self._ages = ages(settings.first_delay_s, settings.growth, asker.account.age_out_seconds)
+        self._asked_until = time.time()
 
     async def tick(self) -> None:
         """Ask about the messages that have reached one of the ages since the last tick, or go on with that tick."""
@@ -57,15 +58,26 @@ class About:
         now = time.time() - _SETTLE_SECONDS
         tick = await self._state.tick(provider, name)
         if tick is None:
-            tick = Tick(now - self._account.age_out_seconds, now)  # what has aged out before has no claim
+            tick = self._first_tick(now)
         elif tick.end is None:
             tick = Tick(tick.until, max(tick.until, now))
-        metrics.POLL_BEHIND.set(time.time() - tick.after, provider, name)
+        first = tick.after == self._first_tick(tick.until).after
+        self._asked_until = tick.until if first else tick.after
+        self._tell()
         for window in self._left_of(tick):
             position = tick.position if window.end == tick.end else None
             await self._ask_about_all(tick, window, position)
         await self._state.save_tick(provider, name, Tick(tick.after, tick.until))
-        metrics.POLL_BEHIND.set(time.time() - tick.until, provider, name)
+        self._asked_until = tick.until
+        self._tell()
+
+    def _first_tick(self, until: float) -> Tick:
+        """Return the tick of an account that was never asked; what has aged out before has no claim."""
+        return Tick(until - self._account.age_out_seconds, until)
+
+    def _tell(self) -> None:
+        """Tell how far behind the asking is; where it was never done, that is counted from its beginning."""
+        metrics.POLL_BEHIND.set(time.time() - self._asked_until, self._account.provider, self._account.name)
 
     def _left_of(self, tick: Tick) -> Sequence[Window]:
         """Return the tick's windows from the one that was being read, all where the ages are not what they were."""
@@ -97,6 +109,7 @@ class About:
                 if not told:
                     _log.warning("pending messages can't be read now", error=str(error))
                 told = True
+                self._tell()
                 await asyncio.sleep(_STORE_RETRY_SECONDS)
 
     async def _ask_about(self, subjects: Sequence[Subject]) -> None:
@@ -128,6 +141,7 @@ class About:
                 lambda: self._question.request(self._account.asking(subjects)),
                 lambda body: self._records(body, subjects),
             )
+            self._tell()
             tries += answer.outcome is not Outcome.DENIED
             if not answer.outcome.passing or tries >= (_TRIES_ALONE if pace.answered > answered else _TRIES):
                 return answer

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,9 +14,10 @@ import orjson
 import pytest
 from aiohttp import web
 
+from ingest import metrics
 from ingest.polling.about import About
 from ingest.polling.asker import Asker
-from ingest.polling.state import PollState
+from ingest.polling.state import PollState, Tick
 from ingest.simulation import pull
 from ingest.simulation.pull import PullServer
 from normalizers.model import Status
@@ -284,3 +285,35 @@ async def test_a_bad_day_of_the_provider_loses_nobody(store: Store, tmp_path: Pa
                 await about.tick()
                 await asyncio.sleep(0.2)
     assert len(server.requests) > len(names)
+
+
+@pytest.mark.parametrize(
+    ("asked_before", "behind"),
+    [
+        (None, 0),
+        (lambda now, age_out: Tick(now - 5 - age_out, now - 5, end=1), 5),
+        (lambda now, age_out: Tick(now - 4 * age_out, now - 2 * age_out), 2 * 72 * 3600),
+    ],
+    ids=["never", "a first tick, cut short", "long ago"],
+)
+async def test_it_is_told_how_far_behind_the_asking_is(
+    store: Store, tmp_path: Path, asked_before: Callable[[float, float], Tick] | None, behind: float
+) -> None:
+    """Behind is the time since all was asked about that was due, also while nobody answers; never is not behind."""
+    told: list[float] = []
+
+    async def answer_late(request: web.Request) -> web.StreamResponse:
+        told.append(metrics.POLL_BEHIND.values["santo", "default"])
+        await asyncio.sleep(0.5)
+        return await pull.answer_500(request)
+
+    server, drained = make_server(forced={"santo": deque([answer_late, answer_late])}), Drained(store)
+    submit(store, recent("a"))
+    if asked_before is not None:
+        with closing(PollState(tmp_path / "poll.db")) as state:
+            await state.save_tick("santo", "default", asked_before(time.time(), 72 * 3600))
+    async with about_of(server, tmp_path, drained, age_out_h=72) as about:
+        await about.tick()
+    assert behind - 1 <= told[0] <= behind + 4
+    assert told[1] >= told[0] + 0.5
+    assert metrics.POLL_BEHIND.values["santo", "default"] <= 10
