@@ -7,16 +7,21 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 
 import orjson
 
 from tests.kafka.broker import free_ports
+from tests.query.fixtures import Door
 
 START_SECONDS = 60
+_DLRHUB = (sys.executable, "-m", "ingest")
+
+#: Asks a store, and returns its rows.
+Ask: TypeAlias = Callable[[str], list[dict[str, Any]]]
 
 
 def free_port() -> int:
@@ -24,10 +29,51 @@ def free_port() -> int:
     return free_ports(1)[0]
 
 
+def kafka_settings(bootstrap: str, prefix: str, partitions: int) -> dict[str, str]:
+    """Return the settings of parts that share topics on a Kafka."""
+    return {
+        "DLRHUB_KAFKA__BOOTSTRAP_SERVERS": bootstrap,
+        "DLRHUB_KAFKA__TOPIC_PREFIX": f"{prefix}.",
+        "DLRHUB_KAFKA__GROUP": prefix,
+        "DLRHUB_KAFKA__PARTITIONS": str(partitions),
+        "DLRHUB_KAFKA__CONFIRM_TIMEOUT_MS": "1000",
+    }
+
+
+def counts(ask: Ask) -> set[int]:
+    """Count the reports by each of the ways that an analyst may; they have to agree."""
+    [row] = ask(
+        "SELECT (SELECT count() FROM reports) AS r, (SELECT sum(reports) FROM stats) AS s,"
+        " (SELECT count() FROM messages) AS m"
+    )
+    return {int(value) for value in row.values()}
+
+
+class Server:
+    """A database on a ClickHouse server that parts of the program share."""
+
+    def __init__(self, door: Door, database: str) -> None:
+        """Name the database; whoever drains makes it."""
+        self._door = door
+        self._database = database
+        self.settings = {
+            "DLRHUB_CLICKHOUSE__URL": f"http://127.0.0.1:{door.port}",
+            "DLRHUB_CLICKHOUSE__DATABASE": database,
+        }
+
+    def ask(self, sql: str) -> list[dict[str, Any]]:
+        """Ask the store."""
+        reply = self._door.ask(sql, database=self._database, default_format="JSONEachRow")
+        assert reply.status == 200, reply.text
+        return [orjson.loads(line) for line in reply.body.splitlines()]
+
+
 class Program:
     """A `dlrhub` command and its children, in a folder of their own."""
 
-    def __init__(self, folder: Path, command: str = "run", settings: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, folder: Path, command: Sequence[str] = ("run",), settings: Mapping[str, str] | None = None
+    ) -> None:
         """Choose ports; nothing runs yet."""
         self.folder = folder
         self.command = command
@@ -45,7 +91,7 @@ class Program:
         """Start, and return once `/readyz` says so."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "ingest", self.command],
+                [*_DLRHUB, *self.command],
                 cwd=self.folder,
                 env={**os.environ, **self.environment},
                 stderr=log,
@@ -53,6 +99,20 @@ class Program:
             )
         self.wait_until_ready()
         return self
+
+    def call(self, *command: str) -> str:
+        """Run another command with the same settings, which has to do well, and return what it says."""
+        done = subprocess.run(
+            [*_DLRHUB, *command],
+            cwd=self.folder,
+            env={**os.environ, **self.environment},
+            capture_output=True,
+            text=True,
+            timeout=START_SECONDS,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
 
     def wait_until_ready(self) -> None:
         """Wait until every part does its work."""

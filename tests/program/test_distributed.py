@@ -5,12 +5,11 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
-import orjson
 import pytest
 
 from tests.kafka.broker import Broker
 from tests.program.providers import Providers
-from tests.program.running import Program
+from tests.program.running import Program, Server, counts, kafka_settings
 from tests.query.fixtures import Door
 
 GROUP_SECONDS = 120
@@ -21,37 +20,21 @@ class Parts:
 
     def __init__(self, folder: Path, bootstrap: str, door: Door, database: str) -> None:
         """Set the parts up; nothing runs yet."""
-        self.door, self.database = door, database
-        settings = {
-            "DLRHUB_KAFKA__BOOTSTRAP_SERVERS": bootstrap,
-            "DLRHUB_KAFKA__TOPIC_PREFIX": f"{database}.",
-            "DLRHUB_KAFKA__PARTITIONS": "4",
-            "DLRHUB_KAFKA__CONFIRM_TIMEOUT_MS": "1000",
-            "DLRHUB_CLICKHOUSE__URL": f"http://127.0.0.1:{door.port}",
-            "DLRHUB_CLICKHOUSE__DATABASE": database,
-            "DLRHUB_RECEIVER__WORKERS": "2",
-        }
+        server = Server(door, database)
+        self.ask = server.ask
+        settings = kafka_settings(bootstrap, database, partitions=4) | server.settings
         self.ingest, self.first, self.second = (
             Program(_made(folder / name), command, settings)
-            for name, command in (("ingest", "ingest"), ("first", "drain"), ("second", "drain"))
+            for name, command in (
+                ("ingest", ("ingest", "--workers", "2")),
+                ("first", ("drain",)),
+                ("second", ("drain",)),
+            )
         )
 
     def stored(self) -> set[str]:
         """Return the ids in the store."""
         return {row["message_id"] for row in self.ask("SELECT message_id FROM reports")}
-
-    def ask(self, sql: str) -> list[dict[str, str]]:
-        """Ask the store."""
-        reply = self.door.ask(sql, database=self.database, default_format="JSONEachRow")
-        assert reply.status == 200, reply.text
-        return [orjson.loads(line) for line in reply.body.splitlines()]
-
-    def counts(self) -> set[int]:
-        """Count the reports by each of the ways that an analyst may."""
-        [row] = self.ask(
-            "SELECT (SELECT count() FROM reports) AS r, (SELECT sum(reports) FROM stats) AS s, (SELECT count() FROM messages) AS m"
-        )
-        return {int(value) for value in row.values()}
 
     def wait_for(self, ids: set[str]) -> None:
         """Return once the store has these reports."""
@@ -93,7 +76,7 @@ def test_whatever_fails_nothing_acknowledged_is_lost_or_doubled(parts: Parts, ka
     parts.wait_for(providers.acknowledged)
     held = parts.stored()
     assert held <= providers.sent
-    assert parts.counts() == {len(held)}
+    assert counts(parts.ask) == {len(held)}
     _wait_for_metric(parts, parts.ingest, "dlr_spill_records", zero=True)
     _wait_for_metric(parts, parts.first, "dlr_stream_lag_records", zero=True)
     assert parts.ingest.stop() == 0

@@ -1,0 +1,121 @@
+"""Every stream with every store, and the commands that work on both: the program as its users start it."""
+
+import secrets
+import time
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+
+import orjson
+import pytest
+
+from normalizers import PROVIDERS
+from normalizers.model import Source
+from tests.normalizers.recorded import event_ids, recorded
+from tests.program.running import Ask, Program, Server, counts, kafka_settings
+from tests.query.fixtures import Door
+
+WAIT_SECONDS = 30
+EXAMPLES = [
+    case for case in recorded() if case.case.startswith("document-") and case.callback.source is Source.CALLBACK
+]
+READABLE = {
+    event_id
+    for case in EXAMPLES
+    if "items" in case.said
+    for event_id in event_ids(PROVIDERS[case.provider].parse(case.callback))
+}
+UNREADABLE = sum("error" in case.said for case in EXAMPLES)
+#: One of each topic, so that what was posted before it is in the store when it is.
+LAST = orjson.dumps(
+    [
+        {"flag": 1, "mid": "last", "mobile": "18983437011", "stat": "DELIVRD"},
+        {"flag": 0, "mid": "last", "mobile": "18983437011", "content": "1"},
+    ]
+)
+
+
+def post_examples(program: Program) -> None:
+    """Post what the providers' documents print, which is answered as it should be."""
+    for case in EXAMPLES:
+        target = f"{case.provider}?{case.callback.query.decode()}"
+        status, _ = program.callback(target, case.callback.body if case.callback.method == "POST" else None)
+        assert status == case.said["reply"]["status"], case
+
+
+def stored(ask: Ask) -> Counter[str]:
+    """Count the rows of each report and inbound message."""
+    rows = ask("SELECT event_id, message_id FROM reports UNION ALL SELECT event_id, message_id FROM inbound")
+    return Counter("last" if row["message_id"] == "last" else row["event_id"] for row in rows)
+
+
+def wait_for(ask: Ask, wanted: Counter[str]) -> None:
+    """Return once the store holds this and nothing else."""
+    deadline = time.monotonic() + WAIT_SECONDS
+    while (held := stored(ask)) != wanted:
+        assert time.monotonic() < deadline, (wanted - held, held - wanted)
+        time.sleep(0.1)
+
+
+@pytest.fixture
+def name() -> str:
+    """Name topics, a group and a database that nothing else uses."""
+    return f"t{secrets.token_hex(4)}"
+
+
+@pytest.mark.parametrize("store", ["embedded", "server"])
+@pytest.mark.parametrize("stream", ["journal", "kafka"])
+def test_every_stream_goes_with_every_store(
+    tmp_path: Path, request: pytest.FixtureRequest, name: str, stream: str, store: str
+) -> None:
+    """Whichever stream and store the settings name, what providers post, and post again, is stored once."""
+    settings: dict[str, str] = {}
+    if stream == "kafka":
+        settings |= kafka_settings(request.getfixturevalue("kafka"), name, partitions=1)
+    server = Server(request.getfixturevalue("writable_door"), name) if store == "server" else None
+    program = Program(tmp_path, settings=settings | (server.settings if server else {}))
+    ask = server.ask if server else program.ask
+    with program:
+        post_examples(program)
+        post_examples(program)
+        assert program.callback("juhe", LAST)[0] == 200
+        wait_for(ask, Counter(READABLE) + Counter(last=2))
+        letters = ask("SELECT sum(receipts) AS n, count() AS letters FROM dead_letters")
+        assert program.stop() == 0
+    assert [{name: int(value) for name, value in row.items()} for row in letters] == [
+        {"n": 2 * UNREADABLE, "letters": UNREADABLE}
+    ]
+
+
+def test_migrate_says_what_it_applies(tmp_path: Path, writable_door: Door, name: str) -> None:
+    """`dlrhub migrate` names the migrations that it applies, embedded and on a server; the next time there is none."""
+    embedded = Program(tmp_path)
+    server = Program(tmp_path, settings=Server(writable_door, name).settings)
+    for program in (embedded, server):
+        assert program.call("migrate").startswith("applied 0001_reports")
+        assert program.call("migrate") == "nothing to apply\n"
+
+
+def test_a_drain_reads_again_from_a_time(tmp_path: Path, kafka: str, writable_door: Door, name: str) -> None:
+    """`dlrhub drain --from` brings back what the store has lost since then, and doubles nothing of what it has."""
+    began = datetime.now(UTC)
+    server = Server(writable_door, name)
+    settings = kafka_settings(kafka, name, partitions=2) | server.settings
+
+    def drain(*options: str) -> Program:
+        return Program(tmp_path, ("drain", *options), settings)
+
+    with Program(tmp_path, ("ingest",), settings) as receiver:
+        with drain() as first:
+            post_examples(receiver)
+            wait_for(server.ask, Counter(READABLE))
+            before = counts(server.ask)
+            assert first.stop() == 0
+        server.ask("ALTER TABLE reports_store DELETE WHERE provider = 'juhe' SETTINGS mutations_sync = 2")
+        assert stored(server.ask) < Counter(READABLE)
+        with drain("--from", began.isoformat()) as second:
+            assert receiver.callback("juhe", LAST)[0] == 200
+            wait_for(server.ask, Counter(READABLE) + Counter(last=2))
+            assert counts(server.ask) == {number + 1 for number in before}
+            assert second.stop() == 0
+        assert receiver.stop() == 0
