@@ -1,5 +1,15 @@
 """What the tests of the program share."""
 
+import secrets
+
+import pytest
+
 from tests.query.fixtures import writable_door
 
 __all__ = ["writable_door"]
+
+
+@pytest.fixture
+def name() -> str:
+    """Name topics, a group and a database that nothing else uses."""
+    return f"t{secrets.token_hex(4)}"

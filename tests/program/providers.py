@@ -1,4 +1,4 @@
-"""Providers that post to a running program as hard as they can, and remember what they were told."""
+"""Providers that post to a running program, and remember what they were told."""
 
 import threading
 import time
@@ -9,10 +9,16 @@ from tests.program.running import Program
 
 
 class Providers:
-    """Sixteen connections that post until they are told to stop, and remember what was acknowledged."""
+    """
+    Sixteen clients that post until they are told to stop, and remember what was acknowledged.
 
-    def __init__(self, program: Program) -> None:
+    Each rests for `pause_seconds` between two arrays of three reports.
+    """
+
+    def __init__(self, program: Program, *, pause_seconds: float = 0) -> None:
         self.program = program
+        self.slowest_seconds = 0.0
+        self._pause_seconds = pause_seconds
         self.acknowledged: set[str] = set()
         self.sent: set[str] = set()
         self._stopped = threading.Event()
@@ -35,13 +41,16 @@ class Providers:
             ids = [f"k{number}-{count}-{item}" for item in range(3)]
             count += 1
             self._deliver(ids)
+            self._stopped.wait(self._pause_seconds)
 
     def _deliver(self, ids: list[str]) -> None:
         """Post one array, again and again until it is acknowledged, as a provider does."""
         items = [{"flag": 1, "mid": mid, "mobile": "18983437011", "stat": "DELIVRD"} for mid in ids]
         self.sent.update(ids)
         while not self._stopped.is_set():
+            started = time.monotonic()
             status, answer = self.program.callback("juhe", orjson.dumps(items))
+            self.slowest_seconds = max(self.slowest_seconds, time.monotonic() - started)
             if (status, answer) == (200, b"OK"):
                 self.acknowledged.update(ids)
                 return

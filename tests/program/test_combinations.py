@@ -1,6 +1,5 @@
 """Every stream with every store, and the commands that work on both: the program as its users start it."""
 
-import secrets
 import time
 from collections import Counter
 from datetime import UTC, datetime
@@ -55,12 +54,6 @@ def wait_for(ask: Ask, wanted: Counter[str]) -> None:
     while (held := stored(ask)) != wanted:
         assert time.monotonic() < deadline, (wanted - held, held - wanted)
         time.sleep(0.1)
-
-
-@pytest.fixture
-def name() -> str:
-    """Name topics, a group and a database that nothing else uses."""
-    return f"t{secrets.token_hex(4)}"
 
 
 @pytest.mark.parametrize("store", ["embedded", "server"])

@@ -1,5 +1,6 @@
 """The promise, on the parts of the program spread out: receivers, a real Kafka, two drains, and a store over HTTP."""
 
+import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -13,6 +14,7 @@ from tests.program.running import Program, Server, counts, kafka_settings
 from tests.query.fixtures import Door
 
 GROUP_SECONDS = 120
+STALL_SECONDS = 8
 
 
 class Parts:
@@ -55,9 +57,9 @@ def _made(folder: Path) -> Path:
 
 
 @pytest.fixture
-def parts(tmp_path: Path, kafka_broker: Broker, writable_door: Door) -> Iterator[Parts]:
+def parts(tmp_path: Path, kafka_broker: Broker, writable_door: Door, name: str) -> Iterator[Parts]:
     """Run the parts."""
-    parts = Parts(tmp_path, kafka_broker.bootstrap, writable_door, "distributed")
+    parts = Parts(tmp_path, kafka_broker.bootstrap, writable_door, name)
     with ExitStack() as running:
         for program in (parts.first, parts.second, parts.ingest):
             running.enter_context(program)
@@ -81,6 +83,37 @@ def test_whatever_fails_nothing_acknowledged_is_lost_or_doubled(parts: Parts, ka
     _wait_for_metric(parts, parts.first, "dlr_stream_lag_records", zero=True)
     assert parts.ingest.stop() == 0
     assert parts.first.stop() == 0
+
+
+def test_a_stalled_broker_costs_neither_answers_nor_memory(parts: Parts, kafka_broker: Broker) -> None:
+    """While the broker stands still reports are acknowledged from the spill, and the receivers don't grow."""
+    providers = Providers(parts.ingest, pause_seconds=0.25)
+    providers.start()
+    try:
+        _more(providers)
+        before, resident = len(providers.acknowledged), _resident_mib(parts.ingest)
+        kafka_broker.pause()
+        time.sleep(STALL_SECONDS)
+        assert len(providers.acknowledged) - before > 50 * STALL_SECONDS
+        assert parts.metric(parts.ingest, "dlr_spill_records") > 0
+        assert _resident_mib(parts.ingest) < resident + 30
+        kafka_broker.resume()
+        _more(providers)
+    finally:
+        providers.stop()
+    assert providers.slowest_seconds < 4, "one wait for a confirmation, of one second"
+    parts.wait_for(providers.acknowledged)
+    assert counts(parts.ask) == {len(providers.acknowledged)}
+    _wait_for_metric(parts, parts.ingest, "dlr_spill_records", zero=True)
+
+
+def _resident_mib(program: Program) -> float:
+    """Return the memory that a program's processes hold."""
+    assert program.process is not None
+    shown = subprocess.run(
+        ["ps", "-o", "rss=", "-g", str(program.process.pid)], capture_output=True, text=True, check=True
+    )
+    return sum(map(int, shown.stdout.split())) / 1024
 
 
 def _let_everything_fail(parts: Parts, broker: Broker, providers: Providers) -> None:
