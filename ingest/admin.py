@@ -15,7 +15,8 @@ from ingest.tally import Totals
 #: Names what is asked, and tells what is wrong with it (empty where nothing is).
 Check = Callable[[], Awaitable[str]]
 
-_OPEN_PATHS: Final = frozenset({"/healthz", "/readyz"})
+#: What needs no token: the probes, and the status page's files, which hold no data.
+_OPEN_PATHS: Final = frozenset({"/healthz", "/readyz", "/", "/page/{name}"})
 
 
 class Admin:
@@ -47,7 +48,7 @@ class Admin:
 
 
 def make_app(admin: Admin, settings: AdminSettings) -> web.Application:
-    """Return the admin door's application; with a token set, all but the probes ask for it as a bearer token."""
+    """Return the admin door's application; with a token set, most of it asks for it as a bearer token."""
     token = settings.token.get_secret_value() if settings.token else ""
 
     @web.middleware
@@ -55,9 +56,10 @@ def make_app(admin: Admin, settings: AdminSettings) -> web.Application:
         request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
     ) -> web.StreamResponse:
         given = request.headers.get("Authorization", "")
+        resource = request.match_info.route.resource
         if (
             token
-            and request.path not in _OPEN_PATHS
+            and not (resource and resource.canonical in _OPEN_PATHS)
             and not hmac.compare_digest(given.encode("utf-8", "surrogateescape"), f"Bearer {token}".encode())
         ):
             raise web.HTTPUnauthorized(headers={"WWW-Authenticate": "Bearer"})

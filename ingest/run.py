@@ -15,6 +15,7 @@ from aiohttp import web
 
 from ingest import metrics
 from ingest.admin import Admin, Check, make_app
+from ingest.page.api import Page
 from ingest.settings import InvalidSettingsError, Settings, split_address
 from ingest.submissions import SubmissionsDoor
 from ingest.supervisor import Child, supervise
@@ -53,8 +54,10 @@ async def run(settings: Settings, parts: Parts, config: Path | None) -> None:
         totals.update("settings", metrics.zeros(settings.account_names))
         stages = _stages(settings, parts, config, totals)
         submissions = SubmissionsDoor(settings, f"admin-{parts.command}")
-        app = make_app(Admin(_checks(settings, parts, stages), totals), settings.admin)
+        checks = _checks(settings, parts, stages)
+        app = make_app(Admin(checks, totals), settings.admin)
         app.router.add_post("/submissions", submissions.post)
+        Page(settings, checks, totals, has_store=parts.store or settings.clickhouse.url is not None).add_to(app)
         try:
             async with _serve(app, settings.admin.listen):
                 announcing = asyncio.create_task(_announce(settings, parts, stages))

@@ -130,10 +130,11 @@ class ReceiverSettings(_Section):
 
 
 class AdminSettings(_Section):
-    """The operator's door."""
+    """The operator's door; `show_numbers` has its page show phone numbers in full."""
 
     listen: Address = "127.0.0.1:8081"
     token: SecretStr | None = None
+    show_numbers: bool = False
 
     @model_validator(mode="after")
     def _strangers_need_a_token(self) -> Self:

@@ -1,0 +1,64 @@
+"""Answers kept for a while, so that many open pages ask the store no more than one does."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Hashable
+from typing import Any, Final, TypeVar
+
+T = TypeVar("T")
+
+_LEAST_SECONDS: Final = 4.0
+_TIMES_ITS_COST: Final = 10
+_MOST: Final = 500
+
+
+class _Kept:
+    def __init__(self, task: "asyncio.Task[Any]", until: float | None = None) -> None:
+        self.task = task
+        self.until = until
+
+
+class Answers:
+    """
+    Answers by key: one that is being made is waited for by all, a failure too.
+
+    Each is kept for `least_seconds`, and ten times as long as it took: no key keeps the store busy for more than a
+    tenth of the time.
+    """
+
+    def __init__(self) -> None:
+        """Keep nothing yet."""
+        self._kept: dict[Hashable, _Kept] = {}
+
+    async def get(self, key: Hashable, make: Callable[[], Awaitable[T]], least_seconds: float = _LEAST_SECONDS) -> T:
+        """Return the answer that is kept, else make it; raises what `make` raised."""
+        now = asyncio.get_running_loop().time()
+        kept = self._kept.get(key)
+        if kept is None or (kept.until is not None and kept.until < now):
+            kept = self._kept[key] = self._make(make, least_seconds)
+            self._forget(now)
+        return await asyncio.shield(kept.task)
+
+    def _make(self, make: Callable[[], Awaitable[T]], least_seconds: float) -> _Kept:
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+
+        async def made() -> T:
+            try:
+                return await make()
+            finally:
+                kept.until = loop.time() + max(least_seconds, _TIMES_ITS_COST * (loop.time() - started))
+
+        kept = _Kept(asyncio.create_task(made()))
+        kept.task.add_done_callback(lambda task: task.cancelled() or task.exception())  # somebody may have seen it
+        return kept
+
+    def _forget(self, now: float) -> None:
+        """Drop what is out of date, where there is much."""
+        if len(self._kept) > _MOST:
+            self._kept = {key: kept for key, kept in self._kept.items() if kept.until is None or kept.until >= now}
+
+    async def close(self) -> None:
+        """Stop what is being made."""
+        for kept in self._kept.values():
+            kept.task.cancel()
+        await asyncio.gather(*(kept.task for kept in self._kept.values()), return_exceptions=True)

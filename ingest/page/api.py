@@ -1,0 +1,205 @@
+"""The page's part of the admin door: its files, which hold no data, and the data."""
+
+import hashlib
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from importlib.resources import files
+from typing import Any, Final, NamedTuple
+
+import orjson
+from aiohttp import web
+
+from ingest.admin import Check
+from ingest.page.answers import Answers
+from ingest.page.asking import Asker, StoreError
+from ingest.page.details import Details
+from ingest.page.guard import HEADERS, is_foreign
+from ingest.page.live import Live, read_live
+from ingest.page.overview import Overview
+from ingest.page.period import Period
+from ingest.page.queries import RANGES
+from ingest.settings import Settings
+from ingest.tally import Totals
+from normalizers import PROVIDERS
+
+_FOLDER: Final = files("ingest.page") / "static"
+_TYPES: Final = {"html": "text/html", "css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
+#: The files that are served, by the name under `/page/`.
+FILES: Final = {
+    "page.css": "page.css",
+    "icon.svg": "icon.svg",
+    **{name: name for name in ("page.js", "api.js", "dom.js", "words.js", "overview.js", "account.js", "letters.js", "plots.js")},
+    "uPlot.iife.min.js": "vendor/uPlot.iife.min.js",
+    "uPlot.min.css": "vendor/uPlot.min.css",
+}  # fmt: skip
+
+_ACCOUNT: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_LETTER: Final = re.compile(r"[0-9a-f]{32}")
+_DEFAULT_RANGE: Final = "1h"
+
+
+class _File(NamedTuple):
+    body: bytes
+    headers: Mapping[str, str]
+
+
+class Page:
+    """Handlers of the status page."""
+
+    def __init__(self, settings: Settings, checks: Mapping[str, Check], totals: Totals, *, has_store: bool) -> None:
+        """Show what `checks` and `totals` say, and what the store does where this command has one."""
+        self._asker = Asker(settings) if has_store else None
+        self._answers = Answers()
+        self._overview = Overview(self._asker, self._answers, settings.account_names)
+        self._checks = checks
+        self._totals = totals
+        self._show_numbers = settings.admin.show_numbers
+        self._guarded = settings.admin.token is not None
+        self._shell = _read("index.html")
+        self._files = {name: _read(path) for name, path in FILES.items()}
+
+    def add_to(self, app: web.Application) -> None:
+        """Serve the page."""
+        app.router.add_get("/", self._show_shell)
+        app.router.add_get("/page/{name}", self._show_file)
+        for path, answer in {
+            "/api/overview": self._show_overview,
+            "/api/account": self._show_account,
+            "/api/dead-letters": self._show_letters,
+            "/api/dead-letters/{id}": self._show_letter,
+        }.items():
+            app.router.add_get(path, self._data(answer))
+        app.on_cleanup.append(self._close)
+
+    async def _close(self, _: web.Application) -> None:
+        await self._answers.close()
+        if self._asker is not None:
+            await self._asker.close()
+
+    async def _show_shell(self, request: web.Request) -> web.Response:
+        return _send(request, self._shell)
+
+    async def _show_file(self, request: web.Request) -> web.Response:
+        file = self._files.get(request.match_info["name"])
+        if file is None:
+            raise web.HTTPNotFound
+        return _send(request, file)
+
+    def _data(
+        self, answer: Callable[[web.Request], Awaitable[Any]]
+    ) -> Callable[[web.Request], Awaitable[web.Response]]:
+        """Return the handler that answers with JSON, to nobody else's page."""
+
+        async def handler(request: web.Request) -> web.Response:
+            if is_foreign(request, guarded=self._guarded):
+                return _json({"error": "not for pages of other sites, nor under another name than an address"}, 403)
+            try:
+                return _json(await answer(request))
+            except _BadRequestError as error:
+                return _json({"error": str(error)}, 400)
+            except _NotFoundError as error:
+                return _json({"error": str(error)}, 404)
+            except StoreError as error:
+                return _json({"error": str(error), "store": error.state}, 503)
+
+        return handler
+
+    async def _show_overview(self, request: web.Request) -> Any:
+        name = _range(request)
+
+        async def make() -> Any:
+            return await self._overview.make(Period.now(name), await self._live())
+
+        return await self._answers.get(("overview", name), make)
+
+    async def _live(self) -> Live:
+        return await read_live(self._checks, self._totals)
+
+    async def _show_account(self, request: web.Request) -> Any:
+        name, (provider, account) = _range(request), _owner(request)
+        if not provider:
+            raise _BadRequestError("provider: is missing")
+        details = self._details()
+        return await self._answers.get(
+            ("account", name, provider, account), lambda: details.account(Period.now(name), provider, account)
+        )
+
+    async def _show_letters(self, request: web.Request) -> Any:
+        name, (provider, account), before = _range(request), _owner(request), _before(request)
+        details = self._details()
+        return await self._answers.get(
+            ("letters", name, provider, account, before),
+            lambda: details.letters(Period.now(name), provider, account, before),
+        )
+
+    async def _show_letter(self, request: web.Request) -> Any:
+        letter_id = request.match_info["id"]
+        if not _LETTER.fullmatch(letter_id):
+            raise _BadRequestError("id: is not that of a dead letter")
+        details = self._details()
+        letter = await self._answers.get(("letter", letter_id), lambda: details.letter(letter_id))
+        if letter is None:
+            raise _NotFoundError("there is no such dead letter")
+        return letter
+
+    def _details(self) -> Details:
+        if self._asker is None:
+            raise _NotFoundError("this command has no store")
+        return Details(self._asker, show_numbers=self._show_numbers)
+
+
+class _BadRequestError(Exception):
+    """A parameter can't be used."""
+
+
+class _NotFoundError(Exception):
+    """What is asked for is not there."""
+
+
+def _range(request: web.Request) -> str:
+    name = request.query.get("range", _DEFAULT_RANGE)
+    if name not in RANGES:
+        raise _BadRequestError(f"range: must be one of {', '.join(RANGES)}")
+    return name
+
+
+def _owner(request: web.Request) -> tuple[str, str]:
+    """Return the provider and the account that are asked for; empty where none is."""
+    provider, account = request.query.get("provider", ""), request.query.get("account", "")
+    if not provider and not account:
+        return "", ""
+    if provider not in PROVIDERS:
+        raise _BadRequestError(f"provider: must be one of {', '.join(PROVIDERS)}")
+    if not _ACCOUNT.fullmatch(account):
+        raise _BadRequestError("account: is no account's name")
+    return provider, account
+
+
+def _before(request: web.Request) -> int:
+    text = request.query.get("before", "9000000000000")
+    if not (text.isascii() and text.isdigit() and len(text) <= 13):  # noqa: PLR2004 - milliseconds until 2286
+        raise _BadRequestError("before: must be milliseconds since 1970")
+    return int(text)
+
+
+def _read(path: str) -> _File:
+    body = (_FOLDER / path).read_bytes()
+    tag = hashlib.sha256(body).hexdigest()[:24]
+    kind = _TYPES[path.rpartition(".")[2]]
+    headers = {"Content-Type": f"{kind}; charset=utf-8", "Cache-Control": "no-cache", "ETag": f'"{tag}"'}
+    return _File(body, {**HEADERS, **headers})
+
+
+def _send(request: web.Request, file: _File) -> web.Response:
+    if request.headers.get("If-None-Match") == file.headers["ETag"]:
+        return web.Response(status=304, headers=file.headers)
+    response = web.Response(body=file.body, headers=file.headers)
+    response.enable_compression()
+    return response
+
+
+def _json(data: Any, status: int = 200) -> web.Response:
+    headers = {**HEADERS, "Content-Type": "application/json", "Cache-Control": "no-store"}
+    response = web.Response(status=status, body=orjson.dumps(data), headers=headers)
+    response.enable_compression()
+    return response

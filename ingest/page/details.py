@@ -1,0 +1,124 @@
+"""What is behind a line of the first screen: an account's reports, and dead letters. Numbers leave masked."""
+
+import asyncio
+import base64
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import orjson
+
+from ingest.page import queries
+from ingest.page.asking import Asker, Parameters, Row
+from ingest.page.masks import make_visible, mask_id, mask_number, mask_text
+from ingest.page.period import Period
+from normalizers.model import Reason
+
+_LONGEST_BODY: Final = 64 * 1024
+#: What a provider or a stranger wrote, of a letter and of a report.
+_WRITTEN: Final = ("location", "detail", "method", "path", "query")
+
+
+class Details:
+    """Asks for the details, and masks them unless told otherwise."""
+
+    def __init__(self, asker: Asker, *, show_numbers: bool) -> None:
+        """Ask `asker`."""
+        self._asker = asker
+        self._show_numbers = show_numbers
+
+    async def account(self, period: Period, provider: str, account: str) -> dict[str, Any]:
+        """Return an account's reports over time, its codes, countries and latest failures; raises `StoreError`."""
+        owner: Parameters = {**period.bounds, "provider": provider, "account": account}
+        plot, codes, countries, failures = await asyncio.gather(
+            self._asker.ask(queries.PLOT, {**owner, **period.plot()}),
+            self._asker.ask(queries.CODES, owner),
+            self._asker.ask(queries.COUNTRIES, owner),
+            self._asker.ask(queries.FAILURES, owner),
+        )
+        return {
+            "as_of": period.until / 1000,
+            "plot": _plot(period, plot),
+            "codes": [self._code(row) for row in codes],
+            "countries": countries,
+            "failures": [self._failure(row) for row in failures],
+        }
+
+    async def letters(self, period: Period, provider: str, account: str, before: int) -> dict[str, Any]:
+        """Return the newest dead letters last received before `before` (ms), of all accounts where none is named."""
+        asked: Parameters = {**period.bounds, "provider": provider, "account": account, "before": before}
+        found = await self._asker.ask(queries.LETTERS, asked)
+        shown = found[: queries.LETTERS_A_PAGE]
+        return {
+            "as_of": period.until / 1000,
+            "letters": [self._letter(row) for row in shown],
+            "next": shown[-1]["last_ms"] if len(found) > len(shown) else None,
+        }
+
+    async def letter(self, letter_id: str) -> dict[str, Any] | None:
+        """Return one dead letter, its headers as pairs and its body as text; None where there is no such letter."""
+        rows = await self._asker.ask(queries.LETTER, {"id": letter_id})
+        if not rows:
+            return None
+        [row] = rows
+        body, encoding = _body(row)
+        headers = orjson.loads(row["headers"] or "{}")
+        return {
+            **self._letter(row),
+            "headers": [[self._text(name), self._text(str(value))] for name, value in headers.items()],
+            "body": self._text(body[:_LONGEST_BODY]),
+            "body_encoding": encoding,
+            "body_cut": len(body) > _LONGEST_BODY,
+            "masked": not self._show_numbers,
+        }
+
+    def _letter(self, row: Row) -> dict[str, Any]:
+        return {**row, **{name: self._text(row[name]) for name in _WRITTEN if name in row}}
+
+    def _code(self, row: Row) -> dict[str, Any]:
+        reason = _reason(row)
+        persistence = Reason(reason).persistence if reason in list(Reason) else ""
+        return {**row, **self._said(row, "text"), "reason": reason, "persistence": persistence}
+
+    def _failure(self, row: Row) -> dict[str, Any]:
+        recipient = row["recipient"]
+        return {
+            **row,
+            **self._said(row, "provider_text"),
+            "reason": _reason(row),
+            "message_id": make_visible(self._masked(row["message_id"], lambda text: mask_id(text, recipient))),
+            "recipient": make_visible(self._masked(recipient, mask_number)),
+        }
+
+    def _said(self, row: Row, text: str) -> Mapping[str, str]:
+        return {name: self._text(row[name]) for name in ("provider_status", "provider_code", text)}
+
+    def _text(self, text: str) -> str:
+        return make_visible(self._masked(text, mask_text))
+
+    def _masked(self, text: str, mask: Callable[[str], str]) -> str:
+        return text if self._show_numbers else mask(text)
+
+
+def _reason(row: Row) -> str:
+    """Return why a message failed; nothing for a code that means no failure."""
+    return row["reason"] or (Reason.UNKNOWN if not row.get("unmapped") else "")
+
+
+def _plot(period: Period, rows: list[Row]) -> dict[str, Any]:
+    """Return every step of the period, in columns."""
+    step = period.seconds / queries.PLOT_STEPS
+    found = {row["step"]: row for row in rows}
+    steps = range(queries.PLOT_STEPS)
+    kinds = ("delivered", "failed", "other")
+    return {
+        "step": step,
+        "at": [period.since / 1000 + step * index for index in steps],
+        **{kind: [found.get(index, {}).get(kind, 0) for index in steps] for kind in kinds},
+    }
+
+
+def _body(row: Row) -> tuple[str, str]:
+    """Return a letter's body as text: bytes that are none are shown as what they are in Latin letters."""
+    if row["body_encoding"] != "base64":
+        return row["body"], "utf-8"
+    return base64.b64decode(row["body"]).decode("utf-8", "backslashreplace"), "binary"

@@ -1,0 +1,117 @@
+"""
+How an account does: what deploy/prometheus/rules/providers.yml would say of it, over the time that is looked at.
+
+The thresholds are those of the rules, the least volumes too, so that the page cries wolf no sooner than they do.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from statistics import median
+from typing import Final
+
+#: DlrFailuresSurge and DlrFailuresRaised: a share, of at least so many final reports, and so many times the past's.
+SURGE: Final = (0.3, 50, 2.0)
+RAISED: Final = (0.1, 200, 1.5)
+#: A past of fewer final reports is none.
+LEAST_PAST: Final = 200
+#: DlrProviderSilent: less than this share of what is usual, where so many are usual.
+SILENT: Final = (0.05, 30)
+#: DlrUnmappedCodes: in an hour. DlrDeadLetters: in 15 minutes, and as a share.
+LEAST_UNMAPPED: Final = 10
+LEAST_DEAD_LETTERS: Final = 10
+LEAST_DEAD_LETTER_SHARE: Final = 0.01
+
+_DAY_SECONDS: Final = 86_400
+
+
+class Level(StrEnum):
+    """What is to be said of an account, the worst first."""
+
+    FAILING = "failing"
+    RAISED = "raised"
+    SILENT = "silent"
+    UNREADABLE = "unreadable"
+    UNMAPPED = "unmapped"
+    #: As much as ever fails, which is much.
+    USUAL = "usual"
+    #: Much fails of too few reports to judge by.
+    FEW = "few"
+    OK = "ok"
+    QUIET = "quiet"
+
+    @property
+    def rank(self) -> int:
+        """The order of the page: 0 is the worst."""
+        return list(Level).index(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """What an account's reports were over `seconds`, and before: `usual_reports` in times like this one."""
+
+    seconds: int
+    reports: int = 0
+    finals: int = 0
+    failures: int = 0
+    unmapped: int = 0
+    dead_letters: int = 0
+    parser_errors: int = 0
+    past_finals: int = 0
+    past_failures: int = 0
+    usual_reports: float = 0.0
+
+    @property
+    def share(self) -> float:
+        """The share of failures in the final reports."""
+        return self.failures / self.finals if self.finals else 0.0
+
+    @property
+    def past_share(self) -> float | None:
+        """The same of the past, where there is one."""
+        return self.past_failures / self.past_finals if self.past_finals >= LEAST_PAST else None
+
+
+def usual(days_before: list[int], seconds: int, period_before: int) -> float:
+    """
+    Return how many reports are usual: the median of the same time one, two, three and seven days before.
+
+    Nothing is usual where there was next to nothing a week ago. Over more than a day, it is the time before.
+    """
+    if seconds > _DAY_SECONDS:
+        return period_before
+    return median(days_before) if days_before[-1] >= SILENT[1] else 0.0
+
+
+def judge(counts: Counts) -> list[Level]:
+    """Return what is to be said, the worst first: at least one thing."""
+    silent = counts.usual_reports >= SILENT[1] and counts.reports < SILENT[0] * counts.usual_reports
+    found = [_failures(counts)]
+    found += [Level.SILENT] if silent else []
+    found += [Level.UNREADABLE] if _unreadable(counts) else []
+    found += [Level.UNMAPPED] if counts.unmapped >= LEAST_UNMAPPED * max(1.0, counts.seconds / 3600) else []
+    return sorted(found, key=lambda level: level.rank)
+
+
+def _failures(counts: Counts) -> Level:
+    if not counts.reports:
+        return Level.QUIET
+    if _exceeds(counts, SURGE):
+        return Level.FAILING
+    if _exceeds(counts, RAISED):
+        return Level.RAISED
+    if counts.share <= RAISED[0]:
+        return Level.OK
+    return Level.USUAL if counts.finals >= RAISED[1] else Level.FEW
+
+
+def _exceeds(counts: Counts, threshold: tuple[float, int, float]) -> bool:
+    share, least, times = threshold
+    past = counts.past_share
+    as_ever = past is not None and counts.share <= times * past
+    return counts.share > share and counts.finals >= least and not as_ever
+
+
+def _unreadable(counts: Counts) -> bool:
+    letters = counts.dead_letters - counts.parser_errors
+    many = letters >= LEAST_DEAD_LETTERS * max(1.0, counts.seconds / 900)
+    return counts.parser_errors > 0 or (many and letters > LEAST_DEAD_LETTER_SHARE * (letters + counts.reports))

@@ -1,0 +1,138 @@
+"""The first screen: every account, the worst first, and what this program knows of itself."""
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any, Final
+
+from ingest.page import queries
+from ingest.page.answers import Answers
+from ingest.page.asking import Asker, Parameters, Row, StoreError, StoreState
+from ingest.page.levels import Counts, judge, usual
+from ingest.page.live import Live
+from ingest.page.period import Period
+from normalizers.model import Reason
+
+_Account = tuple[str, str]
+_Rows = Mapping[_Account, Row]
+
+_PASTS_SECONDS: Final = 60.0
+_TOP_REASONS: Final = 3
+_NONE: Final[Row] = {}
+
+
+class Overview:
+    """Puts together what the first screen shows."""
+
+    def __init__(self, asker: Asker | None, answers: Answers, accounts: Sequence[_Account]) -> None:
+        """Show these accounts, and whatever others the store knows; `asker` is None where there is no store."""
+        self._asker = asker
+        self._answers = answers
+        self._accounts = accounts
+
+    async def make(self, period: Period, live: Live) -> dict[str, Any]:
+        """Return the first screen's data; where the store does not answer, what there is without it."""
+        state, said, rows = StoreState.OK, "", None
+        try:
+            rows = await self._rows(period)
+        except StoreError as error:
+            state, said = error.state, str(error)
+        return {
+            "as_of": period.until / 1000,
+            "range": period.name,
+            "seconds": period.seconds,
+            "since": period.since / 1000,
+            "store": {"state": StoreState.NONE if self._asker is None else state, "said": said},
+            "accounts": self._known(live) if rows is None else sorted(
+                (_account(owner, period, tables, live) for owner, tables in rows.items()), key=_worst_first
+            ),
+            "live": _live(live),
+        }  # fmt: skip
+
+    async def _rows(self, period: Period) -> Mapping[_Account, tuple[Row, Row, Row]] | None:
+        """Return what the store says of each account: its reports, its past, its dead letters."""
+        if self._asker is None:
+            return None
+        lately, letters, pasts = await asyncio.gather(
+            self._ask(queries.ACCOUNTS, period.accounts()),
+            self._ask(queries.LETTER_COUNTS, period.bounds),
+            self._answers.get(("pasts", period.name), lambda: self._pasts(period), _PASTS_SECONDS),
+        )
+        owners = dict.fromkeys((*self._accounts, *lately, *letters))
+        return {owner: tuple(rows.get(owner, _NONE) for rows in (lately, pasts, letters)) for owner in owners}  # type: ignore[misc]  # three tables, three rows
+
+    async def _pasts(self, period: Period) -> _Rows:
+        """Return what was before; accounts have no past where the store takes too long to tell."""
+        try:
+            return await self._ask(queries.PASTS, period.pasts())
+        except StoreError as error:
+            if error.state is StoreState.SLOW:
+                return {}
+            raise
+
+    async def _ask(self, sql: str, parameters: Parameters) -> _Rows:
+        assert self._asker is not None  # noqa: S101 - the caller has looked
+        return {(row["provider"], row["account"]): row for row in await self._asker.ask(sql, parameters)}
+
+    def _known(self, live: Live) -> list[dict[str, Any]]:
+        """Return the accounts as they are known without a store."""
+        return [
+            {"provider": provider, "account": name, "last_callback": live.last_callbacks.get((provider, name))}
+            for provider, name in self._accounts
+        ]
+
+
+def _account(owner: _Account, period: Period, rows: tuple[Row, Row, Row], live: Live) -> dict[str, Any]:
+    row, past, letters = rows
+    counts = Counts(
+        seconds=period.seconds,
+        reports=row.get("reports", 0),
+        finals=row.get("finals", 0),
+        failures=row.get("failures", 0),
+        unmapped=row.get("unmapped", 0),
+        dead_letters=letters.get("letters", 0),
+        parser_errors=letters.get("parser_errors", 0),
+        past_finals=past.get("finals", 0),
+        past_failures=past.get("failures", 0),
+        usual_reports=usual(past.get("days_before", [0]), period.seconds, row.get("reports_before", 0)),
+    )
+    said = judge(counts)
+    heard = (live.last_callbacks.get(owner), row.get("last_received"), past.get("last_received"))
+    return {
+        "provider": owner[0],
+        "account": owner[1],
+        "level": said[0],
+        "also": said[1:],
+        **{name: value for name, value in asdict(counts).items() if name != "seconds"},
+        "past_share": counts.past_share,
+        "finals_before": row.get("finals_before", 0),
+        "failures_before": row.get("failures_before", 0),
+        "per_minute": 60 * counts.reports / period.seconds,
+        "reasons": _reasons(row.get("reasons", [[], []])),
+        "delays": row.get("delays", [None, None]),
+        "last_callback": max((at for at in heard if at), default=None),
+        "trend": {"finals": row.get("final_trend", []), "failures": row.get("failure_trend", [])},
+    }
+
+
+def _worst_first(account: Mapping[str, Any]) -> tuple[Any, ...]:
+    share = account["failures"] / account["finals"] if account["finals"] else 0
+    return account["level"].rank, -share, -account["reports"], account["provider"], account["account"]
+
+
+def _reasons(found: Sequence[Sequence[Any]]) -> list[dict[str, Any]]:
+    """Return the commonest reasons of failure, and whether sending again can help."""
+    most = sorted(zip(*found, strict=True), key=lambda reason: -reason[1])[:_TOP_REASONS]
+    return [{"reason": name or Reason.UNKNOWN, "failures": count} for name, count in most]
+
+
+def _live(live: Live) -> dict[str, Any]:
+    return {
+        "now": time.time(),
+        "parts": [{"name": name, "fault": fault} for name, fault in live.parts.items()],
+        "stream_lag": live.stream_lag,
+        "spill": live.spill,
+        "spill_oldest_seconds": live.spill_oldest_seconds,
+        "callbacks": live.callbacks,
+    }

@@ -1,0 +1,54 @@
+"""The time that is looked at."""
+
+import time
+from dataclasses import dataclass
+from typing import Final, Self
+
+from ingest.page.queries import PLOT_STEPS, RANGES, TREND_STEPS
+
+_DAY_MS: Final = 86_400_000
+_WEEK_MS: Final = 7 * _DAY_MS
+_PAST_ENDED_MS: Final = 2 * 3_600_000
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """A range up to now; times are milliseconds since 1970."""
+
+    name: str
+    until: int
+
+    @classmethod
+    def now(cls, name: str) -> Self:
+        """Return the range that ends now."""
+        return cls(name, int(time.time() * 1000))
+
+    @property
+    def seconds(self) -> int:
+        """How long it is."""
+        return RANGES[self.name]
+
+    @property
+    def since(self) -> int:
+        """When it began."""
+        return self.until - 1000 * self.seconds
+
+    @property
+    def bounds(self) -> dict[str, int]:
+        """Its ends, as questions name them."""
+        return {"since": self.since, "until": self.until}
+
+    def accounts(self) -> dict[str, int]:
+        """Return what `queries.ACCOUNTS` asks for."""
+        before = self.since - 1000 * self.seconds
+        return {**self.bounds, "before": before, "step": 1000 * self.seconds // TREND_STEPS}
+
+    def plot(self) -> dict[str, int]:
+        """Return what `queries.PLOT` asks for."""
+        return {**self.bounds, "step": 1000 * self.seconds // PLOT_STEPS}
+
+    def pasts(self) -> dict[str, int]:
+        """Return what `queries.PASTS` asks for: the alerts' past ended two hours ago; it ends before this range begins."""
+        past_end = min(self.since, self.until - _PAST_ENDED_MS)
+        past = past_end - _WEEK_MS
+        return {**self.bounds, "past": past, "past_end": past_end, "oldest": min(past, self.since - _WEEK_MS)}

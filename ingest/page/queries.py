@@ -1,0 +1,174 @@
+"""
+The page's questions, each bounded in time, rows and answer.
+
+Reports are read exactly once each: `FINAL`, in the partitions that something of the asked time is in. All copies of a
+report are in one partition, so the others can't change what is counted, and are not read. Nothing of a request becomes
+a part of a question's text.
+"""
+
+# ruff: noqa: S608 - each is put together from what stands here
+
+from typing import Final
+
+#: How many seconds each range has.
+RANGES: Final = {"15m": 900, "1h": 3600, "6h": 21_600, "24h": 86_400, "7d": 7 * 86_400, "30d": 30 * 86_400}
+#: In how many steps a range is shown: beside an account's name, and in its plot.
+TREND_STEPS: Final = 30
+PLOT_STEPS: Final = 60
+LETTERS_A_PAGE: Final = 50
+
+_FAILED: Final = "status IN ('expired', 'deleted', 'undeliverable', 'rejected')"
+_FINAL: Final = "status IN ('delivered', 'expired', 'deleted', 'undeliverable', 'rejected')"
+
+
+def _reports(first: str = "since") -> str:
+    """Return what is read of the reports that were received from the parameter `first` to `until`."""
+    received = f"received_at >= fromUnixTimestamp64Milli({{{first}:Int64}}, 'UTC')"
+    return f"""
+    FROM reports_store FINAL
+    WHERE _partition_id IN (SELECT DISTINCT _partition_id FROM reports_store WHERE {received})
+        AND {received} AND received_at < fromUnixTimestamp64Milli({{until:Int64}}, 'UTC')"""
+
+
+_AT: Final = "toUnixTimestamp64Milli(toDateTime64(received_at, 3, 'UTC'))"
+#: In which step, of `step` milliseconds, a report was received.
+_STEP: Final = f"toInt32(intDiv({_AT} - {{since:Int64}}, {{step:Int64}}))"
+
+
+#: A row an account: the time from `since`, and as long before it from `before`.
+ACCOUNTS: Final = f"""
+SELECT
+    provider, account,
+    countIf(lately) AS reports,
+    countIf(lately AND final) AS finals,
+    countIf(lately AND failed) AS failures,
+    countIf(NOT lately) AS reports_before,
+    countIf(NOT lately AND final) AS finals_before,
+    countIf(NOT lately AND failed) AS failures_before,
+    countIf(lately AND unmapped) AS unmapped,
+    toUnixTimestamp64Milli(max(received_at)) / 1000 AS last_received,
+    sumMapIf([reason], [toUInt64(1)], lately AND failed) AS reasons,
+    countResampleIf(0, {TREND_STEPS}, 1)(step, lately AND final) AS final_trend,
+    countResampleIf(0, {TREND_STEPS}, 1)(step, lately AND failed) AS failure_trend,
+    quantilesTDigestIf(0.5, 0.95)(delay, lately AND delay IS NOT NULL) AS delays
+FROM (
+    SELECT
+        provider, account, reason, unmapped, received_at,
+        received_at >= fromUnixTimestamp64Milli({{since:Int64}}, 'UTC') AS lately,
+        {_FINAL} AS final, {_FAILED} AS failed, {_STEP} AS step,
+        greatest(0, dateDiff('millisecond', occurred_at, received_at)) / 1000 AS delay
+    {_reports("before")}
+)
+GROUP BY provider, account
+ORDER BY reports DESC, provider, account
+LIMIT 500
+"""
+
+#: An account's seven days before (from `past` to `past_end`), and the reports of this time on four earlier days.
+PASTS: Final = f"""
+SELECT
+    provider, account,
+    countIf(in_past AND {_FINAL}) AS finals,
+    countIf(in_past AND {_FAILED}) AS failures,
+    [countIf(in_time AND day = 1), countIf(in_time AND day = 2), countIf(in_time AND day = 3),
+     countIf(in_time AND day = 7)] AS days_before,
+    toUnixTimestamp64Milli(max(received_at)) / 1000 AS last_received
+FROM (
+    SELECT
+        provider, account, status, received_at,
+        {_AT} AS at,
+        at >= {{past:Int64}} AND at < {{past_end:Int64}} AS in_past,
+        intDiv({{until:Int64}} - at, 86400000) AS day,
+        at >= {{since:Int64}} - 86400000 * day AND at < {{until:Int64}} - 86400000 * day AS in_time
+    {_reports("oldest")}
+)
+GROUP BY provider, account
+LIMIT 1000
+"""
+
+_ACCOUNT: Final = "provider = {provider:String} AND account = {account:String}"
+
+#: An account's reports over time: a row a step that has some.
+PLOT: Final = f"""
+SELECT
+    {_STEP} AS step,
+    countIf(status = 'delivered') AS delivered,
+    countIf({_FAILED}) AS failed,
+    countIf(NOT {_FINAL}) AS other
+{_reports()} AND {_ACCOUNT}
+GROUP BY step
+ORDER BY step
+LIMIT {PLOT_STEPS + 1}
+"""
+
+#: What the provider said, behind each reason; and its codes that are in no table.
+CODES: Final = f"""
+SELECT
+    status, reason, unmapped, provider_status, provider_code,
+    argMax(provider_text, received_at) AS text,
+    count() AS reports,
+    toUnixTimestamp64Milli(max(received_at)) / 1000 AS last_received
+{_reports()} AND {_ACCOUNT} AND ({_FAILED} OR unmapped)
+GROUP BY status, reason, unmapped, provider_status, provider_code
+ORDER BY reports DESC, provider_status, provider_code
+LIMIT 100
+"""
+
+COUNTRIES: Final = f"""
+SELECT country, countIf({_FINAL}) AS finals, countIf({_FAILED}) AS failures
+{_reports()} AND {_ACCOUNT}
+GROUP BY country
+ORDER BY failures DESC, finals DESC, country
+LIMIT 8
+"""
+
+FAILURES: Final = f"""
+SELECT
+    toUnixTimestamp64Milli(received_at) / 1000 AS at,
+    message_id, recipient, country, status, reason, provider_status, provider_code, provider_text
+{_reports()} AND {_ACCOUNT} AND {_FAILED}
+ORDER BY received_at DESC, event_id
+LIMIT 20
+"""
+
+_LETTERS_SINCE: Final = """
+FROM dead_letters_store
+WHERE received_at >= fromUnixTimestamp64Milli({since:Int64}, 'UTC')
+    AND received_at < fromUnixTimestamp64Milli({until:Int64}, 'UTC')"""
+
+#: How many letters each account has; copies of a letter have its id.
+LETTER_COUNTS: Final = f"""
+SELECT provider, account, uniqExact(id) AS letters, uniqExactIf(id, why = 'parser_error') AS parser_errors
+{_LETTERS_SINCE}
+GROUP BY provider, account
+LIMIT 1000
+"""
+
+#: The newest letters, of all accounts or of one, those last received before `before` (milliseconds).
+LETTERS: Final = f"""
+SELECT
+    toString(id) AS id,
+    any(provider) AS provider, any(account) AS account, any(why) AS why, any(location) AS location, any(detail) AS detail,
+    any(method) AS method,
+    uniqExact(received_at) AS receipts,
+    toUnixTimestamp64Milli(max(received_at)) AS last_ms
+{_LETTERS_SINCE}
+    AND ({{provider:String}} = '' OR (
+        dead_letters_store.provider = {{provider:String}} AND dead_letters_store.account = {{account:String}}))
+GROUP BY id
+HAVING last_ms < {{before:Int64}}
+ORDER BY last_ms DESC, id
+LIMIT {LETTERS_A_PAGE + 1}
+"""
+
+#: One letter, by its id.
+LETTER: Final = """
+SELECT
+    toString(id) AS id, provider, account, why, location, detail, method, path, query, headers, body, body_encoding,
+    receipts,
+    toUnixTimestamp64Milli(first_received_at) / 1000 AS first_received,
+    toUnixTimestamp64Milli(last_received_at) / 1000 AS last_received
+FROM dead_letters
+WHERE id = {id:String}
+LIMIT 1
+"""

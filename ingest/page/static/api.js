@@ -1,0 +1,31 @@
+// The admin door's answers. A token, where one is asked for, is kept until the tab is closed.
+
+const KEY = "dlrhub-token";
+const TIMEOUT_MS = 25_000;
+
+export class ApiError extends Error {
+  constructor(status, message) {
+    super(message);
+    this.status = status;
+  }
+}
+
+export const keepToken = (token) => sessionStorage.setItem(KEY, token);
+
+export async function get(path, parameters = {}) {
+  const token = sessionStorage.getItem(KEY);
+  const query = new URLSearchParams(Object.entries(parameters).filter(([, value]) => value !== "" && value !== undefined));
+  let response;
+  try {
+    response = await fetch(`/api/${path}?${query}`, {
+      headers: token ? { Authorization: `Bearer ${token}` } : {},
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+      cache: "no-store",
+    });
+  } catch (error) {
+    throw new ApiError(0, error.name === "TimeoutError" ? "dlrhub took too long to answer" : "dlrhub does not answer");
+  }
+  const data = await response.json().catch(() => ({}));
+  if (!response.ok) throw new ApiError(response.status, data.error ?? `dlrhub answers ${response.status}`);
+  return data;
+}

@@ -1,0 +1,110 @@
+// The first view: every account, the worst first.
+
+import { h, show, svg, table } from "./dom.js";
+import { outline } from "./plots.js";
+import * as words from "./words.js";
+
+const MOST_ROWS = 50;
+const COLUMNS = [
+  ["Status", "state"], ["Account", "account"], ["Reports", "number"], ["Delivered", "share"], ["Change", "number"],
+  ["Why messages fail", "why"], ["Trend", "trend"], ["Delay", "number"], ["Last callback", "number"],
+  ["New codes", "number"], ["Dead letters", "number"],
+];
+
+export function makeOverview(link) {
+  const element = h("section", { "aria-labelledby": "accounts-title" });
+  let all = false;
+  const update = (data) => {
+    const accounts = all ? data.accounts : data.accounts.slice(0, MOST_ROWS);
+    const left = data.accounts.length - accounts.length;
+    const known = data.store.state === "ok";
+    show(element,
+      h("h2", { id: "accounts-title" }, "Providers and accounts"),
+      known && !data.accounts.some((account) => account.reports || account.dead_letters) ? empty(data) : null,
+      known ? full(data, accounts, link) : spare(data, accounts),
+      left > 0 ? h("button", { type: "button", "data-key": "all", click: () => { all = true; update(data); } },
+        `Show ${words.number(left)} more`) : null);
+  };
+  return { element, update };
+}
+
+function full(data, accounts, link) {
+  return table(`Accounts over ${words.RANGES[data.range][1]}, the worst first`, COLUMNS,
+    accounts.map((account) => row(account, data, link)), { class: "accounts" });
+}
+
+function row(account, data, link) {
+  return [
+    status(account),
+    link({ view: "account", account: words.name(account) }, words.name(account), `account ${words.name(account)}`),
+    account.reports ? [h("b", {}, words.number(account.reports)), h("small", {}, `${words.rate(account.per_minute)}/min`)] : "–",
+    delivered(account),
+    change(account),
+    reasons(account),
+    trend(account),
+    account.delays[0] === null ? "–" : [words.duration(account.delays[0]), h("small", {}, `95%: ${words.duration(account.delays[1])}`)],
+    words.ago(account.last_callback, data.live.now),
+    account.unmapped ? words.number(account.unmapped) : "0",
+    account.dead_letters
+      ? link({ view: "letters", account: words.name(account) }, words.number(account.dead_letters), `letters ${words.name(account)}`,
+        `${words.counted(account.dead_letters, "dead letter", "dead letters")} of ${words.name(account)}`)
+      : "0",
+  ];
+}
+
+export function status(account) {
+  return [account.level, ...account.also].filter((level, index) => index === 0 || !["ok", "quiet"].includes(level)).map((level) => {
+    const [icon, word, tone, meaning] = words.LEVELS[level];
+    return h("span", { class: "status", "data-tone": tone, title: meaning }, h("span", { class: "icon", "aria-hidden": "true" }, icon), word);
+  });
+}
+
+function delivered(account) {
+  if (!account.finals) return "–";
+  const share = 1 - words.failed(account);
+  return [h("span", { class: "bar", share, "aria-hidden": "true" }), h("b", {}, words.percent(share))];
+}
+
+// How many points the share of failures went up or down against the time before.
+function change(account) {
+  if (!account.finals || !account.finals_before) return "–";
+  const points = 100 * (words.failed(account) - account.failures_before / account.finals_before);
+  if (Math.abs(points) < 0.1) return "±0";
+  const tone = Math.abs(points) < 1 ? null : points > 0 ? "bad" : "good";
+  return h("span", { "data-tone": tone },
+    `${points > 0 ? "▲" : "▼"} ${words.rate(Math.abs(points))} pt`, h("span", { class: "unseen" }, points > 0 ? " more failures" : " fewer failures"));
+}
+
+function reasons(account) {
+  if (!account.reasons.length) return "–";
+  return h("ol", { class: "reasons" }, account.reasons.map(({ reason, failures }) =>
+    h("li", {}, h("code", {}, reason), ` ${words.percent(failures / account.failures)}`)));
+}
+
+function trend(account) {
+  const { finals, failures } = account.trend;
+  if (!account.finals) return "–";
+  const most = Math.max(...finals);
+  const peak = failures.indexOf(Math.max(...failures));
+  const said = `Failures over time: ${account.failures ? `most in part ${peak + 1} of ${failures.length}` : "none"}`;
+  return [svg("svg", { class: "trend", viewBox: `0 0 ${finals.length * 3} 24`, "aria-hidden": "true" },
+    svg("path", { class: "finals", d: outline(finals, most, 24) }),
+    svg("path", { class: "failures", d: outline(failures, most, 24) })),
+  h("span", { class: "unseen" }, said)];
+}
+
+// Without a store there is little to say.
+function spare(data, accounts) {
+  return table("Accounts, as far as this program itself knows", [["Account", "account"], ["Last callback", "number"]],
+    accounts.map((account) => [words.name(account), words.ago(account.last_callback, data.live.now)]));
+}
+
+function empty(data) {
+  const receiver = `http://127.0.0.1:8080/callbacks/juhe`;
+  const body = `'[{"flag": 1, "mid": "4C36654382720006", "spid": "922011", "mobile": "18983437011", "stat": "DELIVRD", "time": "2026-11-20 09:30:00"}]'`;
+  return h("div", { class: "empty" },
+    h("p", {}, `Nothing was received in ${words.RANGES[data.range][1]}. To see something here, play the providers:`),
+    h("pre", { tabindex: "0", "aria-label": "Command" }, "dlrhub simulate"),
+    h("p", {}, "or post a first report yourself:"),
+    h("pre", { tabindex: "0", "aria-label": "Command" }, `curl ${receiver} -d ${body}`));
+}

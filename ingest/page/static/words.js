@@ -1,0 +1,111 @@
+// Words and numbers: numbers, times and dates as the browser's locale writes them.
+
+const locale = navigator.languages?.length ? [...navigator.languages] : undefined;
+const integer = new Intl.NumberFormat(locale, { maximumFractionDigits: 0 });
+const decimal = new Intl.NumberFormat(locale, { maximumFractionDigits: 1 });
+const rounded = new Intl.NumberFormat(locale, { maximumSignificantDigits: 2 });
+const whole = new Intl.NumberFormat(locale, { style: "percent", maximumFractionDigits: 0 });
+const exact = new Intl.NumberFormat(locale, { style: "percent", maximumFractionDigits: 1 });
+const clock = new Intl.DateTimeFormat(locale, { timeStyle: "medium" });
+const minutes = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit" });
+const day = new Intl.DateTimeFormat(locale, { day: "2-digit", month: "2-digit" });
+const moment = new Intl.DateTimeFormat(locale, { dateStyle: "short", timeStyle: "medium" });
+
+export const zone = new Intl.DateTimeFormat(locale).resolvedOptions().timeZone;
+export const number = (value) => integer.format(value);
+export const time = (seconds) => clock.format(1000 * seconds);
+export const date = (seconds) => moment.format(1000 * seconds);
+export const tick = (seconds, range) => (range > 86_400 ? day : minutes).format(1000 * seconds);
+export const span = (seconds, range) => (range > 86_400 ? moment : clock).format(1000 * seconds);
+
+// A share as a percentage: to a tenth where it is small, or nearly all.
+export function percent(share) {
+  const fine = share > 0 && (share < 0.1 || (share > 0.9 && share < 1));
+  return (fine ? exact : whole).format(share);
+}
+
+export const rate = (value) => (value >= 10 || value === 0 ? integer : rounded).format(value);
+
+export function duration(seconds) {
+  if (seconds < 1) return `${rounded.format(seconds)} s`;
+  if (seconds < 60) return `${(seconds < 10 ? decimal : integer).format(seconds)} s`;
+  if (seconds < 3600) return `${(seconds < 600 ? decimal : integer).format(seconds / 60)} min`;
+  if (seconds < 172_800) return `${decimal.format(seconds / 3600)} h`;
+  return `${(seconds < 864_000 ? decimal : integer).format(seconds / 86_400)} d`;
+}
+
+export const ago = (at, now) => (at === null || at === undefined ? "–" : now - at < 1.5 ? "just now" : `${duration(Math.floor(now - at))} ago`);
+
+export const RANGES = {
+  "15m": ["15 min", "the last 15 minutes"],
+  "1h": ["1 h", "the last hour"],
+  "6h": ["6 h", "the last 6 hours"],
+  "24h": ["24 h", "the last 24 hours"],
+  "7d": ["7 d", "the last 7 days"],
+  "30d": ["30 d", "the last 30 days"],
+};
+
+// What is said of an account: icon, word, tone, and what it means.
+export const LEVELS = {
+  failing: ["✕", "Failing", "bad", "More than 30% of at least 50 final reports are failures, and more than usual"],
+  raised: ["▲", "Raised", "warn", "More than 10% of at least 200 final reports are failures, and more than usual"],
+  silent: ["◌", "Silent", "warn", "Hardly any report, where at this time there are many"],
+  unreadable: ["!", "Unreadable", "warn", "Some of what is posted can't be read"],
+  unmapped: ["?", "New codes", "warn", "Codes that are in no table"],
+  usual: ["≈", "As usual", "note", "Many fail, but no more than in the week before"],
+  few: ["…", "Too few", "note", "Many fail, of too few reports to judge by"],
+  ok: ["✓", "Delivers", "good", "No more failures than usual"],
+  quiet: ["–", "Quiet", "note", "No report in this time"],
+};
+
+export const name = (account) => `${account.provider}/${account.account}`;
+export const failed = (account) => (account.finals ? account.failures / account.finals : 0);
+export const counted = (count, one, many) => `${number(count)} ${count === 1 ? one : many}`;
+
+// The verdict: its tone, and sentences of pieces, those in arrays being names.
+export function verdict(data) {
+  const [, when] = RANGES[data.range];
+  if (data.store.state === "none") {
+    return ["note", [["No store is named in these settings, so only what this program itself knows is shown."]]];
+  }
+  if (data.store.state !== "ok") {
+    return ["warn", [[`The store does not answer (${data.store.said}), so how the providers do can't be told.`]]];
+  }
+  const told = data.accounts.filter((account) => LEVELS[account.level][2] === "bad" || LEVELS[account.level][2] === "warn");
+  if (told.length) {
+    const lines = told.slice(0, 3).map((account) => sentence(account, when));
+    if (told.length > 3) lines.push([`${counted(told.length - 3, "more account needs", "more accounts need")} a look.`]);
+    return [LEVELS[told[0].level][2], lines];
+  }
+  return calm(data, when);
+}
+
+function calm(data, when) {
+  const active = data.accounts.filter((account) => account.reports > 0);
+  if (!active.length) return ["note", [[`No reports in ${when}.`]]];
+  const worst = active.filter((account) => account.failures).sort((one, other) => failed(other) - failed(one))[0];
+  const lines = [[active.length === 1 ? "The one active account delivers." : `All ${number(active.length)} active accounts deliver as usual.`]];
+  if (worst) lines.push(["Most failures: ", ...share(worst, when)]);
+  return ["good", lines];
+}
+
+function sentence(account, when) {
+  const who = [name(account)];
+  switch (account.level) {
+    case "silent":
+      return [who, ` is silent: ${counted(account.reports, "report", "reports")} in ${when}, where about ${number(account.usual_reports)} are usual.`];
+    case "unreadable":
+      return [who, ` posts what can't be read: ${counted(account.dead_letters, "dead letter", "dead letters")} in ${when}.`];
+    case "unmapped":
+      return [who, ` sends codes that are in no table: ${counted(account.unmapped, "report", "reports")} in ${when}.`];
+    default:
+      return share(account, when);
+  }
+}
+
+function share(account, when) {
+  const words = [[name(account)], `: ${percent(failed(account))} of ${counted(account.finals, "final report", "final reports")} failed in ${when}`];
+  const [first] = account.reasons;
+  if (first) words.push(", ", first.failures * 2 > account.failures ? "mostly " : "above all ", [first.reason], ` (${percent(first.failures / account.failures)})`);
+  return [...words, "."];
+}
