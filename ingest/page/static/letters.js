@@ -35,7 +35,7 @@ export function makeLetters(account, link, asked) {
 
 function list(letters) {
   return table("What could not be read, the newest first",
-    [["Received", ""], ["Account", ""], ["Why", ""], ["Where", "text"], ["Detail", "text"], ["Times", "number"], ["", ""]],
+    [["Received", ""], ["Account", ""], ["Why", ""], ["Where", "text"], ["Detail", "text"], ["Times", "number"], ["Letter", "number"]],
     letters.map((letter) => [
       words.date(letter.last_ms / 1000), words.name(letter), h("code", {}, letter.why), h("bdi", {}, letter.location || "–"),
       h("bdi", {}, letter.detail || "–"), words.number(letter.receipts),
