@@ -35,6 +35,8 @@ FILES: Final = {
 
 _ACCOUNT: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _LETTER: Final = re.compile(r"[0-9a-f]{32}")
+_AFTER: Final = re.compile(r"([0-9]{1,16})-([0-9a-f]{32})")
+_NEWEST: Final = f"9{15 * '0'}-{32 * '0'}"
 _DEFAULT_RANGE: Final = "1h"
 
 
@@ -125,11 +127,11 @@ class Page:
         )
 
     async def _show_letters(self, request: web.Request) -> Any:
-        name, (provider, account), before = _range(request), _owner(request), _before(request)
+        name, (provider, account), last = _range(request), _owner(request), _after(request)
         details = self._details()
         return await self._answers.get(
-            ("letters", name, provider, account, before),
-            lambda: details.letters(Period.now(name), provider, account, before),
+            ("letters", name, provider, account, last),
+            lambda: details.letters(Period.now(name), provider, account, last),
         )
 
     async def _show_letter(self, request: web.Request) -> Any:
@@ -175,11 +177,12 @@ def _owner(request: web.Request) -> tuple[str, str]:
     return provider, account
 
 
-def _before(request: web.Request) -> int:
-    text = request.query.get("before", "9000000000000")
-    if not (text.isascii() and text.isdigit() and len(text) <= 13):  # noqa: PLR2004 - milliseconds until 2286
-        raise _BadRequestError("before: must be milliseconds since 1970")
-    return int(text)
+def _after(request: web.Request) -> tuple[int, str]:
+    """Return where a page of letters begins: what the page before gave as `next`."""
+    found = _AFTER.fullmatch(request.query.get("after", _NEWEST))
+    if found is None:
+        raise _BadRequestError("after: must be the `next` of the letters before")
+    return int(found[1]), found[2]
 
 
 def _read(path: str) -> _File:

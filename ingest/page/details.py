@@ -43,15 +43,22 @@ class Details:
             "failures": [self._failure(row) for row in failures],
         }
 
-    async def letters(self, period: Period, provider: str, account: str, before: int) -> dict[str, Any]:
-        """Return the newest dead letters last received before `before` (ms), of all accounts where none is named."""
-        asked: Parameters = {**period.bounds, "provider": provider, "account": account, "before": before}
+    async def letters(self, period: Period, provider: str, account: str, last: tuple[int, str]) -> dict[str, Any]:
+        """Return the newest dead letters after `last` (when it last came, in microseconds, and its id)."""
+        before, after = last
+        asked: Parameters = {
+            **period.bounds,
+            "provider": provider,
+            "account": account,
+            "before": before,
+            "after": after,
+        }
         found = await self._asker.ask(queries.LETTERS, asked)
         shown = found[: queries.LETTERS_A_PAGE]
         return {
             "as_of": period.until / 1000,
             "letters": [self._letter(row) for row in shown],
-            "next": shown[-1]["last_ms"] if len(found) > len(shown) else None,
+            "next": f"{shown[-1]['last_us']}-{shown[-1]['id']}" if len(found) > len(shown) else None,
         }
 
     async def letter(self, letter_id: str) -> dict[str, Any] | None:

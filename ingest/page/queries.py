@@ -50,10 +50,10 @@ SELECT
     sumMapIf([reason], [toUInt64(1)], lately AND failed) AS reasons,
     countResampleIf(0, {TREND_STEPS}, 1)(step, lately AND final) AS final_trend,
     countResampleIf(0, {TREND_STEPS}, 1)(step, lately AND failed) AS failure_trend,
-    quantilesTDigestIf(0.5, 0.95)(delay, lately AND delay IS NOT NULL) AS delays
+    quantilesTDigestIf(0.5, 0.95)(delay, lately AND occurred_at IS NOT NULL) AS delays
 FROM (
     SELECT
-        provider, account, reason, unmapped, received_at,
+        provider, account, reason, unmapped, received_at, occurred_at,
         received_at >= fromUnixTimestamp64Milli({{since:Int64}}, 'UTC') AS lately,
         {_FINAL} AS final, {_FAILED} AS failed, {_STEP} AS step,
         greatest(0, dateDiff('millisecond', occurred_at, received_at)) / 1000 AS delay
@@ -144,20 +144,20 @@ GROUP BY provider, account
 LIMIT 1000
 """
 
-#: The newest letters, of all accounts or of one, those last received before `before` (milliseconds).
+#: The newest letters, of all accounts or of one; those after the letter `after`, last received at `before` (microseconds).
 LETTERS: Final = f"""
 SELECT
     toString(id) AS id,
     any(provider) AS provider, any(account) AS account, any(why) AS why, any(location) AS location, any(detail) AS detail,
     any(method) AS method,
     uniqExact(received_at) AS receipts,
-    toUnixTimestamp64Milli(max(received_at)) AS last_ms
+    toUnixTimestamp64Micro(max(received_at)) AS last_us
 {_LETTERS_SINCE}
     AND ({{provider:String}} = '' OR (
         dead_letters_store.provider = {{provider:String}} AND dead_letters_store.account = {{account:String}}))
 GROUP BY id
-HAVING last_ms < {{before:Int64}}
-ORDER BY last_ms DESC, id
+HAVING (last_us, id) < ({{before:Int64}}, {{after:String}})
+ORDER BY last_us DESC, id DESC
 LIMIT {LETTERS_A_PAGE + 1}
 """
 

@@ -15,7 +15,7 @@ from pytest_aiohttp.plugin import AiohttpClient
 
 from ingest import metrics
 from ingest.admin import Admin, make_app
-from ingest.page import asking
+from ingest.page import asking, queries
 from ingest.page.api import Page
 from ingest.settings import Settings
 from ingest.tally import Totals
@@ -71,6 +71,8 @@ def test_the_failing_account_is_first_and_its_reason_is_named(program: Program, 
     assert sum(first["trend"]["failures"]) == 700
     assert 20 < first["delays"][0] < 60
     assert first["last_callback"] <= data["live"]["now"]
+    [santo] = [account for account in data["accounts"] if account["provider"] == "santo"]
+    assert (santo["level"], santo["reports"], santo["delays"]) == ("ok", 60, [None, None])
     assert {account["provider"] for account in data["accounts"]} == {"cm", "juhe", "santo", "cloudsms", "cmessages"}
 
 
@@ -127,8 +129,23 @@ def test_a_dead_letter_can_be_read(program: Program) -> None:
     assert letter["body"].endswith("\\u202e+•• •••• ••••56")
     assert letter["path"] == "/callbacks/juhe/default"
     assert "content-length" in dict(letter["headers"])
-    assert _get(program, f"/api/dead-letters?before={hostile['last_ms']}")[1]["letters"] != letters["letters"]
     assert _get(program, f"/api/dead-letters/{'0' * 32}")[0] == 404
+
+
+async def test_letters_come_page_by_page(program: Program, open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each letter is on one page, the newest on the first."""
+    monkeypatch.setattr(queries, "LETTERS", queries.LETTERS.replace(f"LIMIT {queries.LETTERS_A_PAGE + 1}", "LIMIT 2"))
+    monkeypatch.setattr(queries, "LETTERS_A_PAGE", 1)
+    client = await open_page(query={"listen": f"127.0.0.1:{program.query_port}"})
+    found: list[str] = []
+    after: str | None = ""
+    while after is not None:
+        page = await (await client.get(f"/api/dead-letters?{after}")).json()
+        found += [letter["id"] for letter in page["letters"]]
+        after = page["next"] and f"after={page['next']}"
+    whole = _get(program, "/api/dead-letters")[1]["letters"]
+    assert found == [letter["id"] for letter in whole]
+    assert len(found) >= 2
 
 
 @pytest.mark.parametrize(
@@ -139,8 +156,8 @@ def test_a_dead_letter_can_be_read(program: Program) -> None:
         ("account?range=1h", "provider: is missing"),
         ("account?provider=cm&account=a'b", "account: is no account's name"),
         ("account?provider=nobody&account=default", "provider: must be one of "),
-        ("dead-letters?before=1e3", "before: must be milliseconds"),
-        ("dead-letters?before=-1", "before: must be milliseconds"),
+        ("dead-letters?after=1e3", "after: must be the `next`"),
+        ("dead-letters?after=1-0", "after: must be the `next`"),
         ("dead-letters?provider=cm&account=", "account: is no account's name"),
         ("dead-letters/zz", "id: is not that of a dead letter"),
     ],

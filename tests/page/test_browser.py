@@ -8,7 +8,7 @@ from typing import Any, Final
 import orjson
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Request, Route, expect, sync_playwright
 
 from tests.page.conftest import NUMBERS
 from tests.program.running import Program
@@ -49,10 +49,20 @@ def open_page(browser: Browser) -> Iterator[Open]:
     """Open the page as a browser of its own; afterwards nothing may have failed, or have been asked for elsewhere."""
     contexts, faults, requests = [], [], list[Request]()
 
-    def opened(program: Program, path: str = "/", *, width: int = _WIDE, quiet: bool = True, **options: Any) -> Page:
+    def opened(
+        program: Program,
+        path: str = "/",
+        *,
+        width: int = _WIDE,
+        quiet: bool = True,
+        clock: bool = False,
+        **options: Any,
+    ) -> Page:
         context = browser.new_context(viewport={"width": width, "height": 900}, **{"locale": "en-GB", **options})
         contexts.append(context)
         page = context.new_page()
+        if clock:
+            page.clock.install()
         page.on("request", lambda request: requests.append(request))  # noqa: PLW0108 - Playwright marks it
         page.on("pageerror", lambda error: faults.append(str(error)))
         if quiet:
@@ -144,19 +154,60 @@ def test_a_dead_letter_is_opened_and_closed_by_keyboard(program: Program, open_p
     expect(page.locator(f"[data-key='{opener}']")).to_be_focused()
 
 
-def test_the_focus_stays_when_the_page_is_asked_for_again(program: Program, open_page: Open) -> None:
-    """A refresh takes neither focus nor scroll away; it can be paused, and stops in a tab that nobody sees."""
-    page = open_page(program, width=_NARROW)
-    page.locator("tbody tr").first.wait_for()
-    page.locator("[data-key='account santo/default']").focus()
+def test_it_asks_again_and_leaves_the_reader_alone(program: Program, open_page: Open) -> None:
+    """Every ten seconds it asks again, which takes neither focus nor scroll away; it can be paused."""
+    page = open_page(program, width=_NARROW, clock=True)
+    santo = page.locator("[data-key='account santo/default']")
+    santo.focus()
     page.evaluate("scrollTo(0, 400)")
-    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
-    page.wait_for_timeout(300)
-    expect(page.locator("[data-key='account santo/default']")).to_be_focused()
+    row = santo.element_handle()
+    with page.expect_response("**/api/overview*"):
+        page.clock.fast_forward(11_000)
+    page.wait_for_function("row => !row.isConnected", arg=row)
+    expect(santo).to_be_focused()
     assert page.evaluate("scrollY") == 400
     pause = page.locator("#pause")
     pause.click()
     expect(pause).to_have_attribute("aria-pressed", "true")
+    asked = list[str]()
+    page.on("request", lambda request: asked.append(request.url))
+    page.clock.fast_forward(60_000)
+    assert asked == []
+    with page.expect_response("**/api/overview*"):
+        pause.click()
+
+
+def test_who_comes_back_is_where_they_left(program: Program, open_page: Open) -> None:
+    """Back from an account, by link or by the browser's button, the focus is on that account."""
+    page = open_page(program)
+    santo = page.locator("[data-key='account santo/default']")
+    for go_back in (page.locator("[data-key=back]").click, page.go_back):
+        santo.click()
+        expect(page.locator("#account-title")).to_be_focused()
+        go_back()
+        expect(santo).to_be_focused()
+
+
+def test_a_store_that_goes_away_takes_no_numbers_along(program: Program, open_page: Open) -> None:
+    """Where the store does not answer any more, the page says so, and keeps the numbers that it had."""
+    page = open_page(program)
+    expect(page.locator(_VERDICT)).to_contain_text("juhe/default: 54%")
+
+    def without_store(route: Route) -> None:
+        data = route.fetch().json()
+        store = {"state": "away", "said": "the store can not be reached"}
+        route.fulfill(json={**data, "store": store, "accounts": [{"provider": "cm", "account": "default"}]})
+
+    page.route("**/api/overview*", without_store)
+    for _ in range(2):
+        page.locator("#pause").click()
+    expect(page.locator(_VERDICT)).to_contain_text("The store does not answer (the store can not be reached)")
+    expect(page.locator("#strip")).to_contain_text("The accounts are as of")
+    expect(page.locator("tbody tr").first).to_contain_text("juhe/default")
+    page.reload()
+    expect(page.locator(_VERDICT)).to_contain_text("The store does not answer")
+    expect(page.locator("tbody tr").first).to_contain_text("cm/default")
+    assert _is_accessible(page)
 
 
 def test_a_hostile_dead_letter_does_nothing(program: Program, open_page: Open) -> None:

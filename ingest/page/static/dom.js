@@ -21,8 +21,10 @@ function fill(element, attributes, children) {
   return element;
 }
 
-// Show new children; the focus stays with whoever has the same `data-key`.
+// Show new children; the focus stays with whoever has the same `data-key`. What somebody is selecting stays as it is.
 export function show(element, ...children) {
+  const selection = getSelection();
+  if (!selection.isCollapsed && element.contains(selection.anchorNode)) return;
   const focused = document.activeElement;
   const key = element.contains(focused) ? focused.dataset.key : undefined;
   const open = new Set([...element.querySelectorAll("details[open][data-key]")].map((each) => each.dataset.key));

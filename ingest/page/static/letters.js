@@ -10,7 +10,7 @@ export function makeLetters(account, link, asked) {
   let next = null;
   let latest = null;
   const more = async () => {
-    const page = await get("dead-letters", { ...asked(), before: next }).catch((error) => ({ error }));
+    const page = await get("dead-letters", { ...asked(), after: next }).catch((error) => ({ error }));
     if (page.error) return;
     older = [...older, ...page.letters];
     next = page.next;
@@ -37,9 +37,9 @@ function list(letters) {
   return table("What could not be read, the newest first",
     [["Received", ""], ["Account", ""], ["Why", ""], ["Where", "text"], ["Detail", "text"], ["Times", "number"], ["Letter", "number"]],
     letters.map((letter) => [
-      words.date(letter.last_ms / 1000), words.name(letter), h("code", {}, letter.why), h("bdi", {}, letter.location || "–"),
+      words.date(letter.last_us / 1e6), words.name(letter), h("code", {}, letter.why), h("bdi", {}, letter.location || "–"),
       h("bdi", {}, letter.detail || "–"), words.number(letter.receipts),
-      h("button", { type: "button", "data-key": `letter ${letter.id}`, "aria-label": `Open the dead letter of ${words.name(letter)} of ${words.date(letter.last_ms / 1000)}`, click: () => open(letter.id) }, "Open"),
+      h("button", { type: "button", "data-key": `letter ${letter.id}`, "aria-label": `Open the dead letter of ${words.name(letter)} of ${words.date(letter.last_us / 1e6)}`, click: () => open(letter.id) }, "Open"),
     ]));
 }
 

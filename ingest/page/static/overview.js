@@ -8,7 +8,7 @@ const MOST_ROWS = 50;
 const COLUMNS = [
   ["Status", "state"], ["Account", "account"], ["Reports", "number"], ["Delivered", "share"], ["Change", "number"],
   ["Why messages fail", "why"], ["Trend", "trend"], ["Delay", "number"], ["Last callback", "number"],
-  ["New codes", "number"], ["Dead letters", "number"],
+  ["Unmapped", "number"], ["Dead letters", "number"],
 ];
 
 export function makeOverview(link) {
@@ -19,7 +19,7 @@ export function makeOverview(link) {
     const left = data.accounts.length - accounts.length;
     const known = data.store.state === "ok";
     show(element,
-      h("h2", { id: "accounts-title" }, "Providers and accounts"),
+      h("h2", { id: "accounts-title", tabindex: "-1", "data-key": "title" }, "Providers and accounts"),
       known && !data.accounts.some((account) => account.reports || account.dead_letters) ? empty(data) : null,
       known ? full(data, accounts, link) : spare(data, accounts),
       left > 0 ? h("button", { type: "button", "data-key": "all", click: () => { all = true; update(data); } },

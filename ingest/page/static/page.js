@@ -16,6 +16,7 @@ let view = null;
 let paused = false;
 let timer = 0;
 let turn = 0;
+let before = null;
 
 // -- What the address says.
 
@@ -40,19 +41,21 @@ function link(change, text, key, label = null) {
   const go = (event) => {
     if (event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
     event.preventDefault();
-    const before = state();
     history.pushState(null, "", address(change));
-    turnTo(before);
+    showAddress();
   };
   return h("a", { href: address(change), "data-key": key, "aria-label": label, click: go }, text);
 }
 
-// Show what the address says now; a new view takes the focus.
-function turnTo(before) {
+// Show what the address says now. A new view takes the focus; who comes back from an account is where they left.
+function showAddress() {
   const now = state();
-  if (before && (before.view !== now.view || before.account !== now.account)) view = null;
+  const isNew = before && (before.view !== now.view || before.account !== now.account);
+  const key = now.view === "accounts" && before?.account ? `account ${before.account}` : "title";
+  if (isNew) view = null;
+  before = now;
   showNavigation();
-  refresh(!view && before !== undefined);
+  refresh(isNew ? key : "");
 }
 
 function owner() {
@@ -62,7 +65,7 @@ function owner() {
 
 // -- Asking.
 
-async function refresh(focus = false) {
+async function refresh(focus = "") {
   clearTimeout(timer);
   const mine = (turn += 1);
   const asked = state();
@@ -100,7 +103,7 @@ function keepGoing(error) {
 
 function schedule() {
   clearTimeout(timer);
-  if (!paused && !document.hidden && !id("token")) timer = setTimeout(refresh, EVERY_MS);
+  if (!paused && !document.hidden && !id("token")) timer = setTimeout(() => refresh(), EVERY_MS);
 }
 
 function warn(text) {
@@ -151,7 +154,7 @@ function showFacts(data) {
   ];
   if (data.store.state === "ok") {
     facts.push(["Reports", `${words.number(sum("reports"))}, ${words.rate((60 * sum("reports")) / data.seconds)}/min`, null]);
-    facts.push(["New codes", words.number(sum("unmapped")), null], ["Dead letters", words.number(sum("dead_letters")), null]);
+    facts.push(["Unmapped codes", words.number(sum("unmapped")), null], ["Dead letters", words.number(sum("dead_letters")), null]);
   }
   id("facts").replaceChildren(...facts.map(([term, said, tone]) => h("div", { "data-tone": tone }, h("dt", {}, term), h("dd", {}, said))));
 }
@@ -162,7 +165,7 @@ function showView(asked, details, focus) {
   if (place.firstChild !== view.element) place.replaceChildren(view.element);
   if (details?.error) place.replaceChildren(h("p", { class: "strip" }, `${details.error}.`));
   else view.update(details);
-  if (focus) focusOn("title");
+  if (focus) focusOn(focus);
 }
 
 function makeView(asked) {
@@ -231,12 +234,11 @@ id("pause").addEventListener("click", () => {
   else refresh();
 });
 document.addEventListener("visibilitychange", () => (document.hidden ? clearTimeout(timer) : paused || refresh()));
-addEventListener("popstate", () => { view = null; showNavigation(); refresh(true); });
+addEventListener("popstate", showAddress);
 document.querySelector(".brand a").addEventListener("click", (event) => {
   event.preventDefault();
-  const before = state();
   history.pushState(null, "", location.pathname);
-  turnTo(before);
+  showAddress();
 });
 id("zone").textContent = `Times are in ${words.zone}.`;
-turnTo();
+showAddress();

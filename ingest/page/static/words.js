@@ -51,7 +51,7 @@ export const LEVELS = {
   raised: ["▲", "Raised", "warn", "More than 10% of at least 200 final reports are failures, and more than usual"],
   silent: ["◌", "Silent", "warn", "Hardly any report, where at this time there are many"],
   unreadable: ["!", "Unreadable", "warn", "Some of what is posted can't be read"],
-  unmapped: ["?", "New codes", "warn", "Codes that are in no table"],
+  unmapped: ["?", "Unmapped", "warn", "Codes that are in no table"],
   usual: ["≈", "As usual", "note", "Many fail, but no more than in the week before"],
   few: ["…", "Too few", "note", "Many fail, of too few reports to judge by"],
   ok: ["✓", "Delivers", "good", "No more failures than usual"],
@@ -84,9 +84,14 @@ function calm(data, when) {
   const active = data.accounts.filter((account) => account.reports > 0);
   if (!active.length) return ["note", [[`No reports in ${when}.`]]];
   const worst = active.filter((account) => account.failures).sort((one, other) => failed(other) - failed(one))[0];
-  const lines = [[active.length === 1 ? "The one active account delivers." : `All ${number(active.length)} active accounts deliver as usual.`]];
+  const is = (level) => active.some((account) => account.level === level);
+  const lines = [[
+    is("few") ? "No account is known to fail; some have too few reports to judge by."
+      : is("usual") ? "No account fails more than usual."
+        : active.length === 1 ? "The one active account delivers." : `All ${number(active.length)} active accounts deliver.`,
+  ]];
   if (worst) lines.push(["Most failures: ", ...share(worst, when)]);
-  return ["good", lines];
+  return [is("few") || is("usual") ? "note" : "good", lines];
 }
 
 function sentence(account, when) {
