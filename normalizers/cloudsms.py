@@ -9,7 +9,6 @@ hours is reported as EXPIRED. The document names no retry.
 
 import hmac
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Final, NamedTuple
@@ -178,7 +177,9 @@ _DESC_LENGTH: Final = 127
 _TIME_LENGTH: Final = len("YYYY-MM-DD HH:MM:SS")
 
 
-def _answer(callback: Callback, status: int, result: _Result) -> Reply:
+def _answer(
+    callback: Callback, status: int, result: _Result, headers: Mapping[str, str] = MappingProxyType({})
+) -> Reply:
     """Return an ANSWER, with the request's SERIAL or 0 where that can't be read."""
     try:
         serial = _serial(read.json_object(callback.body))
@@ -192,7 +193,7 @@ def _answer(callback: Callback, status: int, result: _Result) -> Reply:
         "RESULT_CODE": result.code,
         "RESULT_DESC": result.desc,
     }
-    return Reply(status, orjson.dumps(answer), "application/json")
+    return Reply(status, orjson.dumps(answer), "application/json", headers)
 
 
 def _stored(callback: Callback) -> Reply:
@@ -210,7 +211,7 @@ def _forbidden(callback: Callback) -> Reply:
 
 
 def _busy(callback: Callback) -> Reply:
-    return replace(_answer(callback, 503, _BUSY), headers=RETRY_AFTER)
+    return _answer(callback, 503, _BUSY, RETRY_AFTER)
 
 
 PROVIDER: Final = Provider(

@@ -6,7 +6,7 @@ Everything here is a plain value. Nothing reads a clock, a socket or a setting.
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from enum import StrEnum
 from types import MappingProxyType
@@ -177,8 +177,7 @@ class CodeTable:
         return {**self.exact, **{name: code for name, _, code in self.patterns}}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Account:
+class Account(msgspec.Struct, frozen=True, kw_only=True):
     """
     What reading a callback needs to know of the account it came for.
 
@@ -190,12 +189,11 @@ class Account:
     name: str = "default"
     timezone: tzinfo | None = None
     default_region: str | None = None
-    fields: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    fields: Mapping[str, str] = MappingProxyType({})
     auth_key: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Callback:
+class Callback(msgspec.Struct, frozen=True, kw_only=True):
     """
     One HTTP request of a provider (or one answer of it, when it was asked), as bytes.
 
@@ -205,7 +203,7 @@ class Callback:
     account: Account
     method: str
     query: bytes = b""
-    headers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    headers: Mapping[str, str] = MappingProxyType({})
     body: bytes = b""
     received_at: datetime
     source: Source = Source.CALLBACK
@@ -271,14 +269,13 @@ class Reject:
     raw: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(msgspec.Struct, frozen=True):
     """An HTTP answer."""
 
     status: int
     body: bytes
     content_type: str = "text/plain"
-    headers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    headers: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)

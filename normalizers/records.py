@@ -1,28 +1,10 @@
 """From what a provider said to a record: adds what every record carries whoever sent it."""
 
 from datetime import datetime
-from typing import NotRequired, TypedDict, Unpack
+from typing import TypedDict, Unpack
 
 from normalizers.identity import event_id, inbound_event_id
 from normalizers.model import Callback, Code, DeliveryReport, InboundMessage, Note, Status
-
-
-class _Report(TypedDict):
-    """Fields of a report that a provider fills by itself; what it leaves out has the record's default."""
-
-    provider: str
-    message_id: str
-    reference: NotRequired[str]
-    operator: NotRequired[str]
-    sender: NotRequired[str]
-    provider_status: str
-    provider_code: NotRequired[str]
-    provider_text: NotRequired[str]
-    occurred_at: datetime | None
-    custom: NotRequired[object]
-    notes: NotRequired[tuple[Note, ...]]
-    raw: str
-    normalizer: int
 
 
 class _Inbound(TypedDict):
@@ -39,10 +21,22 @@ class _Inbound(TypedDict):
 def delivery_report(
     callback: Callback,
     *,
+    provider: str,
+    normalizer: int,
+    message_id: str,
     number: tuple[str, str],
     code: Code | None,
+    provider_status: str,
+    occurred_at: datetime | None,
+    raw: str,
+    reference: str = "",
+    operator: str = "",
+    sender: str = "",
+    provider_code: str = "",
+    provider_text: str = "",
+    custom: object = None,
     unmapped: bool = False,
-    **said: Unpack[_Report],
+    notes: tuple[Note, ...] = (),
 ) -> DeliveryReport:
     """
     Return the report that a provider's fields make.
@@ -52,25 +46,38 @@ def delivery_report(
     a failure is in no table of ours.
     """
     recipient, country = number
+    account = callback.account.name
     return DeliveryReport(
         event_id=event_id(
-            provider=said["provider"],
-            account=callback.account.name,
-            message_id=said["message_id"],
+            provider=provider,
+            account=account,
+            message_id=message_id,
             recipient=recipient,
-            provider_status=said["provider_status"],
-            provider_code=said.get("provider_code", ""),
-            occurred_at=said["occurred_at"],
+            provider_status=provider_status,
+            provider_code=provider_code,
+            occurred_at=occurred_at,
         ),
-        account=callback.account.name,
+        provider=provider,
+        account=account,
+        message_id=message_id,
+        reference=reference,
         recipient=recipient,
         country=country,
+        operator=operator,
+        sender=sender,
         status=Status.UNKNOWN if code is None else code.status,
         reason=None if code is None else code.reason,
+        provider_status=provider_status,
+        provider_code=provider_code,
+        provider_text=provider_text,
+        occurred_at=occurred_at,
         received_at=callback.received_at,
         source=callback.source,
+        custom=custom,
         unmapped=unmapped or code is None,
-        **said,
+        notes=notes,
+        raw=raw,
+        normalizer=normalizer,
     )
 
 

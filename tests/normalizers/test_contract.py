@@ -1,12 +1,12 @@
 """What every provider in the registry promises, whatever arrives."""
 
-from dataclasses import replace
 from datetime import UTC
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from normalizers import PROVIDERS
 from normalizers.errors import CallbackError, MalformedError

@@ -3,10 +3,10 @@
 import contextlib
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import Any
 
 import orjson
+from msgspec.structs import replace
 
 from normalizers.model import Callback
 from tests.normalizers.recorded import Recorded
