@@ -9,7 +9,9 @@ idempotent; none is ever skipped.
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple, Protocol
+from typing import Protocol
+
+import msgspec
 
 
 class Topic(StrEnum):
@@ -21,7 +23,7 @@ class Topic(StrEnum):
     SUBMISSIONS = "submissions"
 
 
-class Record(NamedTuple):
+class Record(msgspec.Struct, frozen=True, array_like=True):
     """One value on its way to the store: `value` is a JSON object whose keys are the table's columns."""
 
     topic: Topic

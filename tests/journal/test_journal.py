@@ -121,13 +121,34 @@ async def test_a_full_disk_is_busy_and_passes(tmp_path: Path) -> None:
     (pages,) = journal._database.execute("PRAGMA page_count").fetchone()  # noqa: SLF001 - there is no smaller full disk
     journal._database.execute(f"PRAGMA max_page_count = {pages + 2}")  # noqa: SLF001
     with pytest.raises(BusyError, match="full"):
-        await journal.append([record(number, 5000) for number in range(10)])
+        await journal.append([Record(Topic.REPORTS, "k", "cm", os.urandom(50_000))])
     journal._database.execute("PRAGMA max_page_count = 1000000")  # noqa: SLF001
     await journal.append([record(7)])
     consumer = JournalConsumer(tmp_path)
     assert await values(consumer) == [7]
     await consumer.close()
     await journal.close()
+
+
+async def test_what_comes_in_soon_after_a_write_of_several_shares_the_next() -> None:
+    """A crowd whose members come back one by one is not written one by one; a lone record waits for nobody."""
+    written: list[int] = []
+
+    def write(group: Sequence[Record]) -> asyncio.Future[None]:
+        written.append(len(group))
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        done.set_result(None)
+        return done
+
+    group = GroupCommit(write)
+    await group.append([record(1)])
+    await group.append([record(2)])
+    await asyncio.gather(group.append([record(3)]), group.append([record(4)]))
+    early = asyncio.create_task(group.append([record(5)]))
+    for _ in range(3):
+        await asyncio.sleep(0)
+    await asyncio.gather(early, group.append([record(6)]))
+    assert written == [1, 1, 2, 2]
 
 
 @pytest.mark.parametrize(("records", "size"), [(MOST_PENDING, 10), (64, MOST_PENDING_BYTES // 64)])

@@ -13,6 +13,7 @@ import orjson
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from msgspec.structs import replace
 
 from sinks import segments
 from sinks.errors import BusyError
@@ -253,7 +254,7 @@ async def test_a_full_disk_is_busy_and_never_a_false_acknowledgement(
         for number in range(1000):
             record = numbered(number)
             try:
-                await producer.append([record._replace(value=record.value[:-1] + b', "x": "%s"}' % (b"x" * 5000))])
+                await producer.append([replace(record, value=record.value[:-1] + b', "x": "%s"}' % (b"x" * 5000))])
             except BusyError:
                 break
             acknowledged.append(number)
