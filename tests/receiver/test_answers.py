@@ -2,6 +2,8 @@
 
 import asyncio
 import gzip
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -160,6 +162,30 @@ async def test_a_slow_body_is_given_up(start_receiver: StartReceiver) -> None:
     async with asyncio.timeout(5):
         assert (await reader.readline()).startswith(b"HTTP/1.1 408 ")
     writer.close()
+
+
+@pytest.mark.parametrize(
+    ("version", "header", "closes"),
+    [("1.1", "X: y", False), ("1.1", "Connection: close", True), ("1.0", "X: y", True)],
+    ids=["kept", "closed", "old"],
+)
+async def test_every_client_gets_a_whole_response(post: Post, version: str, header: str, *, closes: bool) -> None:
+    """Whether the connection is kept or not, an answer has its headers, and a kept connection takes the next one."""
+    parts = urlsplit(post.url)
+    reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+    async with asyncio.timeout(5):
+        for number in range(1 if closes else 3):
+            writer.write(f"GET /callbacks/{SANTO}{number} HTTP/{version}\r\nHost: x\r\n{header}\r\n\r\n".encode())
+            head = (await reader.readuntil(b"\r\n\r\n")).decode()
+            status, *headers = head.strip().split("\r\n")
+            said = dict(line.split(": ", 1) for line in headers)
+            assert status == f"HTTP/{version} 200 OK"
+            assert said["Content-Type"].startswith("text/plain")
+            assert abs(parsedate_to_datetime(said["Date"]) - datetime.now(UTC)) < timedelta(seconds=5)
+            assert await reader.readexactly(int(said["Content-Length"])) == b"OK"
+        assert reader.at_eof() or not closes or await reader.read() == b""
+    writer.close()
+    assert len(await post.kept(Topic.REPORTS)) == (1 if closes else 3)
 
 
 async def test_a_stream_that_is_busy_acknowledges_nothing(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,93 @@
+"""Callbacks that arrive together: one append, and each its own answer."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import pytest
+
+from ingest.doors import Door
+from ingest.intake import Answer, Intake
+from normalizers import PROVIDERS
+from normalizers.model import Account, Callback
+from sinks.errors import BusyError
+from sinks.stream import Record, Topic
+
+KIB = 1024
+
+
+class Stream:
+    """A stream that remembers what each append brought, and fails as often as it is told to."""
+
+    def __init__(self) -> None:
+        self.appends: list[list[Record]] = []
+        self.failures = 0
+
+    async def append(self, records: Sequence[Record]) -> None:
+        """Take records."""
+        await asyncio.sleep(0)
+        if self.failures:
+            self.failures -= 1
+            raise BusyError("full")
+        self.appends.append(list(records))
+
+    async def close(self) -> None:
+        """Do nothing."""
+
+
+def juhe(*ids: str, padding: int = 0) -> Callback:
+    """Make a callback with a report of each id."""
+    items = ",".join(f'{{"flag":1,"mid":"{mid}","mobile":"18983437011","stat":"DELIVRD"}}' for mid in ids)
+    body = f"[{items}{' ' * padding}]".encode()
+    return Callback(account=Account(), method="POST", body=body, received_at=datetime.now(UTC))
+
+
+async def taken(intake: Intake, *callbacks: Callback) -> list[Answer | BaseException]:
+    """Hand callbacks in at once."""
+    door = Door(provider=PROVIDERS["juhe"], account=Account())
+    return await asyncio.gather(*(intake.take(door, callback) for callback in callbacks), return_exceptions=True)
+
+
+async def test_what_arrives_together_is_one_append_and_each_has_its_answer() -> None:
+    """A report, a batch, and one that can't be read: one append, in their order, and three answers."""
+    stream = Stream()
+    broken = Callback(account=Account(), method="POST", body=b"[", received_at=datetime.now(UTC))
+    answers = await taken(Intake(stream), juhe("a"), broken, juhe("b", "c"))
+    assert [isinstance(answer, Answer) and answer.outcome for answer in answers] == ["stored", "malformed", "stored"]
+    [records] = stream.appends
+    assert [record.topic for record in records] == [Topic.REPORTS, Topic.DEAD_LETTERS, Topic.REPORTS, Topic.REPORTS]
+    assert [record.key for record in records if record.topic is Topic.REPORTS] == ["a", "b", "c"]
+
+
+async def test_large_callbacks_are_not_gathered_without_end() -> None:
+    """A lot is closed at 256 KiB, so that a stream that bounds what waits can take it."""
+    stream = Stream()
+    answers = await taken(Intake(stream), *(juhe(f"m{number}", padding=100 * KIB) for number in range(7)))
+    assert [isinstance(answer, Answer) and answer.outcome for answer in answers] == ["stored"] * 7
+    assert [len(records) for records in stream.appends] == [3, 3, 1]
+
+
+async def test_a_lot_that_is_not_durable_is_acknowledged_to_none() -> None:
+    """Where the append fails all of its callbacks are told so, and the next lot is another matter."""
+    stream = Stream()
+    stream.failures = 1
+    intake = Intake(stream)
+    assert all(isinstance(answer, BusyError) for answer in await taken(intake, juhe("a"), juhe("b")))
+    assert await taken(intake, juhe("a")) == [Answer("stored", PROVIDERS["juhe"].replies.stored(juhe("a")))]
+
+
+async def test_a_client_that_goes_away_costs_the_others_nothing() -> None:
+    """A callback whose sender hung up is stored, and those beside it are answered."""
+    stream = Stream()
+    intake = Intake(stream)
+    gone = asyncio.create_task(taken(intake, juhe("a")))
+    stays = asyncio.create_task(taken(intake, juhe("b")))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    gone.cancel()
+    [answer] = await stays
+    assert isinstance(answer, Answer)
+    assert answer.outcome == "stored"
+    assert [record.key for records in stream.appends for record in records] == ["a", "b"]
+    with pytest.raises(asyncio.CancelledError):
+        await gone
