@@ -52,10 +52,10 @@ class Page:
         """Show what `checks` and `totals` say, and what the store does where this command has one."""
         self._asker = Asker(settings) if has_store else None
         self._answers = Answers()
-        self._overview = Overview(self._asker, self._answers, settings.account_names)
         self._checks = checks
         self._totals = totals
         self._show_numbers = settings.admin.show_numbers
+        self._overview = Overview(self._asker, self._answers, settings.account_names, show_numbers=self._show_numbers)
         self._guarded = settings.admin.token is not None
         self._shell = _read("index.html")
         self._files = {name: _read(path) for name, path in FILES.items()}

@@ -9,7 +9,7 @@ import orjson
 
 from ingest.page import queries
 from ingest.page.asking import Asker, Parameters, Row
-from ingest.page.masks import make_visible, mask_id, mask_number, mask_text
+from ingest.page.masks import make_visible, mask_id, mask_number, shown
 from ingest.page.period import Period
 from normalizers.model import Reason
 
@@ -54,11 +54,11 @@ class Details:
             "after": after,
         }
         found = await self._asker.ask(queries.LETTERS, asked)
-        shown = found[: queries.LETTERS_A_PAGE]
+        letters = found[: queries.LETTERS_A_PAGE]
         return {
             "as_of": period.until / 1000,
-            "letters": [self._letter(row) for row in shown],
-            "next": f"{shown[-1]['last_us']}-{shown[-1]['id']}" if len(found) > len(shown) else None,
+            "letters": [self._letter(row) for row in letters],
+            "next": f"{letters[-1]['last_us']}-{letters[-1]['id']}" if len(found) > len(letters) else None,
         }
 
     async def letter(self, letter_id: str) -> dict[str, Any] | None:
@@ -100,7 +100,7 @@ class Details:
         return {name: self._text(row[name]) for name in ("provider_status", "provider_code", text)}
 
     def _text(self, text: str) -> str:
-        return make_visible(self._masked(text, mask_text))
+        return shown(text, show_numbers=self._show_numbers)
 
     def _masked(self, text: str, mask: Callable[[str], str]) -> str:
         return text if self._show_numbers else mask(text)

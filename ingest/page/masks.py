@@ -53,6 +53,11 @@ def make_visible(text: str) -> str:
     return _UNSEEN.sub(lambda unseen: f"\\u{ord(unseen[0]):04x}", text)
 
 
+def shown(text: str, *, show_numbers: bool) -> str:
+    """Return what others wrote as it may be shown."""
+    return make_visible(text if show_numbers else mask_text(text))
+
+
 def _calling_code(number: str) -> str:
     if not re.fullmatch(r"\+\d{7,15}", number):
         return ""

@@ -11,6 +11,7 @@ from ingest.page.answers import Answers
 from ingest.page.asking import Asker, Parameters, Row, StoreError, StoreState
 from ingest.page.levels import Counts, judge, usual
 from ingest.page.live import Live
+from ingest.page.masks import shown
 from ingest.page.period import Period
 from normalizers.model import Reason
 
@@ -25,11 +26,14 @@ _NONE: Final[Row] = {}
 class Overview:
     """Puts together what the first screen shows."""
 
-    def __init__(self, asker: Asker | None, answers: Answers, accounts: Sequence[_Account]) -> None:
+    def __init__(
+        self, asker: Asker | None, answers: Answers, accounts: Sequence[_Account], *, show_numbers: bool
+    ) -> None:
         """Show these accounts, and whatever others the store knows; `asker` is None where there is no store."""
         self._asker = asker
         self._answers = answers
         self._accounts = accounts
+        self._show_numbers = show_numbers
 
     async def make(self, period: Period, live: Live) -> dict[str, Any]:
         """Return the first screen's data; where the store does not answer, what there is without it."""
@@ -45,7 +49,7 @@ class Overview:
             "since": period.since / 1000,
             "store": {"state": StoreState.NONE if self._asker is None else state, "said": said},
             "accounts": self._known(live) if rows is None else sorted(
-                (_account(owner, period, tables, live) for owner, tables in rows.items()), key=_worst_first
+                (_account(owner, period, tables, live, show_numbers=self._show_numbers) for owner, tables in rows.items()), key=_worst_first
             ),
             "live": _live(live),
         }  # fmt: skip
@@ -83,7 +87,9 @@ class Overview:
         ]
 
 
-def _account(owner: _Account, period: Period, rows: tuple[Row, Row, Row], live: Live) -> dict[str, Any]:
+def _account(
+    owner: _Account, period: Period, rows: tuple[Row, Row, Row], live: Live, *, show_numbers: bool
+) -> dict[str, Any]:
     row, past, letters = rows
     counts = Counts(
         seconds=period.seconds,
@@ -109,7 +115,7 @@ def _account(owner: _Account, period: Period, rows: tuple[Row, Row, Row], live: 
         "finals_before": row.get("finals_before", 0),
         "failures_before": row.get("failures_before", 0),
         "per_minute": 60 * counts.reports / period.seconds,
-        "reasons": _reasons(row.get("reasons", [[], []])),
+        "reasons": _reasons(row, show_numbers=show_numbers),
         "delays": row.get("delays", [None, None]),
         "last_callback": max((at for at in heard if at), default=None),
         "trend": {"finals": row.get("final_trend", []), "failures": row.get("failure_trend", [])},
@@ -121,10 +127,14 @@ def _worst_first(account: Mapping[str, Any]) -> tuple[Any, ...]:
     return account["level"].rank, -share, -account["reports"], account["provider"], account["account"]
 
 
-def _reasons(found: Sequence[Sequence[Any]]) -> list[dict[str, Any]]:
-    """Return the commonest reasons of failure, and whether sending again can help."""
-    most = sorted(zip(*found, strict=True), key=lambda reason: -reason[1])[:_TOP_REASONS]
-    return [{"reason": name or Reason.UNKNOWN, "failures": count} for name, count in most]
+def _reasons(row: Row, *, show_numbers: bool) -> list[dict[str, Any]]:
+    """Return the commonest reasons of failure, each with the code that the provider sends most for it."""
+    names, counts = row.get("reasons", [[], []])
+    said: dict[str, str] = {}
+    for reason, *code in row.get("codes", []):
+        said.setdefault(reason, shown(" · ".join(filter(None, code)), show_numbers=show_numbers))
+    most = sorted(zip(names, counts, strict=True), key=lambda reason: -reason[1])[:_TOP_REASONS]
+    return [{"reason": name or Reason.UNKNOWN, "failures": count, "code": said.get(name, "")} for name, count in most]
 
 
 def _live(live: Live) -> dict[str, Any]:

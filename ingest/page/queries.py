@@ -16,6 +16,8 @@ RANGES: Final = {"15m": 900, "1h": 3600, "6h": 21_600, "24h": 86_400, "7d": 7 * 
 TREND_STEPS: Final = 30
 PLOT_STEPS: Final = 60
 LETTERS_A_PAGE: Final = 50
+#: How many of an account's commonest codes are looked at for the one behind its commonest reason.
+TOP_CODES: Final = 5
 
 _FAILED: Final = "status IN ('expired', 'deleted', 'undeliverable', 'rejected')"
 _FINAL: Final = "status IN ('delivered', 'expired', 'deleted', 'undeliverable', 'rejected')"
@@ -48,12 +50,13 @@ SELECT
     countIf(lately AND unmapped) AS unmapped,
     toUnixTimestamp64Milli(max(received_at)) / 1000 AS last_received,
     sumMapIf([reason], [toUInt64(1)], lately AND failed) AS reasons,
+    topKIf({TOP_CODES}, 10)((reason, provider_status, provider_code), lately AND failed) AS codes,
     countResampleIf(0, {TREND_STEPS}, 1)(step, lately AND final) AS final_trend,
     countResampleIf(0, {TREND_STEPS}, 1)(step, lately AND failed) AS failure_trend,
     quantilesTDigestIf(0.5, 0.95)(delay, lately AND occurred_at IS NOT NULL) AS delays
 FROM (
     SELECT
-        provider, account, reason, unmapped, received_at, occurred_at,
+        provider, account, reason, provider_status, provider_code, unmapped, received_at, occurred_at,
         received_at >= fromUnixTimestamp64Milli({{since:Int64}}, 'UTC') AS lately,
         {_FINAL} AS final, {_FAILED} AS failed, {_STEP} AS step,
         greatest(0, dateDiff('millisecond', occurred_at, received_at)) / 1000 AS delay

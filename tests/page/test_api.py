@@ -65,7 +65,7 @@ def test_the_failing_account_is_first_and_its_reason_is_named(program: Program, 
     first = data["accounts"][0]
     assert (first["provider"], first["account"], first["level"]) == ("juhe", "default", "failing")
     assert (first["reports"], first["finals"], first["failures"], first["unmapped"]) == (1312, 1300, 700, 12)
-    assert first["reasons"] == [{"reason": "blocklisted", "failures": 700}]
+    assert first["reasons"] == [{"reason": "blocklisted", "failures": 700, "code": "MA:0001"}]
     assert first["dead_letters"] == 2
     assert sum(first["trend"]["finals"]) == 1300
     assert sum(first["trend"]["failures"]) == 700

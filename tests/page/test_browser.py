@@ -98,7 +98,7 @@ def test_who_fails_and_why_is_said_first(
     """The first words name the account that fails, how much, and why; in each view all fits, and nothing is barred."""
     page = open_page(program, color_scheme=scheme, width=width)
     expect(page.locator(_VERDICT)).to_contain_text(
-        "juhe/default: 54% of 1,300 final reports failed in the last hour, mostly blocklisted (100%)."
+        "juhe/default: 54% of 1,300 final reports failed in the last hour, mostly blocklisted (100%; code MA:0001)."
     )
     first = page.locator("tbody tr").first
     expect(first).to_contain_text("Failing")

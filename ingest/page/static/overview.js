@@ -77,8 +77,8 @@ function change(account) {
 
 function reasons(account) {
   if (!account.reasons.length) return "–";
-  return h("ol", { class: "reasons" }, account.reasons.map(({ reason, failures }) =>
-    h("li", {}, h("code", {}, reason), ` ${words.percent(failures / account.failures)}`)));
+  return h("ol", { class: "reasons" }, account.reasons.map(({ reason, failures, code }) =>
+    h("li", { title: code ? `Most often ${code}` : null }, h("code", {}, reason), ` ${words.percent(failures / account.failures)}`)));
 }
 
 function trend(account) {

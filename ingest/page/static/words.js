@@ -111,6 +111,11 @@ function sentence(account, when) {
 function share(account, when) {
   const words = [[name(account)], `: ${percent(failed(account))} of ${counted(account.finals, "final report", "final reports")} failed in ${when}`];
   const [first] = account.reasons;
-  if (first) words.push(", ", first.failures * 2 > account.failures ? "mostly " : "above all ", [first.reason], ` (${percent(first.failures / account.failures)})`);
+  if (first) {
+    const most = first.failures * 2 > account.failures ? "mostly" : "above all";
+    const code = first.code ? `; code ${first.code}` : "";
+    const [before, after] = first.reason === "unknown" ? ["for an ", " reason"] : ["", ""];
+    words.push(`, ${most} ${before}`, [first.reason], `${after} (${percent(first.failures / account.failures)}${code})`);
+  }
   return [...words, "."];
 }
