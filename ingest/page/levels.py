@@ -47,12 +47,18 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:
-    """What an account's reports were over `seconds`, and before: `usual_reports` in times like this one."""
+    """
+    What an account's reports were over `seconds`, and before.
+
+    `newest_...` are those of the last 15 minutes, whatever the range; `usual_reports` come in times like this one.
+    """
 
     seconds: int
     reports: int = 0
     finals: int = 0
     failures: int = 0
+    newest_finals: int = 0
+    newest_failures: int = 0
     unmapped: int = 0
     dead_letters: int = 0
     parser_errors: int = 0
@@ -64,6 +70,11 @@ class Counts:
     def share(self) -> float:
         """The share of failures in the final reports."""
         return self.failures / self.finals if self.finals else 0.0
+
+    @property
+    def surges(self) -> bool:
+        """Whether the last 15 minutes alone are a surge, as the alert would see it."""
+        return _exceeds(self.newest_failures, self.newest_finals, self.past_share, SURGE)
 
     @property
     def past_share(self) -> float | None:
@@ -95,20 +106,20 @@ def judge(counts: Counts) -> list[Level]:
 def _failures(counts: Counts) -> Level:
     if not counts.reports:
         return Level.QUIET
-    if _exceeds(counts, SURGE):
+    if counts.surges or _exceeds(counts.failures, counts.finals, counts.past_share, SURGE):
         return Level.FAILING
-    if _exceeds(counts, RAISED):
+    if _exceeds(counts.failures, counts.finals, counts.past_share, RAISED):
         return Level.RAISED
     if counts.share <= RAISED[0]:
         return Level.OK
     return Level.USUAL if counts.finals >= RAISED[1] else Level.FEW
 
 
-def _exceeds(counts: Counts, threshold: tuple[float, int, float]) -> bool:
-    share, least, times = threshold
-    past = counts.past_share
-    as_ever = past is not None and counts.share <= times * past
-    return counts.share > share and counts.finals >= least and not as_ever
+def _exceeds(failures: int, finals: int, past: float | None, threshold: tuple[float, int, float]) -> bool:
+    least_share, least, times = threshold
+    share = failures / finals if finals else 0.0
+    as_ever = past is not None and share <= times * past
+    return share > least_share and finals >= least and not as_ever
 
 
 def _unreadable(counts: Counts) -> bool:

@@ -9,6 +9,7 @@ from ingest.page.queries import PLOT_STEPS, RANGES, TREND_STEPS
 _DAY_MS: Final = 86_400_000
 _WEEK_MS: Final = 7 * _DAY_MS
 _PAST_ENDED_MS: Final = 2 * 3_600_000
+_NEWEST_MS: Final = 15 * 60_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,8 @@ class Period:
     def accounts(self) -> dict[str, int]:
         """Return what `queries.ACCOUNTS` asks for."""
         before = self.since - 1000 * self.seconds
-        return {**self.bounds, "before": before, "step": 1000 * self.seconds // TREND_STEPS}
+        newest = self.until - _NEWEST_MS
+        return {**self.bounds, "before": before, "newest": newest, "step": 1000 * self.seconds // TREND_STEPS}
 
     def plot(self) -> dict[str, int]:
         """Return what `queries.PLOT` asks for."""

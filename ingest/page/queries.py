@@ -37,13 +37,15 @@ _AT: Final = "toUnixTimestamp64Milli(toDateTime64(received_at, 3, 'UTC'))"
 _STEP: Final = f"toInt32(intDiv({_AT} - {{since:Int64}}, {{step:Int64}}))"
 
 
-#: A row an account: the time from `since`, and as long before it from `before`.
+#: A row an account: the time from `since`, as long before it from `before`, and what is newest from `newest`.
 ACCOUNTS: Final = f"""
 SELECT
     provider, account,
     countIf(lately) AS reports,
     countIf(lately AND final) AS finals,
     countIf(lately AND failed) AS failures,
+    countIf(at >= {{newest:Int64}} AND final) AS newest_finals,
+    countIf(at >= {{newest:Int64}} AND failed) AS newest_failures,
     countIf(NOT lately) AS reports_before,
     countIf(NOT lately AND final) AS finals_before,
     countIf(NOT lately AND failed) AS failures_before,
@@ -58,7 +60,7 @@ FROM (
     SELECT
         provider, account, reason, provider_status, provider_code, unmapped, received_at, occurred_at,
         received_at >= fromUnixTimestamp64Milli({{since:Int64}}, 'UTC') AS lately,
-        {_FINAL} AS final, {_FAILED} AS failed, {_STEP} AS step,
+        {_FINAL} AS final, {_FAILED} AS failed, {_STEP} AS step, {_AT} AS at,
         greatest(0, dateDiff('millisecond', occurred_at, received_at)) / 1000 AS delay
     {_reports("before")}
 )

@@ -98,7 +98,7 @@ def test_who_fails_and_why_is_said_first(
     """The first words name the account that fails, how much, and why; in each view all fits, and nothing is barred."""
     page = open_page(program, color_scheme=scheme, width=width)
     expect(page.locator(_VERDICT)).to_contain_text(
-        "juhe/default: 54% of 1,300 final reports failed in the last hour, mostly blocklisted (100%; code MA:0001)."
+        "juhe/default: 54% of 1,300 final reports failed in the last 15 minutes (54% in the last hour), mostly blocklisted (100%; code MA:0001)."
     )
     first = page.locator("tbody tr").first
     expect(first).to_contain_text("Failing")
@@ -250,7 +250,7 @@ def test_the_address_says_what_is_shown(program: Program, open_page: Open) -> No
     page = open_page(program, "/?range=7d")
     expect(page.locator(_VERDICT)).to_contain_text("in the last 7 days")
     page.locator("[data-key='range 15m']").click()
-    expect(page.locator(_VERDICT)).to_contain_text("in the last 15 minutes")
+    expect(page.locator(_VERDICT)).to_contain_text("in the last 15 minutes, mostly")
     assert page.url.endswith("/?range=15m")
     page.locator("[data-key='account juhe/default']").click()
     page.locator("#account-title").wait_for()

@@ -45,6 +45,11 @@ def test_thresholds_are_those_of_the_alerts(alert: str, pattern: str, numbers: t
         (Counts(seconds=3600), Level.QUIET),
         (Counts(seconds=3600, reports=100, finals=100, failures=5), Level.OK),
         (Counts(seconds=3600, reports=100, finals=100, failures=31), Level.FAILING),
+        (
+            Counts(seconds=86_400, reports=9000, finals=9000, failures=90, newest_finals=50, newest_failures=40),
+            Level.FAILING,
+        ),
+        (Counts(seconds=86_400, reports=9000, finals=9000, newest_finals=49, newest_failures=49), Level.OK),
         (Counts(seconds=3600, reports=49, finals=49, failures=49), Level.FEW),
         (Counts(seconds=3600, reports=100, finals=100, failures=20), Level.FEW),
         (Counts(seconds=3600, reports=200, finals=200, failures=21), Level.RAISED),

@@ -65,14 +65,14 @@ function delivered(account) {
   return [h("span", { class: "bar", share, "aria-hidden": "true" }), h("b", {}, words.percent(share))];
 }
 
-// How many points the share of failures went up or down against the time before.
+// How many points the delivered share went up or down against the time before.
 function change(account) {
   if (!account.finals || !account.finals_before) return "–";
-  const points = 100 * (words.failed(account) - account.failures_before / account.finals_before);
+  const points = 100 * (account.failures_before / account.finals_before - words.failed(account));
   if (Math.abs(points) < 0.1) return "±0";
-  const tone = Math.abs(points) < 1 ? null : points > 0 ? "bad" : "good";
+  const tone = Math.abs(points) < 1 ? null : points > 0 ? "good" : "bad";
   return h("span", { "data-tone": tone },
-    `${points > 0 ? "▲" : "▼"} ${words.rate(Math.abs(points))} pt`, h("span", { class: "unseen" }, points > 0 ? " more failures" : " fewer failures"));
+    `${points > 0 ? "▲" : "▼"} ${words.rate(Math.abs(points))} pt`, h("span", { class: "unseen" }, points > 0 ? " more delivered than before" : " fewer delivered than before"));
 }
 
 function reasons(account) {

@@ -109,7 +109,9 @@ function sentence(account, when) {
 }
 
 function share(account, when) {
-  const words = [[name(account)], `: ${percent(failed(account))} of ${counted(account.finals, "final report", "final reports")} failed in ${when}`];
+  const [of, failures, lately] = account.surges ? [account.newest_finals, account.newest_failures, RANGES["15m"][1]] : [account.finals, account.failures, when];
+  const words = [[name(account)], `: ${percent(failures / of)} of ${counted(of, "final report", "final reports")} failed in ${lately}`];
+  if (lately !== when) words.push(` (${percent(failed(account))} in ${when})`);
   const [first] = account.reasons;
   if (first) {
     const most = first.failures * 2 > account.failures ? "mostly" : "above all";
