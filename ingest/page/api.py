@@ -55,7 +55,7 @@ class Page:
         self._checks = checks
         self._totals = totals
         self._show_numbers = settings.admin.show_numbers
-        self._overview = Overview(self._asker, self._answers, settings.account_names, show_numbers=self._show_numbers)
+        self._overview = Overview(self._asker, self._answers, settings)
         self._guarded = settings.admin.token is not None
         self._shell = _read("index.html")
         self._files = {name: _read(path) for name, path in FILES.items()}

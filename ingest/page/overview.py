@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, Final
 
@@ -13,6 +13,7 @@ from ingest.page.levels import Counts, judge, usual
 from ingest.page.live import Live
 from ingest.page.masks import shown
 from ingest.page.period import Period
+from ingest.settings import Settings
 from normalizers.model import Reason
 
 _Account = tuple[str, str]
@@ -26,14 +27,13 @@ _NONE: Final[Row] = {}
 class Overview:
     """Puts together what the first screen shows."""
 
-    def __init__(
-        self, asker: Asker | None, answers: Answers, accounts: Sequence[_Account], *, show_numbers: bool
-    ) -> None:
-        """Show these accounts, and whatever others the store knows; `asker` is None where there is no store."""
+    def __init__(self, asker: Asker | None, answers: Answers, settings: Settings) -> None:
+        """Show the accounts of the settings, and whatever others the store knows; `asker` is None where there is none."""
         self._asker = asker
         self._answers = answers
-        self._accounts = accounts
-        self._show_numbers = show_numbers
+        self._accounts = settings.account_names
+        self._show_numbers = settings.admin.show_numbers
+        self._open_to_all = "" if settings.accounts else f"http://{settings.receiver_listen}"
 
     async def make(self, period: Period, live: Live) -> dict[str, Any]:
         """Return the first screen's data; where the store does not answer, what there is without it."""
@@ -52,6 +52,7 @@ class Overview:
                 (_account(owner, period, tables, live, show_numbers=self._show_numbers) for owner, tables in rows.items()), key=_worst_first
             ),
             "live": _live(live),
+            "open_to_all": self._open_to_all,
         }  # fmt: skip
 
     async def _rows(self, period: Period) -> Mapping[_Account, tuple[Row, Row, Row]] | None:

@@ -51,7 +51,7 @@ def _post_traffic(program: Program) -> None:
     assert program.callback("cm?REFERENCE=r&GSM=%2B%34%34%37%39%31%31%31%32%33%34%35%36&STATUS=")[0] in {200, 400}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
     """Run everything, embedded; of Juhe's reports more than half are failures."""
     with Program(tmp_path_factory.mktemp("page")) as running:

@@ -279,6 +279,7 @@ def test_a_token_is_asked_for_and_many_accounts_fit(open_page: Open, tmp_path: P
         field.press("Enter")
         expect(page.locator(_VERDICT)).to_contain_text("No reports in the last hour.")
         expect(page.locator(".empty")).to_contain_text("dlrhub simulate")
+        expect(page.locator(".empty")).not_to_contain_text("curl")
         expect(page.locator("tbody tr")).to_have_count(50)
         page.get_by_role("button", name="Show 150 more").click()
         expect(page.locator("tbody tr")).to_have_count(200)

@@ -21,7 +21,7 @@ export function makeOverview(link) {
     show(element,
       h("h2", { id: "accounts-title", tabindex: "-1", "data-key": "title" }, "Providers and accounts"),
       known && !data.accounts.some((account) => account.reports || account.dead_letters) ? empty(data) : null,
-      known ? full(data, accounts, link) : spare(data, accounts),
+      known ? full(data, accounts, link) : [spare(data, accounts), callbacks(data)],
       left > 0 ? h("button", { type: "button", "data-key": "all", click: () => { all = true; update(data); } },
         `Show ${words.number(left)} more`) : null);
   };
@@ -99,12 +99,18 @@ function spare(data, accounts) {
     accounts.map((account) => [words.name(account), words.ago(account.last_callback, data.live.now)]));
 }
 
+// What the receivers of this program answered.
+export function callbacks(data) {
+  if (!data.live.callbacks.length) return h("p", { class: "none" }, "No callback was answered since the start of this program.");
+  return table("Callbacks answered since the start of this program", [["Provider", ""], ["Outcome", ""], ["Callbacks", "number"]],
+    data.live.callbacks.map((row) => [row.provider, row.outcome, words.number(row.callbacks)]));
+}
+
 function empty(data) {
-  const receiver = `http://127.0.0.1:8080/callbacks/juhe`;
   const body = `'[{"flag": 1, "mid": "4C36654382720006", "spid": "922011", "mobile": "18983437011", "stat": "DELIVRD", "time": "2026-11-20 09:30:00"}]'`;
   return h("div", { class: "empty" },
     h("p", {}, `Nothing was received in ${words.RANGES[data.range][1]}. To see something here, play the providers:`),
     h("pre", { tabindex: "0", "aria-label": "Command" }, "dlrhub simulate"),
-    h("p", {}, "or post a first report yourself:"),
-    h("pre", { tabindex: "0", "aria-label": "Command" }, `curl ${receiver} -d ${body}`));
+    data.open_to_all ? h("p", {}, "or post a first report yourself:") : null,
+    data.open_to_all ? h("pre", { tabindex: "0", "aria-label": "Command" }, `curl ${data.open_to_all}/callbacks/juhe -d ${body}`) : null);
 }

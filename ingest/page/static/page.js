@@ -4,7 +4,7 @@ import { makeAccount } from "./account.js";
 import { ApiError, get, keepToken } from "./api.js";
 import { focusOn, h, show, table } from "./dom.js";
 import { makeLetters } from "./letters.js";
-import { makeOverview } from "./overview.js";
+import { callbacks, makeOverview } from "./overview.js";
 import * as words from "./words.js";
 
 const EVERY_MS = 10_000;
@@ -80,7 +80,7 @@ async function refresh(focus = "") {
     if (mine !== turn) return;
     if (!(error instanceof ApiError)) throw error;
     if (error.status === 401) askForToken();
-    else warn(`${error.message}. ${overview ? `What is shown is of ${words.time(overview.as_of)}.` : ""}`);
+    else warn(`${sentence(error.message)} ${overview ? `What is shown is of ${words.time(overview.as_of)}.` : ""}`);
   } finally {
     if (mine === turn) {
       id("content").removeAttribute("aria-busy");
@@ -105,6 +105,8 @@ function schedule() {
   clearTimeout(timer);
   if (!paused && !document.hidden && !id("token")) timer = setTimeout(() => refresh(), EVERY_MS);
 }
+
+const sentence = (text) => (text.startsWith("dlrhub") ? `${text}.` : `${text[0].toUpperCase()}${text.slice(1)}.`);
 
 function warn(text) {
   const strip = id("strip");
@@ -163,7 +165,7 @@ function showView(asked, details, focus) {
   if (!view) view = makeView(asked);
   const place = id("view");
   if (place.firstChild !== view.element) place.replaceChildren(view.element);
-  if (details?.error) place.replaceChildren(h("p", { class: "strip" }, `${details.error}.`));
+  if (details?.error) place.replaceChildren(h("p", { class: "strip" }, sentence(details.error)));
   else view.update(details);
   if (focus) focusOn(focus);
 }
@@ -184,10 +186,7 @@ function makeProgram() {
   const update = () => show(element,
     h("h2", { id: "program-title", tabindex: "-1", "data-key": "title" }, "This program"),
     table("Parts", [["Part", ""], ["State", ""]], overview.live.parts.map((part) => [part.name, part.fault || "ready"])),
-    overview.live.callbacks.length
-      ? table("Callbacks answered since its start", [["Provider", ""], ["Outcome", ""], ["Callbacks", "number"]],
-        overview.live.callbacks.map((row) => [row.provider, row.outcome, words.number(row.callbacks)]))
-      : h("p", { class: "none" }, "No callback was answered since its start."));
+    callbacks(overview));
   return { element, update };
 }
 
