@@ -50,7 +50,18 @@ class Period:
         return {**self.bounds, "step": 1000 * self.seconds // PLOT_STEPS}
 
     def pasts(self) -> dict[str, int]:
-        """Return what `queries.PASTS` asks for: the alerts' past ended two hours ago; it ends before this range begins."""
+        """
+        Return what `queries.PASTS` asks for: a week that ended two hours ago, as that of the alerts, or where this range begins.
+
+        The same time of earlier days counts where this range is no longer than a day.
+        """
         past_end = min(self.since, self.until - _PAST_ENDED_MS)
         past = past_end - _WEEK_MS
-        return {**self.bounds, "past": past, "past_end": past_end, "oldest": min(past, self.since - _WEEK_MS)}
+        by_days = self.until - self.since <= _DAY_MS
+        return {
+            **self.bounds,
+            "past": past,
+            "past_end": past_end,
+            "oldest": min(past, self.since - _WEEK_MS) if by_days else past,
+            "youngest": max(past_end, self.until - _DAY_MS) if by_days else past_end,
+        }

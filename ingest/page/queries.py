@@ -23,13 +23,14 @@ _FAILED: Final = "status IN ('expired', 'deleted', 'undeliverable', 'rejected')"
 _FINAL: Final = "status IN ('delivered', 'expired', 'deleted', 'undeliverable', 'rejected')"
 
 
-def _reports(first: str = "since") -> str:
-    """Return what is read of the reports that were received from the parameter `first` to `until`."""
-    received = f"received_at >= fromUnixTimestamp64Milli({{{first}:Int64}}, 'UTC')"
+def _reports(first: str = "since", last: str = "until") -> str:
+    """Return what is read of the reports that were received from the parameter `first` until `last`."""
+    received = f"""received_at >= fromUnixTimestamp64Milli({{{first}:Int64}}, 'UTC')
+            AND received_at < fromUnixTimestamp64Milli({{{last}:Int64}}, 'UTC')"""
     return f"""
     FROM reports_store FINAL
     WHERE _partition_id IN (SELECT DISTINCT _partition_id FROM reports_store WHERE {received})
-        AND {received} AND received_at < fromUnixTimestamp64Milli({{until:Int64}}, 'UTC')"""
+        AND {received}"""
 
 
 _AT: Final = "toUnixTimestamp64Milli(toDateTime64(received_at, 3, 'UTC'))"
@@ -85,7 +86,7 @@ FROM (
         at >= {{past:Int64}} AND at < {{past_end:Int64}} AS in_past,
         intDiv({{until:Int64}} - at, 86400000) AS day,
         at >= {{since:Int64}} - 86400000 * day AND at < {{until:Int64}} - 86400000 * day AS in_time
-    {_reports("oldest")}
+    {_reports("oldest", "youngest")}
 )
 GROUP BY provider, account
 LIMIT 1000

@@ -1,7 +1,7 @@
 // The admin door's answers. A token, where one is asked for, is kept until the tab is closed.
 
 const KEY = "dlrhub-token";
-const TIMEOUT_MS = 25_000;
+const TIMEOUT_MS = 30_000;
 
 export class ApiError extends Error {
   constructor(status, message) {
