@@ -135,11 +135,12 @@ class KafkaProducer:
 
     async def _fill(self, client: AIOKafkaProducer, records: Sequence[Record]) -> dict[tuple[str, int], list[Any]]:
         batches: defaultdict[tuple[str, int], list[Any]] = defaultdict(list)
-        partitions = {topic: await client.partitions_for(self._cluster.topic_name(topic)) for topic in Topic}
+        names = {topic: self._cluster.topic_name(topic) for topic in Topic}
+        partitions = {topic: len(await client.partitions_for(name)) for topic, name in names.items()}
         now = int(time.time() * 1000)
         for record in records:
             key = record.key.encode("utf-8", "surrogatepass")
-            filling = batches[self._cluster.topic_name(record.topic), partition_of(key, len(partitions[record.topic]))]
+            filling = batches[names[record.topic], partition_of(key, partitions[record.topic])]
             message = {"timestamp": now, "key": key, "value": record.value, "headers": headers(record.provider)}
             if not filling or filling[-1].append(**message) is None:
                 filling.append(client.create_batch())
