@@ -69,8 +69,8 @@ class Intake:
         self._turn: asyncio.Handle | None = None
         self._storing: set[asyncio.Task[None]] = set()
 
-    async def take(self, door: Door, callback: Callback) -> Answer:
-        """Return the answer once all that the callback says is durable; raises `SinkError` where it is not."""
+    def take(self, door: Door, callback: Callback) -> asyncio.Future[Answer]:
+        """Return the answer to come, once all that the callback says is durable: a `SinkError` where it is not."""
         answer: asyncio.Future[Answer] = self._loop.create_future()
         self._lot.append(_Waiting(door, callback, answer))
         self._bytes += len(callback.body)
@@ -80,7 +80,7 @@ class Intake:
             self._turn = self._loop.call_soon(self._gather)
         if self._bytes >= _LOT_BYTES:
             self._close()
-        return await answer
+        return answer
 
     def _gather(self) -> None:
         """Close the lot, or give it another turn of the loop."""

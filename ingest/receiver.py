@@ -63,7 +63,7 @@ class Receiver:
 
     async def _answer(self, request: web.BaseRequest, door: Door, query: str, secret: str) -> Answer:
         try:
-            body = await self._read(request)
+            body = await self._read(request) if request.body_exists else b""
         except web.HTTPRequestEntityTooLarge:
             return Answer("too_large", _TOO_LARGE)
         except TimeoutError:
@@ -85,8 +85,6 @@ class Receiver:
             return Answer("busy", door.provider.replies.busy(callback))
 
     async def _read(self, request: web.BaseRequest) -> bytes:
-        if not request.body_exists:
-            return b""
         if request.content.is_eof():  # it came with the headers
             return await request.read()
         async with asyncio.timeout(self._settings.body_timeout_s):
