@@ -1,0 +1,203 @@
+"""
+How fast dlrhub is, as ratios against a bare aiohttp handler in the same run.
+
+    python -m tests.bench [--rounds 5] [--seconds 4] [--no-kafka]
+
+Starts a bare handler (`bare.py`), `dlrhub run` (embedded, fsync on) and, with a real broker, `dlrhub ingest` (acks=all)
+beside it, each with one worker and in an empty folder; lets wrk post the same traffic to them in turn, and prints
+medians. It ends by asking the stores whether all that was acknowledged is there. Needs wrk, and Java for Kafka.
+"""
+
+import argparse
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from statistics import median
+
+from tests.bench.latency import callback_to_row
+from tests.bench.load import CONNECTIONS, HERE, Run, wrk
+from tests.kafka.broker import THROUGHPUT, Broker
+from tests.program.running import Program, free_port, kafka_settings
+
+PARTITIONS = 4
+
+
+class Subject:
+    """A receiver that is measured, and what was acknowledged by it."""
+
+    def __init__(self, name: str, receiver: Program, bare: int) -> None:
+        """Name what is measured; `bare` is the port of what it is compared with."""
+        self.name = name
+        self.receiver = receiver
+        self._bare = bare
+        self.acknowledged = 0
+        self.singles: list[tuple[Run, Run]] = []
+
+    def post(self, script: str, seconds: int, *, reports: int = 1, delay_ms: int = 0) -> Run:
+        """Post to it, and count the reports that it acknowledged."""
+        run = wrk(self.receiver.receiver, script, seconds, delay_ms=delay_ms)
+        self.acknowledged += reports * (run.requests - run.failed)
+        return run
+
+    def round(self, seconds: int) -> None:
+        """Post single reports, to the bare handler and then to it."""
+        bare, ours = wrk(self._bare, "single.lua", seconds), self.post("single.lua", seconds)
+        self.singles.append((bare, ours))
+        ratio = ours.rate / bare.rate
+        print(
+            f"{self.name:9} bare {bare.rate:7.0f}/s   dlrhub {ours.rate:7.0f}/s   ratio {ratio:.2f}   failed {ours.failed}"
+        )
+
+    def report(self, seconds: int) -> None:
+        """Post arrays, then half of the load that it can take, and print what all of it gave."""
+        arrays = [self.post("batch.lua", seconds, reports=100).rate for _ in range(2)]
+        rate = median(ours.rate for _, ours in self.singles)
+        pause = round(1000 * CONNECTIONS / (rate / 2))
+        half = [self.post("single.lua", seconds, delay_ms=pause) for _ in range(2)]
+        bare = wrk(self._bare, "single.lua", seconds, delay_ms=pause)
+        print(
+            f"{self.name:9} single reports: {rate:.0f}/s, ratio {median(o.rate / b.rate for b, o in self.singles):.2f}"
+        )
+        print(f"{self.name:9} arrays of 100: {100 * median(arrays):.0f} reports/s")
+        print(
+            f"{self.name:9} at half of its load ({median(run.rate for run in half):.0f}/s): p50 {median(run.p50_ms for run in half):.1f} ms,"
+            f" p99 {median(run.p99_ms for run in half):.1f} ms (bare {bare.p99_ms:.1f} ms)"
+        )
+
+
+def main() -> None:
+    """Measure and print."""
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("--rounds", type=int, default=5)
+    arguments.add_argument("--seconds", type=int, default=4)
+    arguments.add_argument("--no-kafka", action="store_true")
+    given = arguments.parse_args()
+    if shutil.which("wrk") is None:
+        raise SystemExit("needs wrk (Debian: apt-get install wrk)")
+    with tempfile.TemporaryDirectory() as folder, bare_handler() as bare:
+        embedded(Path(folder), bare, given.rounds, given.seconds)
+        if not given.no_kafka:
+            distributed(Path(folder), bare, given.rounds, given.seconds)
+
+
+@contextmanager
+def bare_handler() -> Iterator[int]:
+    """Run what dlrhub is compared with."""
+    port = free_port()
+    with subprocess.Popen([sys.executable, str(HERE / "bare.py"), str(port)]) as server:
+        try:
+            until(lambda: listening(port))
+            yield port
+        finally:
+            server.terminate()
+
+
+def embedded(folder: Path, bare: int, rounds: int, seconds: int) -> None:
+    """Measure `dlrhub run`."""
+    with program(folder / "embedded", "run") as run:
+        subject = Subject("embedded", run, bare)
+        for _ in range(rounds):
+            subject.round(seconds)
+            settled(run)
+        subject.report(seconds)
+        compare(subject, settled(run))
+        size_of(run)
+    with program(folder / "latency", "run") as run:
+        tell_latency("embedded", run, run)
+
+
+def distributed(folder: Path, bare: int, rounds: int, seconds: int) -> None:
+    """Measure `dlrhub ingest` over a broker, and then `dlrhub drain` on what has come together there."""
+    with ExitStack() as parts:
+        broker = parts.enter_context(Broker(folder / "kafka", java_options=THROUGHPUT))
+        settings = kafka_settings(broker.bootstrap, "bench", PARTITIONS)
+        ingest = parts.enter_context(program(folder / "ingest", "ingest", settings))
+        subject = Subject("kafka", ingest, bare)
+        for _ in range(rounds):
+            subject.round(seconds)
+        subject.report(seconds)
+        drain = parts.enter_context(program(folder / "drain", "drain", settings))
+        started, first = time.monotonic(), reports_in(drain)
+        held = settled(drain)
+        rate = (held - first) / (time.monotonic() - started - SETTLED_SECONDS)
+        print(f"kafka     drain: {rate:.0f} rows/s from Kafka into the store")
+        compare(subject, held)
+    with ExitStack() as parts:
+        broker = parts.enter_context(Broker(folder / "kafka-latency", java_options=THROUGHPUT))
+        settings = kafka_settings(broker.bootstrap, "bench", PARTITIONS)
+        ingest = parts.enter_context(program(folder / "ingest-latency", "ingest", settings))
+        drain = parts.enter_context(program(folder / "drain-latency", "drain", settings))
+        tell_latency("kafka", ingest, drain)
+
+
+@contextmanager
+def program(folder: Path, command: str, settings: dict[str, str] | None = None) -> Iterator[Program]:
+    """Run a command in a folder of its own."""
+    folder.mkdir()
+    with Program(folder, (command,), settings) as started:
+        yield started
+
+
+def tell_latency(name: str, receiver: Program, store: Program) -> None:
+    """Print how long a report takes until it can be queried."""
+    p50, p99 = callback_to_row(receiver, store)
+    print(f"{name:9} from callback to query: p50 {p50:.0f} ms, p99 {p99:.0f} ms (at some 80/s)")
+
+
+def compare(subject: Subject, held: int) -> None:
+    """Print what was acknowledged and what is stored: wrk drops answers when it stops, so that may be more."""
+    print(f"{subject.name:9} acknowledged {subject.acknowledged}, stored {held}")
+    if held < subject.acknowledged:
+        raise SystemExit("LOST: the store holds less than was acknowledged")
+
+
+def size_of(store: Program) -> None:
+    """Print what a report costs on the store's disk."""
+    [row] = store.ask(
+        "SELECT sum(rows) AS rows, sum(data_compressed_bytes) AS bytes FROM system.parts"
+        " WHERE active AND database = 'dlr' AND table = 'reports_store'"
+    )
+    print(f"embedded  on disk: {int(row['bytes']) / int(row['rows']):.0f} bytes a report")
+
+
+SETTLED_SECONDS = 2.0
+
+
+def settled(store: Program) -> int:
+    """Wait until the store has stopped growing; return how many reports it holds."""
+    held = -1
+    while (now := reports_in(store)) != held:
+        held = now
+        time.sleep(SETTLED_SECONDS)
+    return held
+
+
+def reports_in(store: Program) -> int:
+    """Count the reports."""
+    return int(store.ask("SELECT count() AS held FROM dlr.reports")[0]["held"])
+
+
+def listening(port: int) -> bool:
+    """Tell whether something listens on a port."""
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+        return True
+    return False
+
+
+def until(holds: Callable[[], bool]) -> None:
+    """Wait for something, half a minute at most."""
+    for _ in range(300):
+        if holds():
+            return
+        time.sleep(0.1)
+    raise SystemExit("it did not start")
+
+
+if __name__ == "__main__":
+    main()
