@@ -9,6 +9,9 @@ import orjson
 import pytest
 
 from tests.program.running import Program
+from tests.query.fixtures import writable_door
+
+__all__ = ["writable_door"]
 
 #: The numbers that are posted: none of them may be seen anywhere.
 NUMBERS: Final = ("13800138", "7911123456", "18618612345", "689837455")
