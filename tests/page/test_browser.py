@@ -90,8 +90,7 @@ def _fits(page: Page) -> bool:
     return bool(page.evaluate("document.documentElement.scrollWidth <= innerWidth"))
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [_NARROW, _WIDE])
+@pytest.mark.parametrize(("scheme", "width"), [("dark", _NARROW), ("light", _WIDE)])
 def test_who_fails_and_why_is_said_first(
     program: Program, open_page: Open, tmp_path: Path, scheme: str, width: int
 ) -> None:
