@@ -112,11 +112,16 @@ def pairs(encoded: bytes) -> dict[str, str]:
 
     Never fails: bytes that are not UTF-8 are replaced.
     """
+    found = {}
     if _ESCAPED_SEPARATOR.search(encoded) is None:  # nearly always: decoding all at once is half of the work
-        parted = (pair.partition("=") for pair in _unquoted(encoded).split("&"))
-        return {name: value for name, _, value in parted}
-    escaped = (pair.partition(b"=") for pair in encoded.split(b"&"))
-    return {_unquoted(name): _unquoted(value) for name, _, value in escaped}
+        for pair in _unquoted(encoded).split("&"):
+            name, _, value = pair.partition("=")
+            found[name] = value
+    else:
+        for escaped in encoded.split(b"&"):
+            raw_name, _, raw_value = escaped.partition(b"=")
+            found[_unquoted(raw_name)] = _unquoted(raw_value)
+    return found
 
 
 def _unquoted(encoded: bytes) -> str:
@@ -133,7 +138,8 @@ def optional(fields: Fields, name: str, where: str) -> str:
 
 def required(fields: Fields, name: str, where: str) -> str:
     """Return a field as trimmed text; it has to be there, but may be empty."""
-    return verbatim(fields, name, where).strip()
+    value = fields.get(name)
+    return value.strip() if type(value) is str else verbatim(fields, name, where).strip()
 
 
 def verbatim(fields: Fields, name: str, where: str) -> str:
@@ -146,8 +152,7 @@ def verbatim(fields: Fields, name: str, where: str) -> str:
 
 def filled(fields: Fields, name: str, where: str) -> str:
     """Return a field as trimmed text; it has to be there and to say something."""
-    value = fields.get(name)
-    text = value.strip() if type(value) is str else required(fields, name, where)
+    text = required(fields, name, where)
     if not text:
         raise MalformedError(Fault.BAD_VALUE, f"{where}.{name}", "is empty")
     return text
