@@ -1,7 +1,6 @@
 """Group commit: one write in flight, and all that arrives meanwhile goes into the next."""
 
 import asyncio
-import time
 from collections.abc import Callable, Sequence
 
 from sinks.errors import BusyError
@@ -11,17 +10,14 @@ from sinks.stream import Record
 #: stalled stream.
 MOST_PENDING = 50_000
 MOST_PENDING_BYTES = 64 * 1024 * 1024
-#: How long it rests after a write of several records. A write has costs that do not grow with its records, and what
-#: comes in meanwhile shares them.
-REST_SECONDS = 0.002
 
 
 class GroupCommit:
     """
     Collects appends into groups and writes one group at a time.
 
-    There is no linger: a lone record is written at once, and under load a group is whatever came in while the last
-    one was being written, and in the short rest after it.
+    There is no linger: a lone append is written at once, and under load a group is whatever came in while the last
+    one was being written.
     """
 
     def __init__(self, write: Callable[[Sequence[Record]], asyncio.Future[None]]) -> None:
@@ -32,7 +28,6 @@ class GroupCommit:
         self._bytes = 0
         self._waiting: list[asyncio.Future[None]] = []
         self._writing = False
-        self._rest = self._rested_at = 0.0
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -50,24 +45,19 @@ class GroupCommit:
         if not self._writing:
             self._writing = True
             self._idle.clear()
-            self._schedule()
+            self._loop.call_soon(self._start)
         await written
 
     async def drained(self) -> None:
         """Return once nothing is waiting or being written."""
         await self._idle.wait()
 
-    def _schedule(self) -> None:
-        self._loop.call_later(max(0.0, self._rested_at - time.monotonic()), self._start)
-
     def _start(self) -> None:
         group, self._pending, self._bytes = self._pending, [], 0
         waiting, self._waiting = self._waiting, []
         self._write(group).add_done_callback(lambda written: self._finish(written, waiting))
-        self._rest = REST_SECONDS if len(group) > 1 else 0.0
 
     def _finish(self, written: asyncio.Future[None], waiting: list[asyncio.Future[None]]) -> None:
-        self._rested_at = time.monotonic() + self._rest
         error = BusyError("the write was cancelled") if written.cancelled() else written.exception()
         for future in waiting:
             if future.done():  # its caller has gone away
@@ -77,7 +67,7 @@ class GroupCommit:
             else:
                 future.set_exception(error)
         if self._waiting:
-            self._schedule()
+            self._start()
         else:
             self._writing = False
             self._idle.set()

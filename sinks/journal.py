@@ -46,6 +46,9 @@ DELETE FROM groups WHERE position IN (
       AND (appended_at < :aged OR position <= (SELECT position FROM cursor) - :keep)
 )
 """
+#: A commit is quick that takes less than this, on average over about so many.
+_QUICK_SECONDS: Final = 0.002
+_USUAL_COMMITS: Final = 8
 _TRIM_ROWS: Final = 2_000
 _TRIM_EVERY_SECONDS: Final = 1.0
 _BUSY_SECONDS: Final = 30.0
@@ -83,7 +86,8 @@ class Journal:
         self._database = open_database(path)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
         self._loop = asyncio.get_running_loop()
-        self._group = GroupCommit(lambda group: self._loop.run_in_executor(self._thread, self._commit, group))
+        self._group = GroupCommit(self._write)
+        self._usual_seconds = 0.0
         self._trim_at = 0.0
 
     async def append(self, records: Sequence[Record]) -> None:
@@ -96,7 +100,32 @@ class Journal:
         self._thread.shutdown()
         self._database.close()
 
+    def _write(self, group: Sequence[Record]) -> asyncio.Future[None]:
+        """
+        Commit at once where a commit is quick, and in the thread where it is not.
+
+        Handing a group to a thread and back costs more than a quick disk's commit, and all that the loop could do
+        meanwhile waits for the next commit.
+        """
+        if self._usual_seconds > _QUICK_SECONDS:
+            return self._loop.run_in_executor(self._thread, self._commit, group)
+        written = self._loop.create_future()
+        try:
+            self._commit(group)
+        except BusyError as error:
+            written.set_exception(error)
+        else:
+            written.set_result(None)
+        return written
+
     def _commit(self, group: Sequence[Record]) -> None:
+        started = time.monotonic()
+        try:
+            self._insert(group)
+        finally:
+            self._usual_seconds += (time.monotonic() - started - self._usual_seconds) / _USUAL_COMMITS
+
+    def _insert(self, group: Sequence[Record]) -> None:
         now = time.time()
         try:
             self._database.execute(_APPEND, (len(group), now, _encode(group)))
