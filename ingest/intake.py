@@ -2,7 +2,8 @@
 The intake: callbacks that arrive together are read together, and made durable by one append.
 
 Reading one callback right after another costs half of what it costs between two requests of the server, whose code and
-data push the reader's out of the processor's caches; and one append a lot has the stream's own costs shared.
+data push the reader's out of the processor's caches; and one append a lot has the stream's own costs shared. One lot is
+on its way at a time, and what arrives meanwhile makes the next.
 """
 
 import asyncio
@@ -19,6 +20,7 @@ from ingest.doors import Door
 from ingest.logs import SeldomLog
 from normalizers.errors import Fault, ForbiddenError, MalformedError
 from normalizers.model import Callback, DeliveryReport, InboundMessage, Item, Reject, Reply
+from sinks.errors import BusyError
 from sinks.records import dead_letter_record, inbound_record, report_record
 from sinks.stream import Producer, Record
 
@@ -26,11 +28,15 @@ _log = structlog.get_logger(__name__)
 _seldom = SeldomLog(_log)
 
 _MASK: Final = "***"
-#: A lot is closed when nothing more comes in, but after this time, and with this many bytes, at the latest.
+#: A lot is what came in until nothing more did, but for this long, and so many bytes of bodies, at most.
 _GATHER_SECONDS: Final = 0.001
 _LOT_BYTES: Final = 256 * 1024
 #: Turns of the loop without a callback that mean so: one to read from a socket, one to handle what was read.
 _QUIET_TURNS: Final = 2
+#: What may wait for a stream that stalls before new callbacks are turned away; each is taken to be this much larger
+#: than its body.
+_MOST_WAITING_BYTES: Final = 64 * 1024 * 1024
+_CALLBACK_BYTES: Final = 2048
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -61,45 +67,49 @@ class Intake:
         """Append to `producer`; needs a running event loop."""
         self._producer = producer
         self._loop = asyncio.get_running_loop()
-        self._lot: list[_Waiting] = []
+        self._waiting: list[_Waiting] = []
         self._bytes = 0
-        self._deadline = 0.0
-        self._seen = 0
-        self._quiet_turns = 0
-        self._turn: asyncio.Handle | None = None
-        self._storing: set[asyncio.Task[None]] = set()
+        self._working: asyncio.Task[None] | None = None
 
     def take(self, door: Door, callback: Callback) -> asyncio.Future[Answer]:
-        """Return the answer to come, once all that the callback says is durable: a `SinkError` where it is not."""
+        """
+        Return the answer to come, once all that the callback says is durable: a `SinkError` where it is not.
+
+        Raises `BusyError` where too much waits already.
+        """
+        if self._bytes > _MOST_WAITING_BYTES:
+            raise BusyError("the stream does not keep up")
         answer: asyncio.Future[Answer] = self._loop.create_future()
-        self._lot.append(_Waiting(door, callback, answer))
-        self._bytes += len(callback.body)
-        if self._turn is None:
-            self._deadline = time.monotonic() + _GATHER_SECONDS
-            self._seen = self._quiet_turns = 0
-            self._turn = self._loop.call_soon(self._gather)
-        if self._bytes >= _LOT_BYTES:
-            self._close()
+        self._waiting.append(_Waiting(door, callback, answer))
+        self._bytes += len(callback.body) + _CALLBACK_BYTES
+        if self._working is None:
+            self._working = self._loop.create_task(self._work())
         return answer
 
-    def _gather(self) -> None:
-        """Close the lot, or give it another turn of the loop."""
-        gathered = len(self._lot)
-        self._quiet_turns = 0 if gathered > self._seen else self._quiet_turns + 1
-        self._seen = gathered
-        if self._quiet_turns < _QUIET_TURNS and time.monotonic() < self._deadline:
-            self._turn = self._loop.call_soon(self._gather)
-        else:
-            self._close()
+    async def _work(self) -> None:
+        while self._waiting:
+            await self._gather()
+            await self._store(self._lot())
+        self._working = None
 
-    def _close(self) -> None:
-        if self._turn is not None:
-            self._turn.cancel()
-            self._turn = None
-        lot, self._lot, self._bytes = self._lot, [], 0
-        storing = self._loop.create_task(self._store(lot))
-        self._storing.add(storing)  # the loop itself would forget it
-        storing.add_done_callback(self._storing.discard)
+    async def _gather(self) -> None:
+        """Wait while callbacks come in."""
+        deadline = time.monotonic() + _GATHER_SECONDS
+        seen = quiet_turns = 0
+        while quiet_turns < _QUIET_TURNS and time.monotonic() < deadline:
+            await asyncio.sleep(0)
+            quiet_turns = quiet_turns + 1 if len(self._waiting) == seen else 0
+            seen = len(self._waiting)
+
+    def _lot(self) -> Sequence[_Waiting]:
+        """Take the first of those that wait, as many as make a lot."""
+        size = count = 0
+        while count < len(self._waiting) and size < _LOT_BYTES:
+            size += len(self._waiting[count].callback.body)
+            count += 1
+        lot, self._waiting = self._waiting[:count], self._waiting[count:]
+        self._bytes -= size + count * _CALLBACK_BYTES
+        return lot
 
     async def _store(self, lot: Sequence[_Waiting]) -> None:
         try:

@@ -76,6 +76,26 @@ async def test_a_lot_that_is_not_durable_is_acknowledged_to_none() -> None:
     assert await taken(intake, juhe("a")) == [Answer("stored", PROVIDERS["juhe"].replies.stored(juhe("a")))]
 
 
+async def test_a_stalled_stream_turns_callbacks_away_before_memory_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What waits is bounded, and what is turned away is told so; what waited is stored once the stream goes on."""
+    stream = Stream()
+    stalled = asyncio.Event()
+
+    async def stall(records: Sequence[Record]) -> None:
+        await stalled.wait()
+        stream.appends.append(list(records))
+
+    monkeypatch.setattr(stream, "append", stall)
+    intake = Intake(stream)
+    door = Door(provider=PROVIDERS["juhe"], account=Account())
+    waiting = [intake.take(door, juhe(f"m{number}", padding=1024 * KIB)) for number in range(64)]
+    with pytest.raises(BusyError, match="keep up"):
+        intake.take(door, juhe("one too many"))
+    stalled.set()
+    assert {answer.outcome for answer in await asyncio.gather(*waiting)} == {"stored"}
+    assert sum(map(len, stream.appends)) == len(waiting)
+
+
 async def test_a_client_that_goes_away_costs_the_others_nothing() -> None:
     """A callback whose sender hung up is stored, and those beside it are answered."""
     stream = Stream()
