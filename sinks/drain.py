@@ -7,6 +7,7 @@ the store refuses is singled out and kept as a dead letter; a store that is away
 
 import asyncio
 import random
+import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -20,6 +21,10 @@ from sinks.stream import Batch, Consumer, Record, Topic
 
 _FIRST_BACKOFF_SECONDS: Final = 0.1
 _LONGEST_BACKOFF_SECONDS: Final = 15.0
+#: After an insert there is a pause this many times as long, up to a second: few large inserts cost a store that has much
+#: to do less than many small ones.
+_PAUSE_PER_INSERT: Final = 10
+_LONGEST_PAUSE_SECONDS: Final = 1.0
 
 
 class Watch(Protocol):
@@ -53,7 +58,8 @@ class Drain:
         complete: Mapping[Topic, Callable[[bytes], bytes]] | None = None,
     ) -> None:
         """
-        Insert at most `batch_rows` rows at a time, and start at most one insert every `batch_seconds`.
+        Insert at most `batch_rows` rows at a time, and pause for `batch_seconds` after an insert of fewer, or longer,
+        but no more than a second, where inserts take long.
 
         When it is stopped it goes on to the stream's end, or, without `to_the_end`, to the end of its batch: others
         may write to the stream for ever. `complete` makes a row of a topic's value before it is inserted; it raises
@@ -79,13 +85,15 @@ class Drain:
             if stopping and not self._to_the_end:
                 return
             batch = await self._consumer.read(most=self._batch_rows, wait_seconds=0 if stopping else 0.5)
+            started = time.monotonic()
             if batch.records and not await self._keep(batch):
                 return
+            took = time.monotonic() - started
             self._watch.lag(await self._consumer.lag())
             if stopping and not batch.records:
                 return
             if len(batch.records) < self._batch_rows:
-                await self._pause(self._batch_seconds)
+                await self._pause(max(self._batch_seconds, min(_PAUSE_PER_INSERT * took, _LONGEST_PAUSE_SECONDS)))
 
     async def _keep(self, batch: Batch) -> bool:
         """Insert and commit a batch; False where it was given up because of a stop."""
