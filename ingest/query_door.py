@@ -12,15 +12,14 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Final, NamedTuple
-from urllib.parse import urlsplit
 
 import orjson
 from aiohttp import web
 
 from ingest.native_format import compress_frames
+from ingest.origins import is_foreign
 from ingest.query_answer import Answer, Question, answer, read_functions
 from ingest.query_formats import CONTENT_TYPES, STATUSES, compress
 from ingest.query_request import is_on, read_question
@@ -100,20 +99,9 @@ async def _pong(_: web.Request) -> web.Response:
 async def _turn_pages_away(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
-    host, origin = request.headers.get("Host", ""), request.headers.get("Origin")
-    other_site = request.headers.get("Sec-Fetch-Site", "none") not in {"none", "same-origin"}
-    if not _is_address(host) or other_site or (origin is not None and urlsplit(origin).netloc != host):
+    if is_foreign(request):
         raise web.HTTPForbidden(text="Only for clients on this machine, and not for web pages.\n")
     return await handler(request)
-
-
-def _is_address(host: str) -> bool:
-    """Tell whether a Host header is one that no foreign name server can point at this machine."""
-    try:
-        name = urlsplit(f"//{host}").hostname or ""
-        return name == "localhost" or bool(ip_address(name))
-    except ValueError:
-        return False
 
 
 class _Reply(NamedTuple):

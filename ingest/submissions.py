@@ -7,9 +7,7 @@ A request is stored whole or not at all: what is wrong with any of its submissio
 import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
-from ipaddress import ip_address
 from typing import Final
-from urllib.parse import urlsplit
 
 import msgspec
 import orjson
@@ -17,6 +15,7 @@ import structlog
 from aiohttp import web
 
 from ingest.doors import reading_account
+from ingest.origins import is_foreign
 from ingest.settings import AccountSettings, InvalidSettingsError, Settings
 from ingest.streams import open_producer
 from normalizers import PROVIDERS
@@ -57,7 +56,7 @@ class SubmissionsDoor:
 
     async def post(self, request: web.Request) -> web.Response:
         """Answer 202 once every submission is durable, or 400 and what is wrong, with nothing kept."""
-        if _is_a_page(request, guarded=self._guarded):
+        if is_foreign(request, guarded=self._guarded):
             raise web.HTTPForbidden(text="not for web pages\n")
         receiver = self._settings.receiver
         try:
@@ -104,22 +103,6 @@ def _refuse(faults: list[MalformedError]) -> web.Response:
         body=orjson.dumps({"accepted": 0, "faults": said, "more_faults": len(faults) - len(said)}),
         content_type="application/json",
     )
-
-
-def _is_a_page(request: web.Request, *, guarded: bool) -> bool:
-    """Tell whether a browser sends this for a web page of another site, which needs no token where none is asked for."""
-    host, origin = request.headers.get("Host", ""), request.headers.get("Origin")
-    other_site = request.headers.get("Sec-Fetch-Site", "none") not in {"none", "same-origin"}
-    return other_site or (origin is not None and urlsplit(origin).netloc != host) or not (guarded or _is_address(host))
-
-
-def _is_address(host: str) -> bool:
-    """Tell whether a Host header is one that no foreign name server can point at this machine."""
-    try:
-        name = urlsplit(f"//{host}").hostname or ""
-        return name == "localhost" or bool(ip_address(name))
-    except ValueError:
-        return False
 
 
 class _Row(msgspec.Struct):

@@ -10,10 +10,11 @@ import orjson
 from aiohttp import web
 
 from ingest.admin import Check
+from ingest.origins import is_foreign
 from ingest.page.answers import Answers
 from ingest.page.asking import Asker, StoreError
 from ingest.page.details import Details
-from ingest.page.guard import HEADERS, is_foreign
+from ingest.page.headers import HEADERS
 from ingest.page.live import Live, read_live
 from ingest.page.overview import Overview
 from ingest.page.period import Period

@@ -1,26 +1,12 @@
-"""Which requests the page turns away, and the headers that keep its own answers to themselves."""
+"""Which requests come from a browser that shows a web page of another site: doors without a secret turn them away."""
 
 from ipaddress import ip_address
-from typing import Final
 from urllib.parse import urlsplit
 
 from aiohttp import web
 
-#: What the page's own files may do in a browser: nothing but themselves, this door, and no frame around them.
-HEADERS: Final = {
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    ),
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-}
 
-
-def is_foreign(request: web.Request, *, guarded: bool) -> bool:
+def is_foreign(request: web.BaseRequest, *, guarded: bool = False) -> bool:
     """
     Tell whether a browser may be asking for a web page of another site.
 
