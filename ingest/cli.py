@@ -28,6 +28,9 @@ Config = Annotated[Path | None, typer.Option("--config", "-c", help="Settings fi
 
 _Arguments = ParamSpec("_Arguments")
 
+#: What `simulate` shows unless it is told otherwise: a provider that fails, for one reason.
+_OUTAGES: Final = ["juhe=0.4"]
+
 
 def _explained(command: Callable[_Arguments, None]) -> Callable[_Arguments, None]:
     """Say in plain words what stopped a command, and exit with 1 (78 from a child: starting again is no use)."""
@@ -136,8 +139,8 @@ def simulate(
     seed: Annotated[int, typer.Option(help="The same seed makes the same traffic.")] = 1,
     provider: Annotated[list[str] | None, typer.Option(help="Play this one alone (repeatable).")] = None,
     fail: Annotated[
-        list[str] | None, typer.Option(metavar="PROVIDER=SHARE", help="Let this share of messages fail (repeatable).")
-    ] = None,
+        list[str], typer.Option(metavar="PROVIDER=SHARE", help="Let so many fail, most for one reason (repeatable).")
+    ] = _OUTAGES,
     malformed: Annotated[float, typer.Option(min=0, max=1, help="Share of callbacks that can't be read.")] = 0.01,
     url: Annotated[str, typer.Option(help="The receiver (default: by the settings).")] = "",
     query_url: Annotated[str, typer.Option(help="Where to ask the store (default: by the settings).")] = "",
@@ -166,7 +169,7 @@ def simulate(
         callbacks=count,
         seed=seed,
         providers=tuple(provider or ()),
-        failing=read_shares(fail or ()),
+        failing=read_shares(fail),
         malformed=malformed,
         url=url,
         query_url=query_url,

@@ -25,7 +25,7 @@ from ingest.simulation.plan import (
     PlannedReport,
     stem,
 )
-from normalizers.model import Status
+from normalizers.model import Reason, Status
 
 #: Items that travel in one callback.
 Group = tuple[PlannedItem, ...]
@@ -34,6 +34,8 @@ Group = tuple[PlannedItem, ...]
 _NEXT_STEPS: Final = 40
 _REPEAT_STEPS: Final = 200
 _LATE_HOURS: Final = (1, 120)
+#: How many of the messages that an outage fails do so for its own reason.
+_OUTAGE_SHARE: Final = 0.9
 _CONTENTS: Final = ("TD", "退订", "回复1", "好的谢谢", "STOP", "Y", "请问还有货吗")
 _ACCESS_CODES: Final = ("106901234", "1069055512")
 
@@ -46,7 +48,7 @@ class Mix:
     `repeated` reports come again exactly; of `disordered` messages the reports change places; `late` ones happened
     hours or days ago; `unfinished` messages lack their last report; `conflicting` ones get two final ones. `malformed`
     is a share of the callbacks, `rejected` of the batches, `inbound` of the items where a provider mixes them in.
-    `failing` is the share of failed messages of a provider, where it is not the usual one.
+    `failing` is the share of a provider's messages that fail beyond the usual, as in an outage: most for one reason.
     """
 
     repeated: float = 0.03
@@ -81,6 +83,7 @@ class Traffic:
         self._rng = Random(seed)  # noqa: S311 - traffic, not secrets
         self._due: dict[str, list[tuple[int, int, Group]]] = {dialect.name: [] for dialect in dialects}
         self._order = count()
+        self._outages = {dialect.name: self._outage(dialect) for dialect in dialects if dialect.name in mix.failing}
         self.messages = 0
 
     def __iter__(self) -> Iterator[PlannedCallback]:
@@ -176,12 +179,23 @@ class Traffic:
         return [[*steps, *self._ends(dialect)] for _ in range(recipients)]
 
     def _ends(self, dialect: Dialect) -> list[Outcome]:
-        failing = self._mix.failing.get(dialect.name)
-        fails = failing is not None and self._happens(failing)
-        ends = [self._final(dialect, failing=fails)]
+        ends = [self._end(dialect)]
         if self._happens(self._mix.conflicting) and ends[0].status is Status.DELIVERED:
             ends.append(self._final(dialect, failing=True))
         return ends
+
+    def _end(self, dialect: Dialect) -> Outcome:
+        if dialect.name not in self._outages or not self._happens(self._mix.failing[dialect.name]):
+            return self._final(dialect, failing=False)
+        if self._happens(_OUTAGE_SHARE):
+            return self._outages[dialect.name]
+        return self._final(dialect, failing=True)
+
+    def _outage(self, dialect: Dialect) -> Outcome:
+        """Choose what most messages of an outage fail for: something that can be told."""
+        while (outcome := self._final(dialect, failing=True)).reason in {None, Reason.UNKNOWN}:
+            pass
+        return outcome
 
     def _final(self, dialect: Dialect, *, failing: bool) -> Outcome:
         finals = [outcome for outcome in dialect.finals if outcome.status.failed or not failing]

@@ -129,7 +129,14 @@ def test_accounts_settings_are_written() -> None:
 
 
 @pytest.mark.parametrize("provider", DIALECTS)
-@pytest.mark.parametrize("account", [Account(), Account(timezone=ZoneInfo("America/Sao_Paulo"), auth_key="k")])
+@pytest.mark.parametrize(
+    "account",
+    [
+        Account(),
+        Account(timezone=ZoneInfo("America/Sao_Paulo"), auth_key="k"),
+        Account(fields={"STATUS": "state", "GSM": "to"}),
+    ],
+)
 def test_what_is_said_is_what_is_read(provider: str, account: Account) -> None:
     """Every callback reads as exactly what was meant by it, and every spoiled one is refused for its own fault."""
     ledger = Ledger()

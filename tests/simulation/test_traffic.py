@@ -11,7 +11,7 @@ import pytest
 
 from ingest.simulation.dialects import DIALECTS
 from ingest.simulation.plan import Outcome, PlannedInbound, PlannedReject, PlannedReport
-from normalizers.model import Status
+from normalizers.model import Reason, Status
 from tests.normalizers.code_tables import transcribed
 from tests.simulation.planning import NOON, RUN, plan
 
@@ -182,6 +182,17 @@ def test_a_provider_can_be_made_to_fail() -> None:
     failing = {"santo": 0.6}
     assert 0.6 < _failed(_reports("santo", failing=failing)) < 0.75
     assert _failed(_reports("cloudsms", failing=failing)) < 0.15
+
+
+def test_an_outage_has_a_reason() -> None:
+    """Most messages of a provider that is made to fail do so for one and the same reason, which its code tells."""
+    for provider in DIALECTS:
+        failed = [
+            report.outcome for report in _reports(provider, failing={provider: 0.6}) if report.outcome.status.failed
+        ]
+        [(outcome, often)] = Counter(failed).most_common(1)
+        assert often > 0.7 * len(failed)
+        assert outcome.reason not in {None, Reason.UNKNOWN}
 
 
 def _failed(reports: list[PlannedReport]) -> float:

@@ -89,6 +89,7 @@ def request(callback: PlannedCallback, account: Account) -> Request:
     posts = len(callback.items) > 1 or happens(0.6, whims)
     if callback.spoil is not None:
         posts = callback.spoil.method == "POST"
+        account = Account()  # a parameter is left out by the document's name for it
     if posts:
         return _post(callback.reports, account, whims)
     return Request("GET", query=_query(callback.reports[0], account, whims))
