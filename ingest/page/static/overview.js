@@ -78,7 +78,7 @@ function change(account) {
 function reasons(account) {
   if (!account.reasons.length) return "–";
   return h("ol", { class: "reasons" }, account.reasons.map(({ reason, failures, code }) =>
-    h("li", { title: code ? `Most often ${code}` : null }, h("code", {}, reason), ` ${words.percent(failures / account.failures)}`)));
+    h("li", { title: code ? `Most often ${code}` : null }, h("code", {}, reason.split(/(?<=_)/).flatMap((part) => [part, h("wbr")])), ` ${words.percent(failures / account.failures)}`)));
 }
 
 function trend(account) {
