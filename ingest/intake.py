@@ -134,18 +134,21 @@ def forbid(door: Door, callback: Callback) -> Answer:
 
 
 def _read(door: Door, callback: Callback) -> _Reading:
-    provider = door.provider
     try:
-        items: Sequence[Item] = provider.parse(callback)
+        return _parsed(door, callback)
     except ForbiddenError:
         return _Reading(forbid(door, callback))
     except MalformedError as error:
         return _unreadable(door, callback, error)
     except Exception as error:  # noqa: BLE001 - our fault: keep the bytes, to be read again once the parser is mended
         return _unparsed(door, callback, error)
+
+
+def _parsed(door: Door, callback: Callback) -> _Reading:
+    items = door.provider.parse(callback)
     faults = [item.error.why for item in items if isinstance(item, Reject)]
     records = [_record(door, callback, item) for item in items]
-    return _Reading(Answer("stored", provider.replies.stored(callback)), records, faults)
+    return _Reading(Answer("stored", door.provider.replies.stored(callback)), records, faults)
 
 
 def _unreadable(door: Door, callback: Callback, error: MalformedError) -> _Reading:
