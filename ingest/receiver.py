@@ -8,15 +8,12 @@ read, a parse and an append.
 import asyncio
 import time
 from datetime import UTC, datetime
+from functools import partial
 from typing import Final
 from urllib.parse import unquote
 
 import structlog
 from aiohttp import web
-from aiohttp.abc import AbstractStreamWriter
-from aiohttp.http_parser import RawRequestMessage
-from aiohttp.streams import StreamReader
-from aiohttp.web_protocol import RequestHandler
 
 from ingest import metrics
 from ingest.acknowledge import respond
@@ -99,19 +96,9 @@ class Receiver:
 
 def make_server(receiver: Receiver, settings: ReceiverSettings) -> web.Server:
     """Return the aiohttp server of a receiver."""
-
-    def make_request(
-        message: RawRequestMessage,
-        payload: StreamReader,
-        protocol: RequestHandler,
-        writer: AbstractStreamWriter,
-        task: asyncio.Task[None],
-    ) -> web.BaseRequest:
-        return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=settings.max_body_bytes)
-
-    loop = asyncio.get_running_loop()
+    request_factory = partial(web.BaseRequest, loop=asyncio.get_running_loop(), client_max_size=settings.max_body_bytes)
     return web.Server(
-        receiver.handle, request_factory=make_request, keepalive_timeout=_KEEPALIVE_SECONDS, access_log=None
+        receiver.handle, request_factory=request_factory, keepalive_timeout=_KEEPALIVE_SECONDS, access_log=None
     )
 
 
