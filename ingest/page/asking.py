@@ -27,7 +27,6 @@ _AT_ONCE: Final = 2
 _QUERY_SECONDS: Final = 20
 _WAIT_SECONDS: Final = 25.0
 _CONNECT_SECONDS: Final = 2.0
-_LONGEST_ANSWER: Final = 8 * 1024 * 1024
 #: What a server is told; the query door has limits of its own.
 _SETTINGS: Final = {
     "max_execution_time": str(_QUERY_SECONDS),
@@ -90,7 +89,7 @@ class Asker:
         async with self._opened().post(
             self._url, params={**self._parameters, **bound}, data=sql.encode(), ssl=self._ssl
         ) as response:
-            body = await response.content.read(_LONGEST_ANSWER)
+            body = await response.read()
             if not response.ok or "X-ClickHouse-Exception-Code" in response.headers:
                 _log.warning("the store did not answer the page", said=body[:300].decode("utf-8", "replace"))
                 slow = any(name.encode() in body for name in _TOO_SLOW)

@@ -53,6 +53,16 @@ def open_page(aiohttp_client: AiohttpClient) -> Open:
     return opened
 
 
+async def test_a_long_answer_is_read_whole(program: Program) -> None:
+    """An answer that takes many packets is read to its end."""
+    asker = asking.Asker(Settings.model_validate({"query": {"listen": f"127.0.0.1:{program.query_port}"}}))
+    rows = await asker.ask(
+        "SELECT number, sipHash64(number) AS more, sipHash64(number + 1) AS rest FROM numbers(20000)", {}
+    )
+    await asker.close()
+    assert [int(row["number"]) for row in rows] == list(range(20_000))
+
+
 def _away() -> dict[str, str]:
     return {"listen": f"127.0.0.1:{free_port()}"}
 
