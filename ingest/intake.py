@@ -2,8 +2,8 @@
 The intake: callbacks that arrive together are read together, and made durable by one append.
 
 Reading one callback right after another costs half of what it costs between two requests of the server, whose code and
-data push the reader's out of the processor's caches; and one append a lot has the stream's own costs shared. One lot is
-on its way at a time, and what arrives meanwhile makes the next.
+data push the reader's out of the processor's caches; and one append a lot has the stream's own costs shared. As many
+lots are on their way as are worth it (`Producer.at_once`), and what arrives meanwhile makes the next.
 """
 
 import asyncio
@@ -31,12 +31,12 @@ _MASK: Final = "***"
 #: A lot is what came in until nothing more did, but for this long, and so many bytes of bodies, at most.
 _GATHER_SECONDS: Final = 0.001
 _LOT_BYTES: Final = 256 * 1024
-#: Turns of the loop without a callback that mean so: one to read from a socket, one to handle what was read.
-_QUIET_TURNS: Final = 2
 #: What may wait for a stream that stalls before new callbacks are turned away; each is taken to be this much larger
 #: than its body.
 _MOST_WAITING_BYTES: Final = 64 * 1024 * 1024
 _CALLBACK_BYTES: Final = 2048
+#: Turns of the loop without a callback that mean so: one to read from a socket, one to handle what was read.
+_QUIET_TURNS: Final = 2
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -70,6 +70,8 @@ class Intake:
         self._waiting: list[_Waiting] = []
         self._bytes = 0
         self._working: asyncio.Task[None] | None = None
+        self._storing: set[asyncio.Task[None]] = set()
+        self._places = asyncio.Semaphore(producer.at_once)
 
     def take(self, door: Door, callback: Callback) -> asyncio.Future[Answer]:
         """
@@ -88,9 +90,16 @@ class Intake:
 
     async def _work(self) -> None:
         while self._waiting:
+            await self._places.acquire()
             await self._gather()
-            await self._store(self._lot())
+            storing = self._loop.create_task(self._store(self._lot()))
+            self._storing.add(storing)  # the loop itself would forget it
+            storing.add_done_callback(self._stored)
         self._working = None
+
+    def _stored(self, storing: asyncio.Task[None]) -> None:
+        self._storing.discard(storing)
+        self._places.release()
 
     async def _gather(self) -> None:
         """Wait while callbacks come in."""

@@ -80,6 +80,8 @@ def open_database(path: Path) -> sqlite3.Connection:
 class Journal:
     """The writer's side: one process, one file."""
 
+    at_once = 1
+
     def __init__(self, path: Path) -> None:
         """Open (or make) the file at `path`; needs a running event loop."""
         self.path = path

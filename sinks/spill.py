@@ -69,6 +69,8 @@ class SpillingProducer:
     topics are; a segment that is moved from there into `folder` is tried again.
     """
 
+    at_once = 3
+
     def __init__(self, kafka: KafkaProducer, folder: Path, watch: SpillWatch, *, confirm_seconds: float) -> None:
         """Publish through `kafka`, spill to `folder`; needs a running event loop."""
         self._kafka = kafka

@@ -48,6 +48,9 @@ class Batch:
 class Producer(Protocol):
     """The doors' side of a stream."""
 
+    #: How many appends are worth having under way: more than one where they wait for others than this process.
+    at_once: int
+
     async def append(self, records: Sequence[Record]) -> None:
         """
         Return once every record is durable.

@@ -33,6 +33,8 @@ from tests.poll.accounts import make_account, make_server
 class Drained:
     """A stream that goes straight into the store, and the pages read from there."""
 
+    at_once = 1
+
     def __init__(self, store: Store) -> None:
         """Use a store."""
         self.store = store

@@ -19,6 +19,8 @@ KIB = 1024
 class Stream:
     """A stream that remembers what each append brought, and fails as often as it is told to."""
 
+    at_once = 1
+
     def __init__(self) -> None:
         self.appends: list[list[Record]] = []
         self.failures = 0
