@@ -73,6 +73,7 @@ class Drain:
         self._to_the_end = to_the_end
         self._complete = complete or {}
         self._stopping = asyncio.Event()
+        self._inserting_seconds = 0.0
 
     def stop(self) -> None:
         """Ask `run` to return soon: once it is at its end, or the store is away."""
@@ -85,15 +86,16 @@ class Drain:
             if stopping and not self._to_the_end:
                 return
             batch = await self._consumer.read(most=self._batch_rows, wait_seconds=0 if stopping else 0.5)
-            started = time.monotonic()
+            self._inserting_seconds = 0.0
             if batch.records and not await self._keep(batch):
                 return
-            took = time.monotonic() - started
             self._watch.lag(await self._consumer.lag())
             if stopping and not batch.records:
                 return
             if len(batch.records) < self._batch_rows:
-                await self._pause(max(self._batch_seconds, min(_PAUSE_PER_INSERT * took, _LONGEST_PAUSE_SECONDS)))
+                await self._pause(
+                    max(self._batch_seconds, min(_PAUSE_PER_INSERT * self._inserting_seconds, _LONGEST_PAUSE_SECONDS))
+                )
 
     async def _keep(self, batch: Batch) -> bool:
         """Insert and commit a batch; False where it was given up because of a stop."""
@@ -106,7 +108,7 @@ class Drain:
     async def _insert(self, topic: Topic, values: Sequence[bytes]) -> bool:
         backoff = _FIRST_BACKOFF_SECONDS
         while True:
-            started = asyncio.get_running_loop().time()
+            started = time.monotonic()
             try:
                 kept = await asyncio.to_thread(self._insert_or_isolate, topic, values)
             except BusyError as error:
@@ -117,7 +119,9 @@ class Drain:
                 await self._pause(wait)
                 backoff = min(2 * backoff, _LONGEST_BACKOFF_SECONDS)
             else:
-                self._watch.inserted(topic, kept, asyncio.get_running_loop().time() - started)
+                took = time.monotonic() - started
+                self._inserting_seconds += took
+                self._watch.inserted(topic, kept, took)
                 return True
 
     def _insert_or_isolate(self, topic: Topic, values: Sequence[bytes]) -> list[bytes]:
