@@ -3,9 +3,10 @@ How fast dlrhub is, as ratios against a bare aiohttp handler in the same run.
 
     python -m tests.bench [--rounds 5] [--seconds 4] [--no-kafka]
 
-Starts a bare handler (`bare.py`), `dlrhub run` (embedded, fsync on) and, with a real broker, `dlrhub ingest` (acks=all)
-beside it, each with one worker and in an empty folder; lets wrk post the same traffic to them in turn, and prints
-medians. It ends by asking the stores whether all that was acknowledged is there. Needs wrk, and Java for Kafka.
+Starts a bare handler (`bare.py`), and beside it in turn `dlrhub run` (embedded, fsync on), `dlrhub ingest` alone (the
+same without a store on the same cores), and that over a real broker (acks=all), each with one worker and in an empty
+folder; lets wrk post the same traffic to both, and prints medians. It asks the stores whether all that was acknowledged
+is there. Needs wrk, and Java for Kafka.
 """
 
 import argparse
@@ -16,7 +17,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
@@ -58,7 +60,7 @@ class Subject:
         """Post arrays, then half of the load that it can take, and print what all of it gave."""
         arrays = [self.post("batch.lua", seconds, reports=100).rate for _ in range(2)]
         rate = median(ours.rate for _, ours in self.singles)
-        pause = round(1000 * CONNECTIONS / (rate / 2))
+        pause = round(1000 * CONNECTIONS / (rate / 2) - median(ours.p50_ms for _, ours in self.singles))
         half = [self.post("single.lua", seconds, delay_ms=pause) for _ in range(2)]
         bare = wrk(self._bare, "single.lua", seconds, delay_ms=pause)
         print(
@@ -81,9 +83,11 @@ def main() -> None:
     if shutil.which("wrk") is None:
         raise SystemExit("needs wrk (Debian: apt-get install wrk)")
     with tempfile.TemporaryDirectory() as folder, bare_handler() as bare:
-        embedded(Path(folder), bare, given.rounds, given.seconds)
+        bench = Bench(Path(folder), bare, given.rounds, given.seconds)
+        bench.embedded()
+        bench.apart("receiver", {})
         if not given.no_kafka:
-            distributed(Path(folder), bare, given.rounds, given.seconds)
+            bench.kafka()
 
 
 @contextmanager
@@ -98,43 +102,54 @@ def bare_handler() -> Iterator[int]:
             server.terminate()
 
 
-def embedded(folder: Path, bare: int, rounds: int, seconds: int) -> None:
-    """Measure `dlrhub run`."""
-    with program(folder / "embedded", "run") as run:
-        subject = Subject("embedded", run, bare)
-        for _ in range(rounds):
-            subject.round(seconds)
-            settled(run)
-        subject.report(seconds)
-        compare(subject, settled(run))
-        size_of(run)
-    with program(folder / "latency", "run") as run:
-        tell_latency("embedded", run, run)
+@dataclass(frozen=True)
+class Bench:
+    """What is measured, in subfolders of `folder`: `rounds` of `seconds` each, against the bare handler at a port."""
 
+    folder: Path
+    bare: int
+    rounds: int
+    seconds: int
 
-def distributed(folder: Path, bare: int, rounds: int, seconds: int) -> None:
-    """Measure `dlrhub ingest` over a broker, and then `dlrhub drain` on what has come together there."""
-    with ExitStack() as parts:
-        broker = parts.enter_context(Broker(folder / "kafka"))
-        settings = kafka_settings(broker.bootstrap, "bench", PARTITIONS)
-        ingest = parts.enter_context(program(folder / "ingest", "ingest", settings))
-        subject = Subject("kafka", ingest, bare)
-        subject.post("single.lua", seconds)  # a broker's first seconds are its slowest
-        for _ in range(rounds):
-            subject.round(seconds)
-        subject.report(seconds)
-        drain = parts.enter_context(program(folder / "drain", "drain", settings))
-        started, first = time.monotonic(), reports_in(drain)
-        held = settled(drain)
-        rate = (held - first) / (time.monotonic() - started - SETTLED_SECONDS)
-        print(f"kafka     drain: {rate:.0f} rows/s from Kafka into the store")
-        compare(subject, held)
-    with ExitStack() as parts:
-        broker = parts.enter_context(Broker(folder / "kafka-latency"))
-        settings = kafka_settings(broker.bootstrap, "bench", PARTITIONS)
-        ingest = parts.enter_context(program(folder / "ingest-latency", "ingest", settings))
-        drain = parts.enter_context(program(folder / "drain-latency", "drain", settings))
-        tell_latency("kafka", ingest, drain)
+    def embedded(self) -> None:
+        """Measure `dlrhub run`: the store takes in what is acknowledged, on the same cores."""
+        with program(self.folder / "embedded", "run") as run:
+            subject = Subject("embedded", run, self.bare)
+            for _ in range(self.rounds):
+                subject.round(self.seconds)
+                settled(run)
+            subject.report(self.seconds)
+            compare(subject, settled(run))
+            size_of(run)
+        with program(self.folder / "latency", "run") as run:
+            tell_latency("embedded", run, run)
+
+    def apart(self, name: str, stream: dict[str, str]) -> None:
+        """Measure `dlrhub ingest` alone, and then `dlrhub drain` on what has come together in the stream."""
+        settings = {**stream, "DLRHUB_DATA_DIR": str(self.folder / f"{name}-data")}
+        with program(self.folder / f"{name}-ingest", "ingest", settings) as ingest:
+            subject = Subject(name, ingest, self.bare)
+            subject.post("single.lua", self.seconds)  # a broker's first seconds are its slowest
+            for _ in range(self.rounds):
+                subject.round(self.seconds)
+            subject.report(self.seconds)
+            with program(self.folder / f"{name}-drain", "drain", settings) as drain:
+                started, first = time.monotonic(), reports_in(drain)
+                held = settled(drain)
+                rate = (held - first) / (time.monotonic() - started - SETTLED_SECONDS)
+                print(f"{name:9} drain: {rate:.0f} rows/s from the stream into the store")
+                compare(subject, held)
+
+    def kafka(self) -> None:
+        """Measure the same over a broker, and how long a report takes through it."""
+        with Broker(self.folder / "broker") as broker:
+            self.apart("kafka", kafka_settings(broker.bootstrap, "bench", PARTITIONS))
+            stream = kafka_settings(broker.bootstrap, "latency", PARTITIONS)
+            with (
+                program(self.folder / "latency-ingest", "ingest", stream) as ingest,
+                program(self.folder / "latency-drain", "drain", stream) as drain,
+            ):
+                tell_latency("kafka", ingest, drain)
 
 
 @contextmanager
