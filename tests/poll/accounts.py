@@ -46,6 +46,8 @@ def make_account(provider: str, url: str, *, age_out_h: float | None = None, **g
 class Collected:
     """A stream that is a list."""
 
+    at_once = 1
+
     def __init__(self) -> None:
         """Hold nothing yet."""
         self.records: list[Record] = []
