@@ -1,9 +1,12 @@
 """
 The journal: the stream of a single machine, and the spill of many.
 
-One SQLite file per writing process (WAL, `synchronous=FULL`), so that writers never wait for one another. A row is a
-group of records that were committed together: writing it is one statement, so that the writing thread asks for the
-interpreter once a commit and not once a record. A row's position counts the records up to its end.
+One SQLite file per writing process (WAL), so that writers never wait for one another. A row is a group of records that
+were committed together; its position counts the records up to its end.
+
+A commit is written at once and made durable without the loop waiting for it: SQLite leaves the log unsynced at a commit
+(`synchronous=NORMAL`), and the journal has the kernel sync it before an append returns. What SQLite syncs itself are
+its checkpoints, the log before the database, so that both stay whole.
 
 The reader keeps its cursor in the same file; the writer takes away rows once they are drained and have aged, so the
 file is bounded by what is not drained yet plus what is kept. Drained rows are kept a while because the engine behind
@@ -16,13 +19,13 @@ import os
 import sqlite3
 import time
 from collections.abc import Hashable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
 import msgspec
 from cramjam import Buffer, lz4
 
+from sinks.datasync import Datasync
 from sinks.errors import BusyError
 from sinks.group_commit import GroupCommit
 from sinks.stream import Batch, Record
@@ -46,9 +49,6 @@ DELETE FROM groups WHERE position IN (
       AND (appended_at < :aged OR position <= (SELECT position FROM cursor) - :keep)
 )
 """
-#: A commit is quick that takes less than this, on average over about so many.
-_QUICK_SECONDS: Final = 0.002
-_USUAL_COMMITS: Final = 8
 _TRIM_ROWS: Final = 2_000
 _TRIM_EVERY_SECONDS: Final = 1.0
 _BUSY_SECONDS: Final = 30.0
@@ -68,11 +68,11 @@ def _decode(group: bytes) -> list[Record]:
 
 
 def open_database(path: Path) -> sqlite3.Connection:
-    """Open one journal file for writing, made where it is missing; a commit on it survives power loss."""
+    """Open one journal file, made where it is missing; a commit on it survives power loss once the log is synced."""
     path.parent.mkdir(parents=True, exist_ok=True)
     database = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
     database.execute("PRAGMA journal_mode=WAL")
-    database.execute("PRAGMA synchronous=FULL")
+    database.execute("PRAGMA synchronous=NORMAL")
     database.executescript(_SCHEMA)
     return database
 
@@ -86,10 +86,10 @@ class Journal:
         """Open (or make) the file at `path`; needs a running event loop."""
         self.path = path
         self._database = open_database(path)
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
+        self._datasync = Datasync(path.with_name(f"{path.name}-wal"))
+        self._doubtful = False
         self._loop = asyncio.get_running_loop()
-        self._group = GroupCommit(self._write)
-        self._usual_seconds = 0.0
+        self._group = GroupCommit(lambda group: self._loop.create_task(self._commit(group)))
         self._trim_at = 0.0
 
     async def append(self, records: Sequence[Record]) -> None:
@@ -99,43 +99,37 @@ class Journal:
     async def close(self) -> None:
         """Finish what was appended, then close the file."""
         await self._group.drained()
-        self._thread.shutdown()
+        self._datasync.close()
         self._database.close()
 
-    def _write(self, group: Sequence[Record]) -> asyncio.Future[None]:
-        """
-        Commit at once where a commit is quick, and in the thread where it is not.
-
-        Handing a group to a thread and back costs more than a quick disk's commit, and all that the loop could do
-        meanwhile waits for the next commit.
-        """
-        if self._usual_seconds > _QUICK_SECONDS:
-            return self._loop.run_in_executor(self._thread, self._commit, group)
-        written = self._loop.create_future()
+    async def _commit(self, group: Sequence[Record]) -> None:
         try:
-            self._commit(group)
-        except BusyError as error:
-            written.set_exception(error)
-        else:
-            written.set_result(None)
-        return written
-
-    def _commit(self, group: Sequence[Record]) -> None:
-        started = time.monotonic()
-        try:
+            if self._doubtful:
+                self._start_log_anew()
             self._insert(group)
-        finally:
-            self._usual_seconds += (time.monotonic() - started - self._usual_seconds) / _USUAL_COMMITS
+            await self._datasync.flush()
+        except (sqlite3.Error, OSError) as error:
+            self._doubtful = self._doubtful or isinstance(error, OSError)
+            raise BusyError(f"journal {self.path.name}: {error}") from error
+
+    def _start_log_anew(self) -> None:
+        """
+        Move all that is in the log into the database, and empty the log.
+
+        After a sync that failed the kernel may take for written what is not, and what follows a gap in the log is lost
+        with it.
+        """
+        (blocked, *_) = self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if blocked:
+            raise sqlite3.OperationalError("a reader is in the way of the log after a failed sync")
+        self._doubtful = False
 
     def _insert(self, group: Sequence[Record]) -> None:
         now = time.time()
-        try:
-            self._database.execute(_APPEND, (len(group), now, _encode(group)))
-            if now >= self._trim_at:
-                self._trim_at = now + _TRIM_EVERY_SECONDS
-                self._trim(now)
-        except sqlite3.Error as error:
-            raise BusyError(f"journal {self.path.name}: {error}") from error
+        self._database.execute(_APPEND, (len(group), now, _encode(group)))
+        if now >= self._trim_at:
+            self._trim_at = now + _TRIM_EVERY_SECONDS
+            self._trim(now)
 
     def _trim(self, now: float) -> None:
         """Take away some of the oldest rows, those that are drained and aged."""
@@ -205,7 +199,6 @@ class _JournalFile:
     def __init__(self, path: Path) -> None:
         self.name = path.name
         self._database = open_database(path)
-        self._database.execute("PRAGMA synchronous=NORMAL")  # a cursor that is lost is only read again
         self._boot = _boot()
         self.position = 0
         self.rewind()

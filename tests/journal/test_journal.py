@@ -1,12 +1,14 @@
 """What the journal promises beyond what every stream does (`tests/streams`)."""
 
 import asyncio
+import contextlib
+import errno
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from sinks.errors import BusyError
 from sinks.group_commit import MOST_PENDING, MOST_PENDING_BYTES, GroupCommit
 from sinks.journal import Journal, JournalConsumer
 from sinks.stream import Record, Topic
+from tests.waiting import until
 
 
 def record(number: int, size: int = 10) -> Record:
@@ -45,27 +48,84 @@ async def test_concurrent_appends_share_a_commit(tmp_path: Path) -> None:
     assert 1 <= commits <= 3
 
 
-async def test_a_slow_disk_stalls_the_loop_once(tmp_path: Path) -> None:
-    """A quick commit is made on the loop; after a slow one a thread makes them, until they are quick again."""
+async def test_an_append_waits_for_the_disk_and_nothing_else_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A record is written at once; its append returns after the sync, and what comes meanwhile shares the next one."""
     journal = Journal(tmp_path / "j.db")
-    threads: list[int] = []
-    journal._database.set_trace_callback(  # noqa: SLF001 - what the test is about
-        lambda statement: threads.append(threading.get_ident()) if statement.startswith("INSERT INTO groups") else None
-    )
-    await journal.append([record(1)])
-    blocker = sqlite3.connect(tmp_path / "j.db", isolation_level=None, check_same_thread=False)
-    blocker.execute("BEGIN IMMEDIATE")
-    release = threading.Timer(0.2, blocker.rollback)
-    release.start()
-    await journal.append([record(2)])
-    release.join()
-    blocker.close()
-    for number in range(3, 300):
-        await journal.append([record(number)])
+    consumer = JournalConsumer(tmp_path)
+    slow = asyncio.Event()
+    syncs = 0
+
+    async def flush() -> None:
+        nonlocal syncs
+        syncs += 1
+        await slow.wait()
+
+    monkeypatch.setattr(journal._datasync, "flush", flush)  # noqa: SLF001 - no disk here is slow
+    first = asyncio.create_task(journal.append([record(1)]))
+    await until(lambda: syncs == 1)
+    later = [asyncio.create_task(journal.append([record(number)])) for number in (2, 3)]
+    assert await values(consumer) == [1]
+    assert not first.done()
+    slow.set()
+    await asyncio.gather(first, *later)
+    assert syncs == 2
+    await consumer.close()
     await journal.close()
-    here = threading.get_ident()
-    assert [thread == here for thread in threads[:3]] == [True, True, False]
-    assert threads[-1] == here
+
+
+async def test_after_a_failed_sync_nothing_rests_on_the_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    What the disk refused is not acknowledged, and the next append first moves all into the database.
+
+    The kernel tells of pages that it lost but once, so that the next sync of the same log would prove nothing.
+    """
+    journal = Journal(tmp_path / "j.db")
+    await journal.append([record(1)])
+
+    async def broken() -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(journal._datasync, "flush", broken)  # noqa: SLF001 - no disk here breaks
+        with pytest.raises(BusyError, match="Input/output error"):
+            await journal.append([record(2)])
+    assert held_without_log(tmp_path) == 0
+    reader = sqlite3.connect(tmp_path / "j.db", isolation_level=None)
+    journal._database.execute("PRAGMA busy_timeout = 0")  # noqa: SLF001 - or it waits for half a minute
+    reader.execute("BEGIN")
+    reader.execute("SELECT * FROM groups").fetchall()
+    with pytest.raises(BusyError, match="reader"):
+        await journal.append([record(3)])
+    reader.close()
+    await journal.append([record(4)])
+    assert held_without_log(tmp_path) == 2
+    consumer = JournalConsumer(tmp_path)
+    assert await values(consumer) == [1, 2, 4]
+    await consumer.close()
+    await journal.close()
+
+
+def held_without_log(folder: Path) -> int:
+    """Count the groups that are in the database file itself."""
+    copy = folder / "copy" / "j.db"
+    copy.parent.mkdir(exist_ok=True)
+    shutil.copy(folder / "j.db", copy)
+    with contextlib.closing(sqlite3.connect(copy)) as database:
+        (tables,) = database.execute("SELECT count() FROM sqlite_master WHERE name = 'groups'").fetchone()
+        return int(database.execute("SELECT count() FROM groups").fetchone()[0]) if tables else 0
+
+
+async def test_a_fault_in_one_commit_is_told_and_ends_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever a commit raises reaches those who wait for it, and the next one is made."""
+    journal = Journal(tmp_path / "j.db")
+    with monkeypatch.context() as patch:
+        patch.setattr(journals, "_encode", lambda _group: 1 / 0)
+        results = await asyncio.gather(*(journal.append([record(n)]) for n in (1, 2)), return_exceptions=True)
+    assert [type(result) for result in results] == [ZeroDivisionError] * 2
+    await journal.append([record(3)])
+    await journal.close()
 
 
 async def test_an_append_that_returned_survives_sigkill(tmp_path: Path) -> None:
@@ -75,6 +135,7 @@ import asyncio, sys
 from pathlib import Path
 from sinks.journal import Journal
 from sinks.stream import Record, Topic
+from tests.waiting import until
 
 async def main():
     journal = Journal(Path(sys.argv[1]))
