@@ -1,6 +1,8 @@
 """Callbacks that arrive together: one append, and each its own answer."""
 
 import asyncio
+import os
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -59,6 +61,59 @@ async def test_what_arrives_together_is_one_append_and_each_has_its_answer() -> 
     [records] = stream.appends
     assert [record.topic for record in records] == [Topic.REPORTS, Topic.DEAD_LETTERS, Topic.REPORTS, Topic.REPORTS]
     assert [record.key for record in records if record.topic is Topic.REPORTS] == ["a", "b", "c"]
+
+
+async def test_callbacks_that_follow_one_another_are_gathered() -> None:
+    """Requests are handled one a turn of the loop, so a lot is closed only after turns that brought none."""
+    stream = Stream()
+    intake = Intake(stream)
+    answers = []
+    for number in range(20):
+        answers.append(asyncio.create_task(taken(intake, juhe(f"m{number}"))))
+        await asyncio.sleep(0)
+    await asyncio.gather(*answers)
+    assert [len(records) for records in stream.appends] == [20]
+
+
+@pytest.mark.parametrize("at_once", [1, 3])
+async def test_as_many_appends_are_under_way_as_the_stream_takes(at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One by one where they would wait for one another, side by side where they wait for others."""
+    stream = Stream()
+    stalled = asyncio.Event()
+    under_way = []
+
+    async def stall(records: Sequence[Record]) -> None:
+        under_way.append(len(records))
+        await stalled.wait()
+
+    monkeypatch.setattr(stream, "at_once", at_once)
+    monkeypatch.setattr(stream, "append", stall)
+    intake = Intake(stream)
+    answers = []
+    for number in range(5):
+        answers.append(asyncio.create_task(taken(intake, juhe(f"m{number}"))))
+        await asyncio.sleep(0.02)
+    assert under_way == [1] * at_once
+    stalled.set()
+    await asyncio.gather(*answers)
+    assert sum(under_way) == 5
+
+
+@pytest.mark.parametrize(("callbacks", "turns"), [(1, False), (8, True)])
+async def test_the_loop_stays_awake_for_a_crowd(callbacks: int, turns: bool, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: FBT001
+    """While many wait for an append the processor is kept, but not for long, and it is offered to others."""
+    stream = Stream()
+    stalled = asyncio.Event()
+    monkeypatch.setattr(stream, "append", lambda _records: stalled.wait())
+    offers: list[float] = []
+    monkeypatch.setattr(os, "sched_yield", lambda: offers.append(time.monotonic()))
+    intake = Intake(stream)
+    answers = asyncio.create_task(taken(intake, *(juhe(f"m{number}") for number in range(callbacks))))
+    await asyncio.sleep(0.1)
+    assert bool(offers) is turns
+    assert not offers or offers[-1] - offers[0] < 0.05
+    stalled.set()
+    await answers
 
 
 async def test_large_callbacks_are_not_gathered_without_end() -> None:
