@@ -11,7 +11,7 @@ Fixtures (`tests/kafka/fixtures.py`; every test under `tests/` has them, no impo
     kafka_security, kafka_secured   a `Security`, and a shared `Broker` with TLS and SASL listeners beside the plain one
 
 A `Broker` starts in about 3 s and takes about 200 MB. Everything here blocks: in a test that has a loop running, say
-`await asyncio.to_thread(broker.start)`. Topics are never made by themselves. `QUICK_START` compiles little: it starts
+`await asyncio.to_thread(broker.start)`. Topics are never made by themselves. The JVM compiles little: it starts
 fast, and for some minutes serves faster than a broker whose compiler has one of two cores.
 """
 
@@ -31,7 +31,7 @@ from typing import Self
 from tests.kafka.fetch import fetch
 from tests.kafka.security import Security
 
-QUICK_START = ("-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
+_QUICK_START = ("-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 
 _SETTINGS = {
     "process.roles": "broker,controller",
@@ -68,7 +68,6 @@ class Broker:
         settings: Mapping[str, str] | None = None,
         security: Security | None = None,
         cluster_id: str | None = None,
-        java_options: Sequence[str] = QUICK_START,
     ) -> None:
         """Choose ports and format the storage; nothing runs yet."""
         self.node_id = node_id
@@ -79,7 +78,6 @@ class Broker:
         self._ports = dict(zip(protocols, ports, strict=True))
         self._voters = voters or {node_id: controller}
         self._config = folder / "server.properties"
-        self._java_options = java_options
         folder.mkdir(parents=True)
         own = self._properties(folder / "data") | (security.properties() if security else {})
         self._config.write_text(
@@ -125,7 +123,7 @@ class Broker:
         """Start without waiting."""
         assert self.process is None, "it runs"
         with self.log.open("ab") as log:
-            command = java("kafka.Kafka", str(self._config), options=self._java_options)
+            command = java("kafka.Kafka", str(self._config))
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
 
     def wait_until_answering(self, *, timeout_seconds: float = 60) -> None:
@@ -185,10 +183,10 @@ class Broker:
         self.kill()
 
 
-def java(main: str, *arguments: str, options: Sequence[str] = QUICK_START) -> list[str]:
+def java(main: str, *arguments: str) -> list[str]:
     """Return the command that runs a class of Kafka's; raises `KafkaMissingError` where there is no Kafka."""
     log_level = "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"
-    return ["java", *options, log_level, "-cp", f"{fetch()}/*", main, *arguments]
+    return ["java", *_QUICK_START, log_level, "-cp", f"{fetch()}/*", main, *arguments]
 
 
 def new_cluster_id() -> str:

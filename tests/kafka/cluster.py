@@ -1,11 +1,10 @@
 """Three brokers that hold each other's data, for the tests in which one or two of them fail."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tests.kafka.broker import QUICK_START, Broker, free_ports, new_cluster_id
+from tests.kafka.broker import Broker, free_ports, new_cluster_id
 
 _SETTINGS = {
     "default.replication.factor": "3",
@@ -23,7 +22,7 @@ class Cluster:
     They start in about 6 s and take about 600 MB.
     """
 
-    def __init__(self, folder: Path, *, java_options: Sequence[str] = QUICK_START) -> None:
+    def __init__(self, folder: Path) -> None:
         """Choose ports and format the storage of all three; nothing runs yet."""
         voters = dict(enumerate(free_ports(3), start=1))
         cluster_id = new_cluster_id()
@@ -34,7 +33,6 @@ class Cluster:
                 voters=voters,
                 settings=_SETTINGS,
                 cluster_id=cluster_id,
-                java_options=java_options,
             )
             for node_id in voters
         ]
