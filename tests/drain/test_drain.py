@@ -1,6 +1,7 @@
 """What the drain promises, on a real journal and the real engine."""
 
 import asyncio
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -72,6 +73,31 @@ async def test_what_is_appended_is_in_the_store_within_two_seconds(
     drain.stop()
     await running
     assert notes.behind == 0
+    await journal.close()
+
+
+@pytest.mark.parametrize(("slowness", "shortest"), [(0.05, 0.5), (0.15, 1.0)])
+async def test_a_store_with_much_to_do_gets_fewer_and_larger_inserts(
+    journal: Journal, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, slowness: float, shortest: float
+) -> None:
+    """The pause after an insert grows with what the insert took, up to a second."""
+    insert = store.insert
+    pauses: list[float] = []
+
+    def slow_insert(topic: Topic, values: Sequence[bytes]) -> None:
+        time.sleep(slowness)
+        insert(topic, values)
+
+    async def note(seconds: float) -> None:
+        pauses.append(seconds)
+
+    drain = Drain(JournalConsumer(tmp_path), store, Notes(), batch_seconds=0.01)
+    monkeypatch.setattr(store, "insert", slow_insert)
+    monkeypatch.setattr(drain, "_pause", note)
+    await append(journal, 1)
+    drain.stop()
+    await drain.run()
+    assert shortest <= pauses[0] <= 1.0
     await journal.close()
 
 

@@ -57,6 +57,7 @@ def test_a_time_is_read_however_it_is_written(text: str, expected: datetime) -> 
         "1763640005123",
         "٢٠٢٥١١٢٠٢٠٠٠٠٥",
         "\0",
+        f"2025-11-20 20:00:05.{'0' * 60}",
     ],
 )
 def test_a_time_that_cannot_be_read_is_none(text: str) -> None:

@@ -166,8 +166,13 @@ async def test_a_slow_body_is_given_up(start_receiver: StartReceiver) -> None:
 
 @pytest.mark.parametrize(
     ("version", "header", "closes"),
-    [("1.1", "X: y", False), ("1.1", "Connection: close", True), ("1.0", "X: y", True)],
-    ids=["kept", "closed", "old"],
+    [
+        ("1.1", "X: y", False),
+        ("1.1", "Connection: close", True),
+        ("1.0", "X: y", True),
+        ("1.0", "Connection: keep-alive", False),
+    ],
+    ids=["kept", "closed", "old", "old-kept"],
 )
 async def test_every_client_gets_a_whole_response(post: Post, version: str, header: str, *, closes: bool) -> None:
     """Whether the connection is kept or not, an answer has its headers, and a kept connection takes the next one."""
