@@ -28,9 +28,12 @@ STALL_SECONDS: Final = 60.0
 _COMMIT_SECONDS: Final = 5.0
 _CLOSE_SECONDS: Final = 1.5
 _CONNECT_SECONDS: Final = 15.0
-#: How long the next part of a batch may take that has begun.
+#: A batch that has begun is what comes until nothing more does for so long, and for so long in all.
 _NEXT_SECONDS: Final = 0.02
+_BATCH_SECONDS: Final = 0.3
 _REBALANCE_SECONDS: Final = 0.5
+#: A broker is asked for nothing else while it waits for records of partitions that have none.
+_LONG_POLL_MS: Final = 100
 
 
 class StalledError(SinkError):
@@ -87,6 +90,7 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka
             group_id=self._group,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
+            fetch_max_wait_ms=_LONG_POLL_MS,
         )
         client.subscribe(list(self._topics), listener=self)
         try:
@@ -111,14 +115,16 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka
         await self._commit(client)
         records: list[Record] = []
         positions: dict[Hashable, int] = {}
-        while len(records) < most:
-            found = await _fetch(client, most - len(records), _NEXT_SECONDS if records else wait_seconds)
-            if not found:
-                break
+        found = await _fetch(client, most, wait_seconds)
+        closes_at = time.monotonic() + _BATCH_SECONDS
+        while found:
             for partition, messages in found.items():
                 records.extend(self._record(message) for message in messages)
                 positions[_Place(partition, self._assignment)] = messages[-1].offset + 1
                 self._committed.setdefault(partition, messages[0].offset)
+            if len(records) >= most or time.monotonic() >= closes_at:
+                break
+            found = await _fetch(client, most - len(records), _NEXT_SECONDS)
         await self._watch_progress(found=bool(records))
         return Batch(records, positions)
 

@@ -1,6 +1,7 @@
 """What a Kafka consumer promises: nothing is skipped, whatever happens to the group, the broker or the records."""
 
 import asyncio
+import itertools
 from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ from aiokafka.admin.records_to_delete import RecordsToDelete
 from aiokafka.structs import TopicPartition
 
 from sinks.errors import RefusedError
+from sinks.kafka import consumer as consumers
 from sinks.kafka import messages
 from sinks.kafka.cluster import Cluster
 from sinks.kafka.consumer import KafkaConsumer, StalledError
@@ -138,6 +140,27 @@ async def test_a_kafka_that_is_away_is_waited_for() -> None:
     assert await consumer.lag() == 0
     await consumer.close()
     assert clock() - started < 3
+
+
+async def test_a_read_ends_though_records_keep_coming(
+    cluster: Cluster, consumer: KafkaConsumer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A batch is closed in time, or what trickles in would wait in it until it is full."""
+    monkeypatch.setattr(consumers, "_NEXT_SECONDS", 1.0)  # on a busy machine no gap is ever seen
+    producer = KafkaProducer(cluster)
+    await producer.connect()
+
+    async def trickle() -> None:
+        for number in itertools.count():
+            await producer.publish([numbered(number)], seconds=10)
+            await asyncio.sleep(0.005)
+
+    trickling = asyncio.create_task(trickle())
+    async with asyncio.timeout(10):
+        while not (await consumer.read(most=1_000_000, wait_seconds=1)).records:
+            pass
+    trickling.cancel()
+    await producer.close()
 
 
 async def test_expired_offsets_go_to_the_earliest_record(cluster: Cluster, consumer: KafkaConsumer) -> None:
