@@ -58,8 +58,8 @@ class Drain:
         complete: Mapping[Topic, Callable[[bytes], bytes]] | None = None,
     ) -> None:
         """
-        Insert at most `batch_rows` rows at a time, and pause for `batch_seconds` after an insert of fewer, or longer,
-        but no more than a second, where inserts take long.
+        Insert at most `batch_rows` rows at a time, and pause for `batch_seconds` after an insert while fewer wait, or
+        longer, but no more than a second, where inserts take long.
 
         When it is stopped it goes on to the stream's end, or, without `to_the_end`, to the end of its batch: others
         may write to the stream for ever. `complete` makes a row of a topic's value before it is inserted; it raises
@@ -89,10 +89,11 @@ class Drain:
             self._inserting_seconds = 0.0
             if batch.records and not await self._keep(batch):
                 return
-            self._watch.lag(await self._consumer.lag())
+            lag = await self._consumer.lag()
+            self._watch.lag(lag)
             if stopping and not batch.records:
                 return
-            if len(batch.records) < self._batch_rows:
+            if lag < self._batch_rows:
                 await self._pause(
                     max(self._batch_seconds, min(_PAUSE_PER_INSERT * self._inserting_seconds, _LONGEST_PAUSE_SECONDS))
                 )

@@ -101,6 +101,26 @@ async def test_a_store_with_much_to_do_gets_fewer_and_larger_inserts(
     await journal.close()
 
 
+async def test_there_is_no_pause_while_a_whole_batch_waits(
+    journal: Journal, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A backlog is worked off without rest; what is less waits for company."""
+    for number in range(7):
+        await append(journal, number)
+    notes = Notes()
+    drain = Drain(JournalConsumer(tmp_path), store, notes, batch_rows=2)
+    left: list[int] = []
+
+    async def note(_seconds: float) -> None:
+        left.append(notes.behind)
+
+    monkeypatch.setattr(drain, "_pause", note)
+    drain.stop()
+    await drain.run()
+    assert left == [1, 0]
+    await journal.close()
+
+
 async def test_a_stop_drains_what_is_left(journal: Journal, store: Store, tmp_path: Path) -> None:
     """A drain that is stopped first reads its stream to the end."""
     await append(journal, *range(10))
