@@ -28,7 +28,8 @@ STALL_SECONDS: Final = 60.0
 _COMMIT_SECONDS: Final = 5.0
 _CLOSE_SECONDS: Final = 1.5
 _CONNECT_SECONDS: Final = 15.0
-#: A batch that has begun is what comes until nothing more does for so long, and for so long in all.
+#: A batch that has begun is what comes until nothing more does for so long; or, where less waits than would fill it, for
+#: so long in all.
 _NEXT_SECONDS: Final = 0.02
 _BATCH_SECONDS: Final = 0.3
 _REBALANCE_SECONDS: Final = 0.5
@@ -122,7 +123,7 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka
                 records.extend(self._record(message) for message in messages)
                 positions[_Place(partition, self._assignment)] = messages[-1].offset + 1
                 self._committed.setdefault(partition, messages[0].offset)
-            if len(records) >= most or time.monotonic() >= closes_at:
+            if len(records) >= most or (time.monotonic() >= closes_at and await self.lag() < most):
                 break
             found = await _fetch(client, most - len(records), _NEXT_SECONDS)
         await self._watch_progress(found=bool(records))

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import os
 from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.records_to_delete import RecordsToDelete
 from aiokafka.structs import TopicPartition
+from msgspec.structs import replace
 
 from sinks.errors import RefusedError
 from sinks.kafka import consumer as consumers
@@ -161,6 +163,23 @@ async def test_a_read_ends_though_records_keep_coming(
             pass
     trickling.cancel()
     await producer.close()
+
+
+async def test_a_backlog_fills_a_batch(
+    cluster: Cluster, consumer: KafkaConsumer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where enough waits a batch is filled, however many fetches that takes."""
+    monkeypatch.setattr(consumers, "_BATCH_SECONDS", 0)
+    monkeypatch.setattr(consumers, "_NEXT_SECONDS", 5)
+    producer = KafkaProducer(cluster)
+    await producer.connect()
+    for start in range(0, 1000, 50):
+        group = [replace(numbered(start + at), value=b'"%s"' % os.urandom(5000).hex().encode()) for at in range(50)]
+        await producer.publish(group, seconds=10)  # a fetch brings a megabyte of a partition at most
+    await producer.close()
+    while not (batch := await consumer.read(most=1000, wait_seconds=5)).records:
+        pass
+    assert len(batch.records) == 1000
 
 
 async def test_expired_offsets_go_to_the_earliest_record(cluster: Cluster, consumer: KafkaConsumer) -> None:
