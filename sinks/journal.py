@@ -51,7 +51,10 @@ DELETE FROM groups WHERE position IN (
 """
 _TRIM_ROWS: Final = 2_000
 _TRIM_EVERY_SECONDS: Final = 1.0
+#: How long to wait for whoever holds the file's lock: long where it is opened, and in the reader's thread; the writer
+#: holds up its loop, and others have the lock for a millisecond.
 _BUSY_SECONDS: Final = 30.0
+_WRITER_BUSY_MS: Final = 1000
 _POLL_SECONDS: Final = 0.05
 
 _to_msgpack: Final = msgspec.msgpack.Encoder().encode
@@ -67,7 +70,7 @@ def _decode(group: bytes) -> list[Record]:
     return _from_msgpack(lz4.decompress_block(group))
 
 
-def open_database(path: Path) -> sqlite3.Connection:
+def _open(path: Path) -> sqlite3.Connection:
     """Open one journal file, made where it is missing; a commit on it survives power loss once the log is synced."""
     path.parent.mkdir(parents=True, exist_ok=True)
     database = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
@@ -85,7 +88,8 @@ class Journal:
     def __init__(self, path: Path) -> None:
         """Open (or make) the file at `path`; needs a running event loop."""
         self.path = path
-        self._database = open_database(path)
+        self._database = _open(path)
+        self._database.execute(f"PRAGMA busy_timeout = {_WRITER_BUSY_MS}")
         self._datasync = Datasync(path.with_name(f"{path.name}-wal"))
         self._doubtful = False
         self._loop = asyncio.get_running_loop()
@@ -198,7 +202,7 @@ class _JournalFile:
 
     def __init__(self, path: Path) -> None:
         self.name = path.name
-        self._database = open_database(path)
+        self._database = _open(path)
         self._boot = _boot()
         self.position = 0
         self.rewind()

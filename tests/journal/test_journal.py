@@ -75,6 +75,21 @@ async def test_an_append_waits_for_the_disk_and_nothing_else_does(
     await journal.close()
 
 
+async def test_a_reader_that_hangs_in_its_commit_does_not_hang_the_loop(tmp_path: Path) -> None:
+    """While another process holds the lock, an append is turned away within a second or so, and succeeds after."""
+    journal = Journal(tmp_path / "j.db")
+    reader = sqlite3.connect(tmp_path / "j.db", isolation_level=None)
+    reader.execute("BEGIN IMMEDIATE")
+    clock = asyncio.get_running_loop().time
+    started = clock()
+    with pytest.raises(BusyError, match="locked"):
+        await journal.append([record(1)])
+    assert clock() - started < 10
+    reader.close()
+    await journal.append([record(2)])
+    await journal.close()
+
+
 async def test_after_a_failed_sync_nothing_rests_on_the_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """
     What the disk refused is not acknowledged, and the next append first moves all into the database.
