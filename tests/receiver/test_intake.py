@@ -106,7 +106,9 @@ async def test_as_many_appends_are_under_way_as_the_stream_takes(at_once: int, m
 
 
 @pytest.mark.parametrize(("callbacks", "turns"), [(1, False), (8, True)])
-async def test_the_loop_stays_awake_for_a_crowd(callbacks: int, turns: bool, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: FBT001
+async def test_the_loop_stays_awake_for_a_crowd(
+    callbacks: int, monkeypatch: pytest.MonkeyPatch, *, turns: bool
+) -> None:
     """While many wait for an append the processor is kept, but not for long, and it is offered to others."""
     stream = Stream()
     stalled = asyncio.Event()
