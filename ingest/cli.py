@@ -11,9 +11,9 @@ from typing import Annotated, Final, NoReturn, ParamSpec
 import typer
 
 from ingest import logs
-from ingest.ask import QuestionError, ask
-from ingest.settings import InvalidSettingsError, Settings, load
-from ingest.supervisor import UNUSABLE, UnusableError
+from ingest.commands.query import QuestionError, ask
+from ingest.processes.supervisor import UNUSABLE, UnusableError
+from ingest.settings.settings import InvalidSettingsError, Settings, load
 from sinks.errors import SinkError
 
 app: Final = typer.Typer(
@@ -104,7 +104,7 @@ def poll(config: Config = None) -> None:
 
 
 def _set_back(settings: Settings, since: str) -> None:
-    from ingest.streams import set_back  # noqa: PLC0415
+    from ingest.connections.streams import set_back  # noqa: PLC0415
 
     try:
         at = datetime.fromisoformat(since)
@@ -123,7 +123,7 @@ def _run_parts(
     store: bool = False,
     poller: bool = False,
 ) -> None:
-    from ingest.run import Parts, run  # noqa: PLC0415 - quick help does without the servers
+    from ingest.processes.parent import Parts, run  # noqa: PLC0415 - quick help does without the servers
 
     logs.set_up(command)
     asyncio.run(run(settings, Parts(command, receivers=receivers, store=store, poller=poller), config))
@@ -199,7 +199,7 @@ def codes(provider: Annotated[list[str] | None, typer.Argument(help="Providers (
     """Show the code tables as the program has them."""
     from rich.console import Console  # noqa: PLC0415
 
-    from ingest.code_tables import code_tables  # noqa: PLC0415
+    from ingest.commands.codes import code_tables  # noqa: PLC0415
 
     console = Console()
     for table in code_tables(provider or []):
@@ -210,7 +210,7 @@ def codes(provider: Annotated[list[str] | None, typer.Argument(help="Providers (
 @_explained
 def migrate(config: Config = None) -> None:
     """Bring the store's tables up to date, and how long they keep their rows."""
-    from ingest.stores import open_store, prepare  # noqa: PLC0415
+    from ingest.connections.stores import open_store, prepare  # noqa: PLC0415
 
     settings = load(config)
     store = open_store(settings)
@@ -225,7 +225,7 @@ def migrate(config: Config = None) -> None:
 @_explained
 def check(config: Config = None) -> None:
     """Read the settings and try every connection."""
-    from ingest.check import check as check_all  # noqa: PLC0415
+    from ingest.commands.check import check as check_all  # noqa: PLC0415
 
     sys.exit(asyncio.run(check_all(load(config))))
 
@@ -234,8 +234,8 @@ def check(config: Config = None) -> None:
 @_explained
 def receiver_process(index: int, config: Config = None) -> None:
     """Be one receiver (a child of `run` and `ingest`)."""
-    from ingest.process import run_child  # noqa: PLC0415
-    from ingest.receive import receive  # noqa: PLC0415
+    from ingest.processes.child import run_child  # noqa: PLC0415
+    from ingest.processes.receiver import receive  # noqa: PLC0415
 
     settings = load(config)
     run_child(f"receiver-{index}", lambda stopping: receive(settings, index, stopping))
@@ -245,8 +245,8 @@ def receiver_process(index: int, config: Config = None) -> None:
 @_explained
 def poller_process(config: Config = None) -> None:
     """Be the poller (a child of `run` and `poll`)."""
-    from ingest.poll import poll as ask_providers  # noqa: PLC0415
-    from ingest.process import run_child  # noqa: PLC0415
+    from ingest.processes.child import run_child  # noqa: PLC0415
+    from ingest.processes.poller import poll as ask_providers  # noqa: PLC0415
 
     settings = load(config)
     run_child("poller", lambda stopping: ask_providers(settings, stopping))
@@ -256,8 +256,8 @@ def poller_process(config: Config = None) -> None:
 @_explained
 def store_process(config: Config = None) -> None:
     """Be the store (a child of `run` and `drain`)."""
-    from ingest.keep import keep  # noqa: PLC0415
-    from ingest.process import run_child  # noqa: PLC0415
+    from ingest.processes.child import run_child  # noqa: PLC0415
+    from ingest.processes.store import keep  # noqa: PLC0415
 
     settings = load(config)
     run_child("store", lambda stopping: keep(settings, stopping))

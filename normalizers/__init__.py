@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Final
 
 from normalizers import cloudsms, cm, cmessages, juhe, santo
-from normalizers.model import Provider
+from normalizers.provider import Provider
 
 #: Every provider by its name: a URL's segment, a metric's label and a stored value alike.
 PROVIDERS: Final[Mapping[str, Provider]] = MappingProxyType(

@@ -18,20 +18,9 @@ import orjson
 
 from normalizers import read
 from normalizers.errors import Fault, ForbiddenError, MalformedError
-from normalizers.model import (
-    Account,
-    Callback,
-    Code,
-    CodeTable,
-    DeliveryReport,
-    Item,
-    Provider,
-    Reason,
-    Replies,
-    Reply,
-    Status,
-)
+from normalizers.model import Account, Callback, Code, CodeTable, DeliveryReport, Item, Reason, Status
 from normalizers.msisdn import read_split_number
+from normalizers.provider import Provider, Replies, Reply
 from normalizers.records import delivery_report
 from normalizers.replies import RETRY_AFTER
 

@@ -17,8 +17,9 @@ import msgspec
 
 from normalizers import read
 from normalizers.errors import Fault, MalformedError
-from normalizers.model import Callback, Code, CodeTable, DeliveryReport, Item, Provider, Reason, Status
+from normalizers.model import Callback, Code, CodeTable, DeliveryReport, Item, Reason, Status
 from normalizers.msisdn import read_number
+from normalizers.provider import Provider
 from normalizers.records import delivery_report
 from normalizers.replies import PLAIN_TEXT
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 import msgspec
 
 from normalizers import read
-from normalizers.model import Callback, Code, CodeTable, DeliveryReport, Item, Provider, Reason, Status
+from normalizers.model import Callback, Code, CodeTable, DeliveryReport, Item, Reason, Status
 from normalizers.msisdn import read_number
 from normalizers.polling import (
     Asking,
@@ -28,6 +28,7 @@ from normalizers.polling import (
     Verdict,
     judge_status,
 )
+from normalizers.provider import Provider
 from normalizers.records import delivery_report
 from normalizers.replies import PLAIN_TEXT
 

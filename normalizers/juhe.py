@@ -20,17 +20,7 @@ import msgspec
 
 from normalizers import read
 from normalizers.errors import Fault, MalformedError
-from normalizers.model import (
-    Callback,
-    Code,
-    CodeTable,
-    DeliveryReport,
-    InboundMessage,
-    Item,
-    Provider,
-    Reason,
-    Status,
-)
+from normalizers.model import Callback, Code, CodeTable, DeliveryReport, InboundMessage, Item, Reason, Status
 from normalizers.msisdn import read_number
 from normalizers.polling import (
     Asking,
@@ -44,6 +34,7 @@ from normalizers.polling import (
     Verdict,
     judge_status,
 )
+from normalizers.provider import Provider
 from normalizers.records import delivery_report, inbound_message
 from normalizers.replies import PLAIN_TEXT
 

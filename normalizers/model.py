@@ -1,23 +1,20 @@
 """
-The vocabulary: what every provider's report becomes, and what a provider is.
+The vocabulary: what every provider's report becomes.
 
 Everything here is a plain value. Nothing reads a clock, a socket or a setting.
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta, tzinfo
+from datetime import datetime, tzinfo
 from enum import StrEnum
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import Final, TypeAlias
 
 import msgspec
 
 from normalizers.errors import MalformedError
-
-if TYPE_CHECKING:
-    from normalizers.polling import Poll
 
 
 class Status(StrEnum):
@@ -269,50 +266,4 @@ class Reject:
     raw: bytes
 
 
-class Reply(msgspec.Struct, frozen=True):
-    """An HTTP answer."""
-
-    status: int
-    body: bytes
-    content_type: str = "text/plain"
-    headers: Mapping[str, str] = MappingProxyType({})
-
-
-@dataclass(frozen=True, slots=True)
-class Replies:
-    """How a provider is answered, by outcome; each is built from the callback that it answers."""
-
-    stored: Callable[[Callback], Reply]
-    malformed: Callable[[Callback, MalformedError], Reply]
-    forbidden: Callable[[Callback], Reply]
-    busy: Callable[[Callback], Reply]
-
-
 Item: TypeAlias = DeliveryReport | InboundMessage | Reject
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Provider:
-    """
-    All that the rest of the program knows of a provider.
-
-    `parse` reads a callback into its items, or raises `MalformedError` where it can't be read as a whole (or holds no
-    item that can), or `ForbiddenError` where the provider puts its secret in the payload and it is wrong. `methods`
-    are the HTTP methods it calls back with, none where it has to be asked. `codes` is its code table; `reasons` a
-    second one, of error codes that refine the reason of a failure, where it has one.
-
-    `home` is the region whose national numbers it writes, None where it writes international ones. `reports_within` is
-    how long after a submission its last report may come. `known_by_reference` says that a report names a message by
-    the customer's reference. `poll` is how it is asked, where it can be.
-    """
-
-    name: str
-    methods: Sequence[str]
-    codes: CodeTable
-    reasons: CodeTable | None = None
-    parse: Callable[[Callback], Sequence[Item]]
-    replies: Replies
-    home: str | None = None
-    reports_within: timedelta = timedelta(hours=72)
-    known_by_reference: bool = False
-    poll: "Poll | None" = None

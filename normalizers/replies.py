@@ -4,7 +4,8 @@ from types import MappingProxyType
 from typing import Final
 
 from normalizers.errors import MalformedError
-from normalizers.model import Callback, Replies, Reply
+from normalizers.model import Callback
+from normalizers.provider import Replies, Reply
 
 #: Seconds; what a provider that can be told so is asked to wait for before it tries again.
 RETRY_AFTER: Final = MappingProxyType({"Retry-After": "10"})

@@ -18,7 +18,7 @@ import msgspec
 
 from normalizers import read
 from normalizers.errors import Fault, MalformedError
-from normalizers.model import Callback, Code, CodeTable, DeliveryReport, Item, Note, Provider, Reason, Status
+from normalizers.model import Callback, Code, CodeTable, DeliveryReport, Item, Note, Reason, Status
 from normalizers.msisdn import read_number
 from normalizers.polling import (
     Asking,
@@ -32,6 +32,7 @@ from normalizers.polling import (
     Verdict,
     judge_status,
 )
+from normalizers.provider import Provider
 from normalizers.records import delivery_report
 from normalizers.replies import PLAIN_TEXT
 

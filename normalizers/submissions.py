@@ -14,8 +14,9 @@ import msgspec
 from normalizers import read
 from normalizers.errors import Fault, MalformedError
 from normalizers.identity import submission_event_id
-from normalizers.model import Account, Provider
+from normalizers.model import Account
 from normalizers.msisdn import read_number
+from normalizers.provider import Provider
 
 _FIELDS: Final = frozenset({"provider", "account", "message_id", "recipient", "reference", "submitted_at", "tags"})
 _LONGEST: Final = 512

@@ -14,9 +14,9 @@ from datetime import UTC, datetime
 from typing import Final, Protocol
 
 from normalizers.errors import Fault
+from sinks.clickhouse.store import Store
 from sinks.errors import BusyError, RefusedError
 from sinks.records import dead_letter_record
-from sinks.store import Store
 from sinks.stream import Batch, Consumer, Record, Topic
 
 _FIRST_BACKOFF_SECONDS: Final = 0.1

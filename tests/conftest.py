@@ -5,7 +5,12 @@ from collections.abc import Iterator
 
 import pytest
 
-pytest_plugins = ["tests.alerts.fixtures", "tests.kafka.fixtures", "tests.stores.fixtures", "tests.streams.fixtures"]
+pytest_plugins = [
+    "tests.deploy.alerts.fixtures",
+    "tests.sinks.kafka.fixtures",
+    "tests.sinks.clickhouse.fixtures",
+    "tests.sinks.streams.fixtures",
+]
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -9,18 +9,18 @@ from typing import Any, Final, NamedTuple
 import orjson
 from aiohttp import web
 
-from ingest.admin import Check
-from ingest.origins import is_foreign
-from ingest.page.answers import Answers
-from ingest.page.asking import Asker, StoreError
+from ingest.admin.server import Check
+from ingest.metrics.series import Totals
+from ingest.page.cache import Answers
 from ingest.page.details import Details
 from ingest.page.headers import HEADERS
 from ingest.page.live import Live, read_live
 from ingest.page.overview import Overview
 from ingest.page.period import Period
 from ingest.page.queries import RANGES
-from ingest.settings import Settings
-from ingest.tally import Totals
+from ingest.page.store_client import Asker, StoreError
+from ingest.same_origin import is_foreign
+from ingest.settings.settings import Settings
 from normalizers import PROVIDERS
 
 _FOLDER: Final = files("ingest.page") / "static"

@@ -8,9 +8,9 @@ from typing import Any, Final
 import orjson
 
 from ingest.page import queries
-from ingest.page.asking import Asker, Parameters, Row
 from ingest.page.masks import make_visible, mask_id, mask_number, shown
 from ingest.page.period import Period
+from ingest.page.store_client import Asker, Parameters, Row
 from normalizers.model import Reason
 
 _LONGEST_BODY: Final = 64 * 1024

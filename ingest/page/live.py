@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ingest import metrics
-from ingest.admin import Check
-from ingest.tally import Totals
+from ingest.admin.server import Check
+from ingest.metrics import catalogue
+from ingest.metrics.series import Totals
 
 #: A metric's samples, by the values of their labels.
 _Samples = Mapping[tuple[str, ...], float]
@@ -38,21 +38,21 @@ async def read_live(checks: Mapping[str, Check], totals: Totals) -> Live:
 
     return Live(
         parts=dict(zip(checks, faults, strict=True)),
-        stream_lag=samples(metrics.STREAM_LAG).get(()),
-        spill=samples(metrics.SPILL_RECORDS).get(()),
-        spill_oldest_seconds=samples(metrics.SPILL_OLDEST).get(()),
+        stream_lag=samples(catalogue.STREAM_LAG).get(()),
+        spill=samples(catalogue.SPILL_RECORDS).get(()),
+        spill_oldest_seconds=samples(catalogue.SPILL_OLDEST).get(()),
         callbacks=[
             {"provider": provider, "outcome": outcome, "callbacks": count}
-            for (provider, outcome), count in samples(metrics.CALLBACKS).items()
+            for (provider, outcome), count in samples(catalogue.CALLBACKS).items()
             if count
         ],
-        last_callbacks={(provider, account): at for (provider, account), at in samples(metrics.LAST_REPORT).items()},
+        last_callbacks={(provider, account): at for (provider, account), at in samples(catalogue.LAST_REPORT).items()},
     )
 
 
 _WANTED: Final = {
     metric.name
     for metric in (
-        metrics.STREAM_LAG, metrics.SPILL_RECORDS, metrics.SPILL_OLDEST, metrics.CALLBACKS, metrics.LAST_REPORT,
+        catalogue.STREAM_LAG, catalogue.SPILL_RECORDS, catalogue.SPILL_OLDEST, catalogue.CALLBACKS, catalogue.LAST_REPORT,
     )
 }  # fmt: skip

@@ -7,13 +7,13 @@ from dataclasses import asdict
 from typing import Any, Final
 
 from ingest.page import queries
-from ingest.page.answers import Answers
-from ingest.page.asking import Asker, Parameters, Row, StoreError, StoreState
+from ingest.page.cache import Answers
 from ingest.page.levels import Counts, judge, usual
 from ingest.page.live import Live
 from ingest.page.masks import shown
 from ingest.page.period import Period
-from ingest.settings import Settings
+from ingest.page.store_client import Asker, Parameters, Row, StoreError, StoreState
+from ingest.settings.settings import Settings
 from normalizers.model import Reason
 
 _Account = tuple[str, str]

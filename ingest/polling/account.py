@@ -8,10 +8,10 @@ from typing import Final
 import structlog
 import yarl
 
-from ingest import metrics
-from ingest.doors import reading_account
-from ingest.polling.settings import PollSettings
-from ingest.settings import AccountSettings
+from ingest.metrics import catalogue
+from ingest.receiver.access import reading_account
+from ingest.settings.polling import PollSettings
+from ingest.settings.settings import AccountSettings
 from normalizers import PROVIDERS
 from normalizers.errors import Fault, MalformedError
 from normalizers.model import Account, Callback, DeliveryReport, InboundMessage, Item, Reject, Source
@@ -80,7 +80,7 @@ class PolledAccount:
 
     def dead_letter(self, error: MalformedError, body: bytes, question: str, received_at: datetime) -> Record:
         """Return what can't be read of an answer as a record, and count it."""
-        metrics.count_dead_letter(self.provider, error.why)
+        catalogue.count_dead_letter(self.provider, error.why)
         secret = self.credentials[self.poll.credentials[-1]]
         return dead_letter_record(
             provider=self.provider,

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from sinks.pending import Window
+from sinks.clickhouse.pending import Window
 
 _MICROSECONDS: Final = 1_000_000
 

@@ -14,8 +14,8 @@ from typing import Final, NamedTuple, TypeVar
 
 import orjson
 
+from sinks.clickhouse.pending import Position
 from sinks.errors import BusyError
-from sinks.pending import Position
 
 _T = TypeVar("_T")
 

@@ -14,9 +14,9 @@ from typing import Final
 
 from ingest.simulation.compare import Tally, compare, compare_totals, messages_of
 from ingest.simulation.ledger import Kept, Ledger, Row
-from ingest.simulation.lines import Line
 from ingest.simulation.plan import stem
 from ingest.simulation.store import Store
+from ingest.simulation.targets import Line
 
 _RANGE: Final = 20_000
 _PAUSE_SECONDS: Final = 0.5

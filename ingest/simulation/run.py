@@ -15,15 +15,15 @@ import aiohttp
 from rich.console import Console
 from rich.progress import Progress
 
-from ingest.settings import InvalidSettingsError, Settings
+from ingest.settings.settings import InvalidSettingsError, Settings
 from ingest.simulation.audit import Audit
 from ingest.simulation.dialects import DIALECTS
 from ingest.simulation.ledger import Ledger
-from ingest.simulation.lines import Line, open_lines, query_url, receiver_url
 from ingest.simulation.plan import RUN_LENGTH
 from ingest.simulation.send import TIMEOUT, Sender, UnreachableError
 from ingest.simulation.store import Store, StoreError
 from ingest.simulation.summary import callbacks_table, differences, store_table
+from ingest.simulation.targets import Line, open_lines, query_url, receiver_url
 from ingest.simulation.traffic import Mix, Schedule, Traffic
 
 #: Columns of the tables where there is no terminal.

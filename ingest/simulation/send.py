@@ -18,8 +18,8 @@ import aiohttp
 from yarl import URL
 
 from ingest.simulation.ledger import Ledger
-from ingest.simulation.lines import Line
 from ingest.simulation.plan import PlannedCallback, Request
+from ingest.simulation.targets import Line
 
 _FIRST_PAUSE_SECONDS: Final = 0.1
 _LONGEST_PAUSE_SECONDS: Final = 5.0

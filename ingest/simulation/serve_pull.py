@@ -6,7 +6,7 @@ import signal
 from rich.console import Console
 from rich.table import Table
 
-from ingest.settings import InvalidSettingsError, Settings, split_address
+from ingest.settings.settings import InvalidSettingsError, Settings, split_address
 from ingest.simulation.pull import PullServer
 from normalizers import PROVIDERS
 

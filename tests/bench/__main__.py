@@ -24,8 +24,8 @@ from statistics import median
 
 from tests.bench.latency import callback_to_row
 from tests.bench.load import CONNECTIONS, HERE, Run, wrk
-from tests.kafka.broker import Broker
 from tests.program.running import Program, free_port, kafka_settings
+from tests.sinks.kafka.broker import Broker
 
 PARTITIONS = 4
 

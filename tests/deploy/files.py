@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from typer.core import TyperGroup
 
 from ingest.cli import app
-from ingest.settings import Settings
+from ingest.settings.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"

@@ -1,6 +1,6 @@
 """What was named before it was there is checked like everything else as soon as it is."""
 
-from ingest.settings import Settings
+from ingest.settings.settings import Settings
 from tests.deploy.files import COMING_COMMANDS, COMING_MOUNTS, COMING_SECTIONS, DEPLOY, has_command
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import kubernetes_validate
 import pytest
 
-from ingest.settings import KafkaSettings
+from ingest.settings.settings import KafkaSettings
 from tests.deploy.files import DEPLOY, assert_is_a_command, documents
 
 _FOLDER = DEPLOY / "kubernetes"

@@ -8,7 +8,8 @@ import pytest
 
 from normalizers import PROVIDERS
 from normalizers.errors import CallbackError, ForbiddenError, MalformedError
-from normalizers.model import Item, Reject, Reply, Source
+from normalizers.model import Item, Reject, Source
+from normalizers.provider import Reply
 from tests.normalizers.recorded import PAYLOADS, RECEIVED_AT, Recorded, completed, described, fault, recorded
 
 ALL = recorded()

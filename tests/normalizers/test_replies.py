@@ -8,7 +8,8 @@ import pytest
 
 from normalizers import PROVIDERS
 from normalizers.errors import Fault, MalformedError
-from normalizers.model import Account, Callback, Reply
+from normalizers.model import Account, Callback
+from normalizers.provider import Reply
 
 CALLBACK = Callback(
     account=Account(), method="POST", body=b'{"SERIAL":2}', received_at=datetime(2025, 12, 31, 16, 0, 1, tzinfo=UTC)

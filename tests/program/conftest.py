@@ -4,7 +4,7 @@ import secrets
 
 import pytest
 
-from tests.query.fixtures import writable_door
+from tests.ingest.query.fixtures import writable_door
 
 __all__ = ["writable_door"]
 

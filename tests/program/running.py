@@ -14,8 +14,8 @@ from typing import Any, Self, TypeAlias
 
 import orjson
 
-from tests.kafka.broker import free_ports
-from tests.query.fixtures import Door
+from tests.ingest.query.fixtures import Door
+from tests.sinks.kafka.broker import free_ports
 
 START_SECONDS = 60
 _DLRHUB = (sys.executable, "-m", "ingest")

@@ -10,9 +10,9 @@ import pytest
 
 from normalizers import PROVIDERS
 from normalizers.model import Source
+from tests.ingest.query.fixtures import Door
 from tests.normalizers.recorded import event_ids, recorded
 from tests.program.running import Ask, Program, Server, counts, kafka_settings
-from tests.query.fixtures import Door
 
 WAIT_SECONDS = 30
 EXAMPLES = [

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.kafka.broker import Broker
+from tests.ingest.query.fixtures import Door
 from tests.program.providers import Providers
 from tests.program.running import Program, Server, counts, kafka_settings
-from tests.query.fixtures import Door
+from tests.sinks.kafka.broker import Broker
 
 GROUP_SECONDS = 120
 STALL_SECONDS = 8

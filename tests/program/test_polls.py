@@ -12,7 +12,7 @@ import orjson
 import pytest
 
 from ingest.simulation.pull import PullServer, juhe_report, mobile_of
-from tests.poll.accounts import CREDENTIALS, make_server, poll_settings
+from tests.ingest.polling.accounts import CREDENTIALS, make_server, poll_settings
 from tests.program.running import Program
 
 

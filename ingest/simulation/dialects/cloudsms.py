@@ -8,7 +8,7 @@ from typing import Final
 
 import orjson
 
-from ingest.simulation import spoil
+from ingest.simulation import corruption
 from ingest.simulation.dialect import Dialect, happens, hexadecimal, whims_of
 from ingest.simulation.plan import UTC_8, Outcome, PlannedCallback, PlannedReport, Request, Spoil
 from normalizers.errors import Fault
@@ -119,13 +119,13 @@ DIALECT: Final = Dialect(
     recipients=_recipients,
     together=True,
     spoils=(
-        *spoil.NOT_JSON,
-        spoil.EMPTY,
+        *corruption.NOT_JSON,
+        corruption.EMPTY,
         Spoil(Fault.MISSING_FIELD, _without_uid, authentic=True),
-        spoil.without_member("SMS_RESULT_LIST"),
-        spoil.without_member("SMS_RESULT_LIST", "DEST_MSISDN"),
-        spoil.with_value("SMS_RESULT_LIST", "SMS_STATE", value="DELIVRD"),
-        spoil.with_value("METHOD", value="SMS_PULL_REPORT"),
+        corruption.without_member("SMS_RESULT_LIST"),
+        corruption.without_member("SMS_RESULT_LIST", "DEST_MSISDN"),
+        corruption.with_value("SMS_RESULT_LIST", "SMS_STATE", value="DELIVRD"),
+        corruption.with_value("METHOD", value="SMS_PULL_REPORT"),
     ),
     request=request,
     acknowledges=acknowledges,

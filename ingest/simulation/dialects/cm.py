@@ -9,7 +9,7 @@ from urllib.parse import quote, urlencode
 
 import orjson
 
-from ingest.simulation import spoil
+from ingest.simulation import corruption
 from ingest.simulation.dialect import Dialect, happens, hexadecimal, says_ok, whims_of
 from ingest.simulation.plan import Number, Outcome, PlannedCallback, PlannedReport, Request
 from normalizers.model import Account, Reason, Status
@@ -166,14 +166,14 @@ DIALECT: Final = Dialect(
     tail=lambda rng: hexadecimal(rng, 19),  # a REFERENCE has up to 32 letters and digits
     batch=_batch,
     spoils=(
-        *spoil.NOT_JSON,
-        spoil.EMPTY,
-        spoil.without_member("messages", "msg", "status"),
-        spoil.without_member("messages", "msg", "to"),
-        spoil.with_value("messages", "msg", "status", value="2"),
-        replace(spoil.EMPTY, method="GET"),
-        spoil.without_parameter("STATUS"),
-        spoil.without_parameter("GSM"),
+        *corruption.NOT_JSON,
+        corruption.EMPTY,
+        corruption.without_member("messages", "msg", "status"),
+        corruption.without_member("messages", "msg", "to"),
+        corruption.with_value("messages", "msg", "status", value="2"),
+        replace(corruption.EMPTY, method="GET"),
+        corruption.without_parameter("STATUS"),
+        corruption.without_parameter("GSM"),
     ),
     request=request,
     acknowledges=says_ok,

@@ -6,7 +6,7 @@ from typing import Final
 
 import orjson
 
-from ingest.simulation import spoil
+from ingest.simulation import corruption
 from ingest.simulation.dialect import Dialect, happens, hexadecimal, says_ok, whims_of
 from ingest.simulation.plan import (
     UTC_8,
@@ -166,11 +166,11 @@ DIALECT: Final = Dialect(
     batch=_batch,
     inbound=True,
     spoils=(
-        *spoil.NOT_JSON,
-        spoil.EMPTY,
-        spoil.without_member("stat"),
-        spoil.without_member("mobile"),
-        spoil.with_value("flag", value=7),
+        *corruption.NOT_JSON,
+        corruption.EMPTY,
+        corruption.without_member("stat"),
+        corruption.without_member("mobile"),
+        corruption.with_value("flag", value=7),
     ),
     item_spoils=(
         ItemSpoil(Fault.MISSING_FIELD, _without_stat),

@@ -5,7 +5,7 @@ from random import Random
 from typing import Final
 from urllib.parse import quote
 
-from ingest.simulation import spoil
+from ingest.simulation import corruption
 from ingest.simulation.dialect import Dialect, happens, hexadecimal, says_ok, whims_of
 from ingest.simulation.plan import Outcome, PlannedCallback, PlannedReport, Request, Spoil
 from normalizers.errors import Fault
@@ -134,8 +134,8 @@ DIALECT: Final = Dialect(
     recipients=_recipients,
     clock=False,
     spoils=(
-        replace(spoil.EMPTY, method="GET"),
-        spoil.without_parameter("da"),
+        replace(corruption.EMPTY, method="GET"),
+        corruption.without_parameter("da"),
         Spoil(Fault.MISSING_FIELD, _silent, method="GET"),
         Spoil(Fault.BAD_VALUE, _babbling, method="GET"),
     ),

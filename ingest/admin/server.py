@@ -1,0 +1,72 @@
+"""The admin door: what an operator, a probe and Prometheus ask of a running dlrhub."""
+
+import asyncio
+import hmac
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry, ProcessCollector
+from prometheus_client.exposition import choose_encoder
+
+from ingest.metrics.series import Totals
+from ingest.settings.settings import AdminSettings
+
+#: Names what is asked, and tells what is wrong with it (empty where nothing is).
+Check = Callable[[], Awaitable[str]]
+
+#: What needs no token: the probes, and the status page's files, which hold no data.
+_OPEN_PATHS: Final = frozenset({"/healthz", "/readyz", "/", "/page/{name}"})
+
+
+class Admin:
+    """Handlers of the admin door."""
+
+    def __init__(self, checks: Mapping[str, Check], totals: Totals) -> None:
+        """Answer `/readyz` from `checks`, and `/metrics` from `totals`."""
+        self._checks = checks
+        self._registry = CollectorRegistry()
+        self._registry.register(totals)
+        ProcessCollector(registry=self._registry)
+
+    async def healthz(self, _: web.Request) -> web.Response:
+        """Say that the supervisor is alive."""
+        return web.Response(text="ok\n")
+
+    async def readyz(self, _: web.Request) -> web.Response:
+        """Say whether every part does its work: 200, or 503 and what is wrong."""
+        faults = dict(
+            zip(self._checks, await asyncio.gather(*(check() for check in self._checks.values())), strict=True)
+        )
+        lines = [f"{name}: {fault or 'ok'}\n" for name, fault in faults.items()]
+        return web.Response(status=503 if any(faults.values()) else 200, text="".join(lines))
+
+    async def metrics(self, request: web.Request) -> web.Response:
+        """Show the series of all processes, in the text format that is asked for."""
+        encode, content_type = choose_encoder(request.headers.get("Accept", ""))
+        return web.Response(body=encode(self._registry), headers={"Content-Type": content_type})
+
+
+def make_app(admin: Admin, settings: AdminSettings) -> web.Application:
+    """Return the admin door's application; with a token set, most of it asks for it as a bearer token."""
+    token = settings.token.get_secret_value() if settings.token else ""
+
+    @web.middleware
+    async def authenticate(
+        request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
+        given = request.headers.get("Authorization", "")
+        resource = request.match_info.route.resource
+        if (
+            token
+            and not (resource and resource.canonical in _OPEN_PATHS)
+            and not hmac.compare_digest(given.encode("utf-8", "surrogateescape"), f"Bearer {token}".encode())
+        ):
+            raise web.HTTPUnauthorized(headers={"WWW-Authenticate": "Bearer"})
+        return await handler(request)
+
+    app = web.Application(middlewares=[authenticate])
+    app.router.add_get("/healthz", admin.healthz)
+    app.router.add_get("/readyz", admin.readyz)
+    app.router.add_get("/metrics", admin.metrics)
+    return app

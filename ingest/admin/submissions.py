@@ -1,0 +1,140 @@
+"""
+Submissions: `POST /submissions` on the admin door, and those that others write to Kafka's topic.
+
+A request is stored whole or not at all: what is wrong with any of its submissions is said of each, and nothing is kept.
+"""
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Final
+
+import msgspec
+import orjson
+import structlog
+from aiohttp import web
+
+from ingest.connections.streams import open_producer
+from ingest.receiver.access import reading_account
+from ingest.same_origin import is_foreign
+from ingest.settings.settings import AccountSettings, InvalidSettingsError, Settings
+from normalizers import PROVIDERS
+from normalizers.errors import Fault, MalformedError
+from normalizers.submissions import Sender, Senders, Submission, read_submission, read_submissions
+from sinks.errors import RefusedError, SinkError
+from sinks.records import submission_record
+from sinks.stream import Producer
+
+_log = structlog.get_logger(__name__)
+
+_MOST_FAULTS: Final = 100
+_RETRY_AFTER_SECONDS: Final = "10"
+
+
+def senders(settings: Settings) -> Senders:
+    """Return the accounts that submissions may name; without accounts, `default` of every provider."""
+    accounts = settings.accounts or [AccountSettings(provider=name) for name in PROVIDERS]
+    return {
+        (account.provider, account.name): Sender(
+            PROVIDERS[account.provider], reading_account(account), account.reports_within
+        )
+        for account in accounts
+    }
+
+
+class SubmissionsDoor:
+    """Takes submissions in: handler of `POST /submissions`."""
+
+    def __init__(self, settings: Settings, name: str) -> None:
+        """Append to a stream of its own, by this name; it is opened with the first submission."""
+        self._settings = settings
+        self._name = name
+        self._senders = senders(settings)
+        self._guarded = settings.admin.token is not None
+        self._producer: Producer | None = None
+        self._opening = asyncio.Lock()
+
+    async def post(self, request: web.Request) -> web.Response:
+        """Answer 202 once every submission is durable, or 400 and what is wrong, with nothing kept."""
+        if is_foreign(request, guarded=self._guarded):
+            raise web.HTTPForbidden(text="not for web pages\n")
+        receiver = self._settings.receiver
+        try:
+            async with asyncio.timeout(receiver.body_timeout_s):
+                body = await request.clone(client_max_size=receiver.max_body_bytes).read()
+        except TimeoutError:
+            raise web.HTTPRequestTimeout(text="the body took too long\n") from None
+        try:
+            found = await asyncio.to_thread(read_submissions, body, self._senders, datetime.now(UTC))
+        except MalformedError as error:
+            return _refuse([error])
+        faults = [fault for fault in found if isinstance(fault, MalformedError)]
+        if faults:
+            return _refuse(faults)
+        return await self._store([submission for submission in found if isinstance(submission, Submission)])
+
+    async def close(self) -> None:
+        """Finish what was taken in."""
+        if self._producer is not None:
+            await self._producer.close()
+
+    async def _store(self, submissions: list[Submission]) -> web.Response:
+        try:
+            producer = await self._open()
+            await producer.append([submission_record(submission) for submission in submissions])
+        except (SinkError, InvalidSettingsError) as error:
+            _log.error("stream busy", error=str(error))
+            raise web.HTTPServiceUnavailable(
+                text="busy: nothing was stored, try again\n", headers={"Retry-After": _RETRY_AFTER_SECONDS}
+            ) from error
+        return web.json_response({"accepted": len(submissions)}, status=202)
+
+    async def _open(self) -> Producer:
+        async with self._opening:
+            if self._producer is None:
+                self._producer = await open_producer(self._settings, self._name)
+            return self._producer
+
+
+def _refuse(faults: list[MalformedError]) -> web.Response:
+    said = [{"path": fault.where, "why": fault.why, "detail": fault.detail} for fault in faults[:_MOST_FAULTS]]
+    return web.Response(
+        status=400,
+        body=orjson.dumps({"accepted": 0, "faults": said, "more_faults": len(faults) - len(said)}),
+        content_type="application/json",
+    )
+
+
+class _Row(msgspec.Struct):
+    """What every submission has that was taken in by us."""
+
+    event_id: str
+    deadline_at: datetime
+
+
+_read_row: Final = msgspec.json.Decoder(_Row).decode
+
+
+def complete(known: Senders) -> Callable[[bytes], bytes]:
+    """
+    Return what makes a row of the topic's value: of one that another program wrote, with what `POST` takes.
+
+    It raises `RefusedError` where the value is neither.
+    """
+
+    def completed(value: bytes) -> bytes:
+        try:
+            _read_row(value)
+        except msgspec.DecodeError:
+            return _completed(value, known)
+        return value
+
+    return completed
+
+
+def _completed(value: bytes, known: Senders) -> bytes:
+    try:
+        submission = read_submission(value, known, datetime.now(UTC))
+    except MalformedError as error:
+        raise RefusedError(f"{Fault(error.why)}: {error}") from error
+    return submission_record(submission).value

@@ -1,0 +1,1 @@
+"""Opens the streams and stores that the settings name."""

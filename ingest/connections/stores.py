@@ -1,0 +1,78 @@
+"""The store that the settings name: embedded in this process, or a ClickHouse server."""
+
+import asyncio
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+import structlog
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from ingest.settings.settings import InvalidSettingsError, Settings
+from sinks.clickhouse.migrate import Migration, migrate
+from sinks.clickhouse.retention import apply_retention
+from sinks.clickhouse.store import Store, open_embedded, open_server
+from sinks.errors import BusyError, RefusedError
+
+_log = structlog.get_logger(__name__)
+
+_RETRY_SECONDS: Final = 2.0
+
+
+def open_store(settings: Settings) -> Store:
+    """Open the store; raises `BusyError` where it can't be had now, `RefusedError` where it does not let us in."""
+    database, url = settings.clickhouse.database, settings.clickhouse.url
+    if url is None:
+        return open_embedded(store_folder(settings), database)
+    return open_server(url.get_secret_value(), database, async_insert=settings.clickhouse.async_insert)
+
+
+def store_folder(settings: Settings) -> Path:
+    """Return where the embedded store is."""
+    return settings.data_dir / "store"
+
+
+def prepare(store: Store, settings: Settings) -> list[Migration]:
+    """
+    Bring the tables and their retention up to date, and return the migrations that were applied.
+
+    Raises `BusyError` where the store fails to, and `RefusedError` where its migrations are not ours.
+    """
+    chosen = settings.clickhouse
+    try:
+        applied = migrate(store, cluster=chosen.cluster, durable=chosen.url is None)
+        apply_retention(store, chosen.retention_days, cluster=chosen.cluster)
+    except ClickHouseError as error:
+        raise BusyError(f"the tables can't be brought up to date: {error}") from error
+    return applied
+
+
+async def wait_for_store(settings: Settings, stopping: asyncio.Event) -> Store | None:
+    """
+    Open the store and prepare it, waiting for a server that is away; None where `stopping` was set first.
+
+    Raises `InvalidSettingsError` where the server does not let us in, and `BusyError` where the embedded store can't
+    be opened.
+    """
+    while not stopping.is_set():
+        try:
+            return await asyncio.to_thread(_open_prepared, settings)
+        except RefusedError as error:
+            raise InvalidSettingsError(str(error)) from None
+        except BusyError as error:
+            if settings.clickhouse.url is None:
+                raise
+            _log.warning("the store is away, and is waited for", error=str(error))
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stopping.wait(), _RETRY_SECONDS)
+    return None
+
+
+def _open_prepared(settings: Settings) -> Store:
+    store = open_store(settings)
+    try:
+        prepare(store, settings)
+    except BaseException:
+        store.close()
+        raise
+    return store

@@ -1,0 +1,105 @@
+"""The stream that the settings name: a journal, or Kafka with a spill."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+
+import structlog
+from pydantic import SecretStr
+
+from ingest.metrics.catalogue import SpillMetrics
+from ingest.settings.settings import InvalidSettingsError, KafkaSettings, Settings
+from sinks.errors import BusyError, RefusedError
+from sinks.journal.journal import Journal, JournalConsumer
+from sinks.stream import Consumer, Producer, Topic
+
+if TYPE_CHECKING:
+    from sinks.kafka.cluster import Cluster
+
+_log = structlog.get_logger(__name__)
+
+_CONNECT_SECONDS: Final = 5.0
+
+
+async def open_producer(settings: Settings, name: str) -> Producer:
+    """
+    Open the doors' side of the stream: a journal by this name, or Kafka with a spill, even while Kafka is away.
+
+    Raises `InvalidSettingsError` where Kafka does not let us in, `BusyError` where nothing can be written to the disk.
+    """
+    if settings.kafka is None:
+        return Journal(settings.data_dir / "journal" / f"{name}.db")
+    from sinks.kafka.producer import KafkaProducer  # noqa: PLC0415 - Kafka is loaded where it is used
+    from sinks.kafka.spill import SpillingProducer  # noqa: PLC0415
+
+    producer = SpillingProducer(
+        KafkaProducer(cluster(settings.kafka)),
+        settings.data_dir / "spill",
+        SpillMetrics(),
+        confirm_seconds=settings.kafka.confirm_timeout_ms / 1000,
+    )
+    try:
+        await producer.start()
+    except RefusedError as error:
+        raise InvalidSettingsError(str(error)) from None
+    return producer
+
+
+async def open_consumer(settings: Settings, topics: Sequence[Topic]) -> Consumer:
+    """
+    Open the store's side of the stream, for these topics; where Kafka is away, it goes on trying.
+
+    Raises `InvalidSettingsError` where Kafka does not let us in.
+    """
+    if settings.kafka is None:
+        return JournalConsumer(settings.data_dir / "journal")
+    from sinks.kafka.consumer import KafkaConsumer  # noqa: PLC0415
+
+    consumer = KafkaConsumer(cluster(settings.kafka), group=settings.kafka.group, topics=topics)
+    try:
+        async with asyncio.timeout(_CONNECT_SECONDS):
+            found = await consumer.connect()
+    except RefusedError as error:
+        raise InvalidSettingsError(str(error)) from None
+    except (BusyError, TimeoutError) as error:
+        _log.warning("Kafka is away", why=str(error) or "no answer")
+    else:
+        for text in found.warnings:
+            _log.warning(text)
+    return consumer
+
+
+async def set_back(settings: Settings, at: datetime) -> None:
+    """Have the drains read again what Kafka took at `at` or later; raises `InvalidSettingsError` or a `SinkError`."""
+    if settings.kafka is None:
+        raise InvalidSettingsError("kafka: not set; a journal keeps what is drained for minutes only")
+    from sinks.kafka.group import rewind_to  # noqa: PLC0415
+
+    offsets = await rewind_to(cluster(settings.kafka), settings.kafka.group, tuple(Topic), at)
+    _log.info("the drains are set back", group=settings.kafka.group, to=at.isoformat(), partitions=len(offsets))
+
+
+def cluster(settings: KafkaSettings) -> "Cluster":
+    """Return the settings as the Kafka stream takes them."""
+    from sinks.kafka.cluster import Cluster  # noqa: PLC0415
+
+    return Cluster(
+        bootstrap_servers=settings.bootstrap_servers,
+        topic_prefix=settings.topic_prefix,
+        partitions=settings.partitions,
+        replication_factor=settings.replication_factor,
+        compression=None if settings.compression == "none" else settings.compression,
+        security_protocol=settings.security_protocol,
+        sasl_mechanism=settings.sasl_mechanism,
+        sasl_username=settings.sasl_username,
+        sasl_password=_plain(settings.sasl_password),
+        ssl_cafile=settings.ssl_cafile,
+        ssl_certfile=settings.ssl_certfile,
+        ssl_keyfile=settings.ssl_keyfile,
+        ssl_password=_plain(settings.ssl_password),
+    )
+
+
+def _plain(secret: SecretStr | None) -> str | None:
+    return secret.get_secret_value() if secret else None

@@ -1,0 +1,233 @@
+"""
+Every metric of dlrhub, and the only place that counts.
+
+Labels are bounded by construction: providers and accounts come from the settings, the rest from enums. Callbacks are
+counted where they are answered. Reports are counted where they reach the store, each once: the drain sees every copy
+of a report, and remembers the latest ones.
+"""
+
+import contextlib
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from itertools import product
+from typing import Final
+
+import msgspec
+import structlog
+
+from ingest.metrics.series import Counter, Gauge, Histogram, Snapshot, snapshot
+from normalizers.errors import Fault
+from normalizers.model import Note, Reason, Status
+from normalizers.polling import Outcome
+from sinks.errors import BusyError, RefusedError
+from sinks.stream import Topic
+
+_log = structlog.get_logger(__name__)
+
+_MILLISECONDS: Final = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
+#: How a callback ends.
+OUTCOMES: Final = (
+    "stored", "malformed", "unreadable_acknowledged", "parser_error", "forbidden", "busy", "too_large", "too_slow",
+)  # fmt: skip
+_DELAYS: Final = (1, 5, 15, 60, 300, 900, 3600, 4 * 3600, 12 * 3600, 24 * 3600, 48 * 3600, 72 * 3600)
+
+CALLBACKS: Final = Counter("dlr_callbacks", "Callbacks answered", ("provider", "outcome"))
+CALLBACK_SECONDS: Final = Histogram(
+    "dlr_callback_seconds", "From a callback's headers to its answer", ("provider",), _MILLISECONDS
+)
+LAST_REPORT: Final = Gauge(
+    "dlr_last_report_timestamp_seconds", "When a callback was last stored", ("provider", "account"), max
+)
+DEAD_LETTERS: Final = Counter("dlr_dead_letters", "Callbacks and items that could not be read", ("provider", "why"))
+REPORTS: Final = Counter("dlr_reports", "Distinct reports that reached the store", ("provider", "account", "status"))
+FAILURES: Final = Counter("dlr_failures", "Distinct reports of a failure", ("provider", "account", "reason"))
+INBOUND: Final = Counter("dlr_inbound", "Distinct inbound messages that reached the store", ("provider", "account"))
+UNMAPPED: Final = Counter("dlr_unmapped_codes", "Distinct reports whose code is in no table", ("provider",))
+NOTES: Final = Counter("dlr_notes", "Distinct reports with something odd about them", ("provider", "note"))
+DUPLICATES: Final = Counter("dlr_duplicates", "Copies of reports and inbound messages stored lately", ("provider",))
+REPORT_DELAY: Final = Histogram(
+    "dlr_report_delay_seconds", "From the provider's time of a report to its receipt", ("provider",), _DELAYS
+)
+STREAM_LAG: Final = Gauge("dlr_stream_lag_records", "Records that wait for the store")
+SPILL_RECORDS: Final = Gauge("dlr_spill_records", "Records on this machine's disk that wait for Kafka")
+SPILL_OLDEST: Final = Gauge("dlr_spill_oldest_seconds", "How long the oldest of them may have waited", combine=max)
+SPILL_REFUSED: Final = Counter("dlr_spill_refused", "Records that Kafka will never take, set aside", ("topic",))
+STORE_INSERT: Final = Histogram("dlr_store_insert_seconds", "One insert into the store", ("table",), _MILLISECONDS)
+STORE_ROWS: Final = Counter("dlr_store_rows", "Rows inserted into the store, copies included", ("table",))
+STORE_FAILURES: Final = Counter("dlr_store_failures", "Inserts that failed and are tried again", ("table",))
+STORE_REFUSED: Final = Counter("dlr_store_refused", "Rows refused for good, kept as dead letters", ("table",))
+SUBMISSIONS: Final = Counter("dlr_submissions", "Distinct submissions that reached the store", ("provider", "account"))
+POLL_REQUESTS: Final = Counter(
+    "dlr_poll_requests", "Requests to providers that are asked", ("provider", "account", "outcome")
+)
+POLL_BEHIND: Final = Gauge(
+    "dlr_poll_behind_seconds",
+    "How long ago the messages were due that were asked about last",
+    ("provider", "account"),
+    max,
+)
+BALANCE: Final = Gauge("dlr_balance", "An account's balance, in its provider's own unit", ("provider", "account"), max)
+
+ALL: Final[Sequence[Counter | Gauge | Histogram]] = [
+    value for value in globals().values() if isinstance(value, Counter | Gauge | Histogram)
+]
+
+
+#: What a label other than `provider` and `account` can be.
+VALUES: Final[Mapping[str, Iterable[str]]] = {
+    "outcome": (*OUTCOMES, *Outcome), "why": Fault, "status": Status, "reason": Reason, "note": Note, "topic": Topic, "table": Topic,
+}  # fmt: skip
+
+
+def zeros(accounts: Sequence[tuple[str, str]]) -> Snapshot:
+    """
+    Return every counter at 0 for these accounts, each its provider and its name.
+
+    Prometheus sees no increase in a series that begins with its first count: an alert would miss the first dead letter.
+    """
+    counters = [metric for metric in ALL if isinstance(metric, Counter)]
+    return {counter.name: [(labels, 0) for labels in _label_sets(counter, accounts)] for counter in counters}
+
+
+def _label_sets(counter: Counter, accounts: Sequence[tuple[str, str]]) -> Iterator[tuple[str, ...]]:
+    """Yield the labels that a counter can have."""
+    owner = sum(label in {"provider", "account"} for label in counter.labels)
+    owners = dict.fromkeys(account[:owner] for account in accounts)
+    outcomes = {"outcome": Outcome if counter is POLL_REQUESTS else OUTCOMES}
+    for known, *rest in product(owners, *({**VALUES, **outcomes}[label] for label in counter.labels[owner:])):
+        yield (*known, *rest)
+
+
+def take_snapshot() -> Snapshot:
+    """Return the values of this process."""
+    return snapshot(ALL)
+
+
+def count_callback(provider: str, account: str, outcome: str, seconds: float) -> None:
+    """Count one answered callback."""
+    CALLBACKS.add(provider, outcome)
+    CALLBACK_SECONDS.observe(seconds, provider)
+    if outcome == "stored":
+        LAST_REPORT.set(time.time(), provider, account)
+
+
+def count_dead_letter(provider: str, why: Fault) -> None:
+    """Count one callback or item that could not be read."""
+    DEAD_LETTERS.add(provider, why)
+
+
+class SpillMetrics:
+    """What the spill tells of itself (`sinks.kafka.spill.SpillWatch`), as metrics and in the log."""
+
+    def away(self, why: str) -> None:
+        """Log why records go to the spill."""
+        _log.error("Kafka is away: records go to the spill", why=why)
+
+    def back(self) -> None:
+        """Log that they don't any more."""
+        _log.warning("Kafka is back")
+
+    def spilled(self, records: int, oldest_seconds: float) -> None:
+        """Set the gauges."""
+        SPILL_RECORDS.set(records)
+        SPILL_OLDEST.set(oldest_seconds)
+
+    def refused(self, topic: Topic, error: RefusedError) -> None:
+        """Count a record that was set aside."""
+        SPILL_REFUSED.add(topic)
+        _log.error("Kafka refuses a record, now a dead letter", topic=topic, error=str(error))
+
+    def warn(self, text: str) -> None:
+        """Log it."""
+        _log.warning(text)
+
+
+class DrainMetrics:
+    """What the drain tells of itself (`sinks.drain.Watch`), as metrics and in the log."""
+
+    def __init__(self) -> None:
+        """Remember no report yet."""
+        self._seen = _Lately(200_000)
+
+    def inserted(self, topic: Topic, values: Sequence[bytes], seconds: float) -> None:
+        """Count an insert, and the reports in it."""
+        STORE_ROWS.add(topic, by=len(values))
+        STORE_INSERT.observe(seconds, topic)
+        if topic is not Topic.DEAD_LETTERS:
+            for value in values:
+                with contextlib.suppress(msgspec.DecodeError):  # a value of another producer: stored, not counted
+                    self._count(topic, _read_row(value))
+
+    def insert_failed(self, topic: Topic, error: BusyError, retry_seconds: float) -> None:
+        """Count an insert that is tried again."""
+        STORE_FAILURES.add(topic)
+        _log.warning("the store takes no inserts", topic=topic, error=str(error), retry_seconds=round(retry_seconds, 2))
+
+    def refused(self, topic: Topic, error: RefusedError) -> None:
+        """Count a row that was refused."""
+        STORE_REFUSED.add(topic)
+        _log.error("the store refuses a row, now a dead letter", topic=topic, error=str(error))
+
+    def lag(self, records: int) -> None:
+        """Set the lag."""
+        STREAM_LAG.set(records)
+
+    def _count(self, topic: Topic, row: "_Row") -> None:
+        if self._seen.before(row.event_id):
+            if topic is not Topic.SUBMISSIONS:
+                DUPLICATES.add(row.provider)
+        elif topic is Topic.INBOUND:
+            INBOUND.add(row.provider, row.account)
+        elif topic is Topic.SUBMISSIONS:
+            SUBMISSIONS.add(row.provider, row.account)
+        else:
+            _count_report(row)
+
+
+class _Row(msgspec.Struct):
+    """What is counted of a stored report or inbound message."""
+
+    event_id: str
+    provider: str
+    account: str
+    received_at: datetime
+    occurred_at: datetime | None = None
+    status: Status = Status.UNKNOWN
+    reason: Reason | None = None
+    unmapped: bool = False
+    notes: tuple[Note, ...] = ()
+
+
+_read_row: Final = msgspec.json.Decoder(_Row).decode
+
+
+def _count_report(row: _Row) -> None:
+    REPORTS.add(row.provider, row.account, row.status)
+    if row.status.failed:
+        FAILURES.add(row.provider, row.account, row.reason or Reason.UNKNOWN)
+    if row.unmapped:
+        UNMAPPED.add(row.provider)
+    for note in row.notes:
+        NOTES.add(row.provider, note)
+    if row.occurred_at is not None:
+        REPORT_DELAY.observe(max(0.0, (row.received_at - row.occurred_at).total_seconds()), row.provider)
+
+
+class _Lately:
+    """Remembers the last ids, between `most` and twice as many."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._new: set[int] = set()
+        self._old: set[int] = set()
+
+    def before(self, event_id: str) -> bool:
+        """Tell whether this id came before, and remember it."""
+        key = hash(event_id)
+        if key in self._new or key in self._old:
+            return True
+        if len(self._new) >= self._most:
+            self._old, self._new = self._new, set()
+        self._new.add(key)
+        return False

@@ -1,0 +1,152 @@
+"""
+Asking about messages: at every tick, about those that have reached one of the ages and have no final report.
+
+They are read from the store page by page, and how far they have been asked about is remembered after each page: a
+restart asks about one page again at most, and a tick that takes longer than the time between two only delays the next.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+import structlog
+
+from ingest.metrics import catalogue
+from ingest.polling.ages import ages, windows
+from ingest.polling.client import Answer, Asker
+from ingest.polling.retry import append
+from ingest.polling.state import PollState, Tick
+from normalizers.polling import Outcome, Question, Subject
+from sinks.clickhouse.pending import Message, Position, Window
+from sinks.errors import BusyError
+from sinks.stream import Producer, Record
+
+_log = structlog.get_logger(__name__)
+
+#: Reads up to `most` of an account's submissions in a window, after a position; raises `BusyError`.
+ReadPage = Callable[[str, str, Window, Position | None, int], Sequence[Message]]
+
+_PAGE_MESSAGES: Final = 500
+#: A submission's receipt may be this much older than its row in the store.
+_SETTLE_SECONDS: Final = 2.0
+#: How often a request is tried while others are answered, and while none is.
+_TRIES_ALONE: Final = 3
+_TRIES: Final = 12
+_STORE_RETRY_SECONDS: Final = 5.0
+
+
+class About:
+    """Asks one account's provider about messages."""
+
+    def __init__(self, asker: Asker, question: Question, state: PollState, producer: Producer, read: ReadPage) -> None:
+        """Ask through `asker` about what `read` finds pending; remember in `state`, append to `producer`."""
+        self._asker = asker
+        self._account = asker.account
+        self._question = question
+        self._state = state
+        self._producer = producer
+        self._read = read
+        settings = asker.account.settings
+        self._ages = ages(settings.first_delay_s, settings.growth, asker.account.age_out_seconds)
+        self._asked_until = time.time()
+
+    async def tick(self) -> None:
+        """Ask about the messages that have reached one of the ages since the last tick, or go on with that tick."""
+        provider, name = self._account.provider, self._account.name
+        now = time.time() - _SETTLE_SECONDS
+        tick = await self._state.tick(provider, name)
+        if tick is None:
+            tick = self._first_tick(now)
+        elif tick.end is None:
+            tick = Tick(tick.until, max(tick.until, now))
+        first = tick.after == self._first_tick(tick.until).after
+        self._asked_until = tick.until if first else tick.after
+        self._tell()
+        for window in self._left_of(tick):
+            position = tick.position if window.end == tick.end else None
+            await self._ask_about_all(tick, window, position)
+        await self._state.save_tick(provider, name, Tick(tick.after, tick.until))
+        self._asked_until = tick.until
+        self._tell()
+
+    def _first_tick(self, until: float) -> Tick:
+        """Return the tick of an account that was never asked; what has aged out before has no claim."""
+        return Tick(until - self._account.age_out_seconds, until)
+
+    def _tell(self) -> None:
+        """Tell how far behind the asking is; where it was never done, that is counted from its beginning."""
+        catalogue.POLL_BEHIND.set(time.time() - self._asked_until, self._account.provider, self._account.name)
+
+    def _left_of(self, tick: Tick) -> Sequence[Window]:
+        """Return the tick's windows from the one that was being read, all where the ages are not what they were."""
+        found = windows(tick.after, tick.until, self._ages)
+        ends = [window.end for window in found]
+        return found[ends.index(tick.end) :] if tick.end in ends else found
+
+    async def _ask_about_all(self, tick: Tick, window: Window, position: Position | None) -> None:
+        while page := await self._page(window, position):
+            subjects = dict.fromkeys(
+                Subject(message.position.message_id, message.position.recipient)
+                for message in page
+                if not message.final
+            )
+            await self._ask_about(list(subjects))
+            position = page[-1].position
+            await self._state.save_tick(
+                self._account.provider, self._account.name, Tick(tick.after, tick.until, window.end, position)
+            )
+
+    async def _page(self, window: Window, position: Position | None) -> Sequence[Message]:
+        told = False
+        while True:
+            try:
+                return await asyncio.to_thread(
+                    self._read, self._account.provider, self._account.name, window, position, _PAGE_MESSAGES
+                )
+            except BusyError as error:
+                if not told:
+                    _log.warning("pending messages can't be read now", error=str(error))
+                told = True
+                self._tell()
+                await asyncio.sleep(_STORE_RETRY_SECONDS)
+
+    async def _ask_about(self, subjects: Sequence[Subject]) -> None:
+        size = self._account.size
+        async with asyncio.TaskGroup() as tasks:
+            for start in range(0, len(subjects), size):
+                tasks.create_task(self._ask(subjects[start : start + size]))
+
+    async def _ask(self, subjects: Sequence[Subject]) -> None:
+        """Ask about some messages in one request; where it is refused, about each half, to find which is at fault."""
+        answer = await self._answer(subjects)
+        if answer.outcome is Outcome.REFUSED and len(subjects) > 1:
+            middle = len(subjects) // 2
+            await self._ask(subjects[:middle])
+            await self._ask(subjects[middle:])
+        elif answer.error is not None:
+            letter = self._account.dead_letter(answer.error, answer.body, self._question.name, datetime.now(UTC))
+            await append(self._producer, [letter])
+        else:
+            await append(self._producer, answer.value or ())
+
+    async def _answer(self, subjects: Sequence[Subject]) -> Answer[Sequence[Record]]:
+        """Ask until it is no use any more: a request that fails while others are answered is itself at fault."""
+        pace, tries = self._asker.pace, 0
+        answered = pace.answered
+        while True:
+            answer = await self._asker.ask(
+                self._question.name,
+                lambda: self._question.request(self._account.asking(subjects)),
+                lambda body: self._records(body, subjects),
+            )
+            self._tell()
+            tries += answer.outcome is not Outcome.DENIED
+            if not answer.outcome.passing or tries >= (_TRIES_ALONE if pace.answered > answered else _TRIES):
+                return answer
+
+    def _records(self, body: bytes, subjects: Sequence[Subject]) -> Sequence[Record]:
+        received_at = datetime.now(UTC)
+        items = self._account.read(self._question, body, received_at, subjects)
+        return [self._account.record(item, self._question.name, received_at) for item in items]

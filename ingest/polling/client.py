@@ -1,0 +1,151 @@
+"""
+Asking one account's provider over HTTP: aiohttp's client, with time-outs, TLS verification, and a pace.
+
+What becomes of every request is counted; trouble is logged when it begins and when it ends, not at every request.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final, Generic, NamedTuple, TypeVar
+
+import aiohttp
+import structlog
+
+from ingest.metrics import catalogue
+from ingest.polling.account import PolledAccount
+from ingest.polling.pace import Pace
+from normalizers.errors import MalformedError
+from normalizers.polling import Outcome, Request, Verdict
+
+_log = structlog.get_logger(__name__)
+
+_T = TypeVar("_T")
+
+_CONNECT_SECONDS: Final = 5.0
+_MOST_BYTES: Final = 64 * 1024 * 1024
+_OK: Final = 200
+#: An outcome is told again when it comes back after this long.
+_QUIET_SECONDS: Final = 60.0
+_FINISH_SECONDS: Final = 3.0
+
+
+class _Response(NamedTuple):
+    status: int
+    body: bytes
+    retry_after: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer(Generic[_T]):
+    """What became of a request; `value` is what was read, `error` why it could not be, `body` what came."""
+
+    outcome: Outcome
+    detail: str = ""
+    body: bytes = b""
+    value: _T | None = None
+    error: MalformedError | None = None
+
+
+class Asker:
+    """One account's way to its provider."""
+
+    def __init__(self, account: PolledAccount) -> None:
+        """Ask for this account; needs a running event loop."""
+        self.account = account
+        settings = account.settings
+        self.pace = Pace(settings.requests_per_minute, settings.concurrency, settings.timeout_s)
+        self._session = aiohttp.ClientSession(
+            timeout=aiohttp.ClientTimeout(total=settings.timeout_s, connect=min(_CONNECT_SECONDS, settings.timeout_s)),
+            connector=aiohttp.TCPConnector(limit=settings.concurrency),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers={"User-Agent": "dlrhub"},
+        )
+        self._exchanges: set[asyncio.Task[object]] = set()
+        self._told: dict[Outcome, float] = {}
+
+    async def ask(
+        self,
+        question: str,
+        make: Callable[[], Request],
+        read: Callable[[bytes], _T],
+        keep: Callable[[bytes], Awaitable[None]] | None = None,
+    ) -> Answer[_T]:
+        """
+        Ask once, when it is this request's turn; never raises for what the provider does.
+
+        `make` makes the request then; `keep` gets an answer before anything of it is read. A request that is under way
+        is finished even where the caller is cancelled.
+        """
+        async with self.pace.turn():
+            exchange = asyncio.create_task(self._exchange(question, make(), read, keep))
+            self._exchanges.add(exchange)
+            exchange.add_done_callback(self._exchanges.discard)
+            return await asyncio.shield(exchange)
+
+    async def close(self) -> None:
+        """Finish what is under way, for some seconds, then hang up."""
+        if self._exchanges:
+            await asyncio.wait(self._exchanges, timeout=_FINISH_SECONDS)
+        await self._session.close()
+
+    async def _exchange(
+        self,
+        question: str,
+        request: Request,
+        read: Callable[[bytes], _T],
+        keep: Callable[[bytes], Awaitable[None]] | None,
+    ) -> Answer[_T]:
+        try:
+            response = await self._send(request)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            verdict = Verdict(Outcome.UNREACHABLE, type(error).__name__)
+            self._note(question, verdict)
+            return Answer(*verdict)
+        if keep is not None and response.status == _OK and response.body:
+            await keep(response.body)
+        verdict = self.account.poll.judge(response.status, response.body)
+        value, unreadable = None, None
+        if verdict.outcome is Outcome.ANSWERED:
+            try:
+                value = read(response.body)
+            except MalformedError as error:
+                unreadable, verdict = error, Verdict(Outcome.UNREADABLE, str(error))
+        self._note(question, verdict, response.retry_after)
+        return Answer(*verdict, response.body, value, unreadable)
+
+    async def _send(self, request: Request) -> _Response:
+        """Send, and return what came of the answer, even where it was cut off: it may not come again."""
+        headers = {"Content-Type": request.content_type} if request.content_type else {}
+        body = bytearray()
+        async with self._session.request(
+            request.method, self.account.url(request), data=request.body, headers=headers, allow_redirects=False
+        ) as response:
+            try:
+                async for chunk in response.content.iter_any():
+                    body += chunk
+                    if len(body) > _MOST_BYTES:
+                        break
+            except (aiohttp.ClientError, TimeoutError):
+                if not body:
+                    raise
+            return _Response(response.status, bytes(body), response.headers.get("Retry-After", ""))
+
+    def _note(self, question: str, verdict: Verdict, retry_after: str = "") -> None:
+        """Count, set the pace, and tell what is new."""
+        outcome, (provider, name) = verdict.outcome, (self.account.provider, self.account.name)
+        catalogue.POLL_REQUESTS.add(provider, name, outcome)
+        seconds = self.pace.note(outcome, int(retry_after) if retry_after.isascii() and retry_after.isdigit() else 0)
+        log, now = _log.bind(provider=provider, account=name, question=question), asyncio.get_running_loop().time()
+        if outcome is Outcome.ANSWERED:
+            passed = [told for told, at in self._told.items() if now - at > _QUIET_SECONDS]
+            for told in passed:
+                del self._told[told]
+            return
+        if outcome in self._told:
+            return
+        self._told[outcome] = now
+        if outcome is Outcome.DENIED:
+            log.error("a provider turns the account down", why=verdict.detail, asked_again_in_seconds=round(seconds))
+        else:
+            log.warning("a provider does not answer a request", outcome=outcome, why=verdict.detail)

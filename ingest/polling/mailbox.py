@@ -1,0 +1,103 @@
+"""
+Asking for whatever is new: an answer may be handed over once only.
+
+So it is kept before anything of it is read, and let go of once what it holds is in the stream; what is still kept, after
+a crash, is read first.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+import structlog
+
+from ingest.polling.account import PolledAccount
+from ingest.polling.client import Asker
+from ingest.polling.retry import append
+from ingest.polling.state import Kept, PollState
+from normalizers.errors import Fault, MalformedError
+from normalizers.model import Item
+from normalizers.polling import Outcome, Question
+from sinks.errors import BusyError
+from sinks.stream import Producer
+
+_log = structlog.get_logger(__name__)
+
+_RETRY_SECONDS: Final = 1.0
+#: Full answers in a row to one question before the next one is asked.
+_MOST_IN_A_ROW: Final = 20
+
+
+class News:
+    """Asks one account's provider for what is new."""
+
+    def __init__(self, asker: Asker, state: PollState, producer: Producer) -> None:
+        """Ask through `asker`, keep answers in `state`, append what they hold to `producer`."""
+        self._asker = asker
+        self._account: PolledAccount = asker.account
+        self._state = state
+        self._producer = producer
+
+    async def ask_all(self) -> None:
+        """Read what is kept, then ask every question until there is nothing more of it."""
+        await self.read_kept()
+        for question in self._account.poll.news:
+            for _ in range(_MOST_IN_A_ROW):
+                if await self._ask(question) < self._account.size:
+                    break
+
+    async def read_kept(self) -> None:
+        """Bring every answer that is kept into the stream."""
+        while kept := await self._state.kept(self._account.provider, self._account.name):
+            await self._take(kept, *self._read(kept))
+
+    async def _ask(self, question: Question) -> int:
+        """Ask one question, and return how many items the answer held."""
+        account = self._account
+        keeping: list[Kept] = []
+
+        async def keep(body: bytes) -> None:
+            keeping.append(await self._keep(question, body))
+
+        answer = await self._asker.ask(
+            question.name,
+            lambda: question.request(account.asking()),
+            lambda body: account.read(question, body, keeping[0].received_at if keeping else datetime.now(UTC)),
+            keep,
+        )
+        items = answer.value or ()
+        for kept in keeping:
+            await self._take(kept, items, answer.error)
+        return len(items)
+
+    async def _keep(self, question: Question, body: bytes) -> Kept:
+        """Keep an answer, however long it takes until that can be had: it does not come again."""
+        now = datetime.now(UTC)
+        while True:
+            try:
+                number = await self._state.keep(self._account.provider, self._account.name, question.name, now, body)
+            except BusyError as error:
+                _log.error("an answer can't be kept now", error=str(error), retry_seconds=_RETRY_SECONDS)
+                await asyncio.sleep(_RETRY_SECONDS)
+            else:
+                return Kept(number, question.name, now, body)
+
+    def _read(self, kept: Kept) -> tuple[Sequence[Item], MalformedError | None]:
+        question = next((found for found in self._account.poll.news if found.name == kept.question), None)
+        if question is None:
+            return (), MalformedError(Fault.BAD_VALUE, "$", "answers a question that is not asked any more")
+        if self._account.poll.judge(200, kept.body).outcome is not Outcome.ANSWERED:
+            return (), None
+        try:
+            return self._account.read(question, kept.body, kept.received_at), None
+        except MalformedError as error:
+            return (), error
+
+    async def _take(self, kept: Kept, items: Sequence[Item], error: MalformedError | None) -> None:
+        """Bring what an answer holds into the stream, the whole of it where it can't be read; then let go of it."""
+        records = [self._account.record(item, kept.question, kept.received_at) for item in items]
+        if error is not None:
+            records = [self._account.dead_letter(error, kept.body, kept.question, kept.received_at)]
+        await append(self._producer, records)
+        await self._state.forget(kept.id)

@@ -1,0 +1,1 @@
+"""The operating system's processes: the parent with its admin listener, the supervisor, and one file for each kind of child."""

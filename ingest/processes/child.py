@@ -1,0 +1,79 @@
+"""
+What every child process shares: how it starts, what it tells the supervisor, and how it stops.
+
+A child writes lines of JSON to its standard output: that it is ready, and its metrics once a second. It stops when it
+gets SIGTERM, or when its standard input ends: the supervisor holds the other end, so a child never outlives it, even
+where the supervisor is killed. It ignores SIGINT, which a terminal sends to the whole group.
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import Any, Final
+
+import orjson
+
+from ingest import logs
+from ingest.metrics import catalogue
+
+Part = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
+
+_SNAPSHOT_SECONDS: Final = 1.0
+
+
+def run_child(name: str, part: Part) -> None:
+    """Run `part`, which returns soon after the event it is given is set, as this process's whole work."""
+    logs.set_up(name)
+    try:
+        import uvloop  # noqa: PLC0415 - where available
+    except ImportError:
+        asyncio.run(_run(part))
+    else:
+        uvloop.run(_run(part))
+
+
+def say_ready() -> None:
+    """Tell the supervisor that this child does its work from now on."""
+    _say({"ready": True})
+
+
+def _say(message: dict[str, Any]) -> None:
+    sys.stdout.buffer.write(orjson.dumps(message) + b"\n")
+    sys.stdout.buffer.flush()
+
+
+async def _run(part: Part) -> None:
+    loop = asyncio.get_running_loop()
+    stopping = asyncio.Event()
+    loop.add_signal_handler(signal.SIGTERM, stopping.set)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    loop.add_reader(sys.stdin.fileno(), _stop_at_end, loop, stopping)
+    async with _telling_metrics():
+        await part(stopping)
+
+
+@contextlib.asynccontextmanager
+async def _telling_metrics() -> AsyncIterator[None]:
+    async def tell() -> None:
+        while True:
+            await asyncio.sleep(_SNAPSHOT_SECONDS)
+            await asyncio.to_thread(_say, {"metrics": catalogue.take_snapshot()})  # a stalled supervisor stalls no loop
+
+    telling = asyncio.create_task(tell())
+    try:
+        yield
+    finally:
+        telling.cancel()
+        with contextlib.suppress(asyncio.CancelledError, BrokenPipeError):
+            await telling
+        with contextlib.suppress(BrokenPipeError):
+            _say({"metrics": catalogue.take_snapshot()})
+
+
+def _stop_at_end(loop: asyncio.AbstractEventLoop, stopping: asyncio.Event) -> None:
+    if not os.read(sys.stdin.fileno(), 4096):
+        loop.remove_reader(sys.stdin.fileno())
+        stopping.set()

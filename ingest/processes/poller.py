@@ -1,0 +1,113 @@
+"""The poller process: asks the providers of every account with `poll`."""
+
+import asyncio
+import traceback
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack
+from functools import partial
+from threading import Lock
+from typing import Final
+
+import structlog
+
+from ingest.connections.streams import open_producer
+from ingest.metrics import catalogue
+from ingest.polling.account import polled_accounts
+from ingest.polling.by_message import About, ReadPage
+from ingest.polling.client import Asker
+from ingest.polling.mailbox import News
+from ingest.polling.state import PollState
+from ingest.processes.child import say_ready
+from ingest.settings.settings import Settings
+from normalizers.polling import Balance
+from sinks.clickhouse.pending import Message, Position, Window, read_page
+from sinks.clickhouse.store import Store, open_server
+from sinks.errors import BusyError, RefusedError
+from sinks.stream import Producer
+
+_log = structlog.get_logger(__name__)
+
+Work = Callable[[], Awaitable[None]]
+
+_AFTER_A_FAULT_SECONDS: Final = 60.0
+
+
+async def poll(settings: Settings, stopping: asyncio.Event) -> None:
+    """Ask until `stopping` is set; then finish what is under way."""
+    async with AsyncExitStack() as ending:
+        state = PollState(settings.data_dir / "poll.db")
+        ending.callback(state.close)
+        producer = await open_producer(settings, "poller")
+        ending.push_async_callback(producer.close)
+        pages = _Pages(settings)
+        ending.callback(pages.close)
+        tasks = []
+        for account in polled_accounts(settings.accounts):
+            asker = Asker(account)
+            ending.push_async_callback(asker.close)
+            for seconds, work in _works(asker, state, producer, pages.read):
+                tasks.append(asyncio.create_task(_repeat(seconds, work)))
+        say_ready()
+        await stopping.wait()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _works(asker: Asker, state: PollState, producer: Producer, read: ReadPage) -> Iterator[tuple[float, Work]]:
+    """Yield what there is to do for an account, and how often."""
+    account = asker.account
+    settings, poll = account.settings, account.poll
+    if poll.news:
+        yield settings.every_s, News(asker, state, producer).ask_all
+    if poll.about is not None:
+        yield settings.every_s, About(asker, poll.about, state, producer, read).tick
+    if poll.balance is not None and settings.balance:
+        yield settings.balance_every_s, partial(_ask_balance, asker, poll.balance)
+
+
+async def _ask_balance(asker: Asker, balance: Balance) -> None:
+    account = asker.account
+    answer = await asker.ask("balance", lambda: balance.request(account.asking()), balance.read)
+    if answer.value is not None:
+        catalogue.BALANCE.set(answer.value, account.provider, account.name)
+
+
+async def _repeat(seconds: float, work: Work) -> None:
+    """Do the work again and again, this often; a fault of ours in it stops nothing else."""
+    clock = asyncio.get_running_loop().time
+    while True:
+        started = clock()
+        try:
+            await work()
+        except Exception as error:  # noqa: BLE001 - whatever it is, other accounts are asked on
+            # The error's own words may hold a phone number, so only its kind and place are told.
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            _log.error("a poll failed", error=type(error).__name__, at=f"{place.name}:{place.lineno}")
+            await asyncio.sleep(_AFTER_A_FAULT_SECONDS)
+        await asyncio.sleep(max(0.0, started + seconds - clock()))
+
+
+class _Pages:
+    """Reads pending messages: from the server, or the embedded store through the query door."""
+
+    def __init__(self, settings: Settings) -> None:
+        url = settings.clickhouse.url
+        self._url = f"http://{settings.query.listen}" if url is None else url.get_secret_value()
+        self._database = settings.clickhouse.database
+        self._store: Store | None = None
+        self._lock = Lock()
+
+    def read(self, provider: str, account: str, window: Window, after: Position | None, most: int) -> list[Message]:
+        """Read a page; raises `BusyError`."""
+        with self._lock:  # a connection is for one thread at a time
+            try:
+                self._store = self._store or open_server(self._url, self._database)
+                return read_page(self._store, provider, account, window, after, most=most)
+            except RefusedError as error:
+                raise BusyError(str(error)) from error
+
+    def close(self) -> None:
+        """Hang up."""
+        if self._store is not None:
+            self._store.close()

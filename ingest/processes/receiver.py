@@ -1,0 +1,47 @@
+"""The receiver process: one of `--workers`, with a journal or a spill of its own, on a port that all of them share."""
+
+import asyncio
+import gc
+import ssl
+
+from aiohttp import web
+
+from ingest.connections.streams import open_producer
+from ingest.processes.child import say_ready
+from ingest.receiver.access import open_doors
+from ingest.receiver.server import Receiver, make_server
+from ingest.settings.settings import ReceiverSettings, Settings, split_address
+
+_SHUTDOWN_SECONDS = 4.0
+
+
+async def receive(settings: Settings, index: int, stopping: asyncio.Event) -> None:
+    """
+    Receive until `stopping` is set; then stop accepting, finish what is in flight, and flush.
+
+    `index` tells this worker's journal from the others'.
+    """
+    producer = await open_producer(settings, f"receiver-{index}")
+    receiver = Receiver(open_doors(settings), producer, settings.receiver)
+    runner = web.ServerRunner(make_server(receiver, settings.receiver), shutdown_timeout=_SHUTDOWN_SECONDS)
+    await runner.setup()
+    host, port = split_address(settings.receiver_listen)
+    site = web.TCPSite(runner, host, port, reuse_port=True, backlog=1024, ssl_context=_tls(settings.receiver))
+    try:
+        await site.start()
+        gc.freeze()  # what is there now stays: the collector need not look at it again
+        say_ready()
+        await stopping.wait()
+    finally:
+        await runner.cleanup()
+        await producer.close()
+
+
+def _tls(settings: ReceiverSettings) -> ssl.SSLContext | None:
+    if settings.tls_cert is None:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=settings.tls_client_ca)
+    context.load_cert_chain(settings.tls_cert, settings.tls_key)
+    if settings.tls_client_ca is not None:
+        context.verify_mode = ssl.CERT_REQUIRED
+    return context

@@ -1,0 +1,68 @@
+"""The store process: it alone opens the embedded engine, drains the stream into it, and serves the query door."""
+
+import asyncio
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+
+from ingest.admin.submissions import complete, senders
+from ingest.connections.stores import store_folder, wait_for_store
+from ingest.connections.streams import open_consumer
+from ingest.metrics.catalogue import DrainMetrics
+from ingest.processes.child import say_ready
+from ingest.settings.settings import Settings, split_address
+from sinks.clickhouse.store import TABLES, Store, engine_path
+from sinks.drain import Drain
+from sinks.journal.journal import JournalConsumer
+from sinks.stream import Consumer, Topic
+
+
+async def keep(settings: Settings, stopping: asyncio.Event) -> None:
+    """
+    Drain, and answer queries where the store is embedded, until `stopping` is set.
+
+    What is left is drained then, where it is in journals; Kafka keeps it.
+    """
+    store = await wait_for_store(settings, stopping)
+    if store is None:
+        return
+    async with AsyncExitStack() as ending:
+        ending.callback(store.close)
+        if settings.clickhouse.url is None:
+            await ending.enter_async_context(_query_door(settings, store))
+        if settings.kafka is not None:
+            await _drain_journals(settings, store)
+        consumer = await open_consumer(settings, tuple(TABLES))
+        ending.push_async_callback(consumer.close)
+        drain = _drain(settings, store, consumer)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(drain.run())
+            say_ready()
+            await stopping.wait()
+            drain.stop()
+
+
+def _query_door(settings: Settings, store: Store) -> AbstractAsyncContextManager[int]:
+    from ingest.query.server import serve  # noqa: PLC0415 - needs the embedded engine
+
+    host, port = split_address(settings.query.listen)
+    return serve(engine_path(store_folder(settings)), host, port, database=store.database)
+
+
+async def _drain_journals(settings: Settings, store: Store) -> None:
+    """Drain what this machine took in before its settings named Kafka."""
+    consumer = JournalConsumer(settings.data_dir / "journal")
+    drain = _drain(settings, store, consumer)
+    drain.stop()
+    await drain.run()
+    await consumer.close()
+
+
+def _drain(settings: Settings, store: Store, consumer: Consumer) -> Drain:
+    return Drain(
+        consumer,
+        store,
+        DrainMetrics(),
+        batch_rows=settings.clickhouse.batch_rows,
+        batch_seconds=settings.clickhouse.batch_ms / 1000,
+        to_the_end=isinstance(consumer, JournalConsumer),
+        complete={Topic.SUBMISSIONS: complete(senders(settings))},
+    )

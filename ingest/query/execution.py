@@ -1,0 +1,90 @@
+"""A question from the query door, from its text to the engine's answer; runs in one of the engine's threads."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import orjson
+
+from ingest.query.formats import find_format
+from ingest.query.guard import functions
+from ingest.query.guard.functions import Functions
+from ingest.query.guard.statements import Statement, check
+from ingest.query.guard.tokens import RefusedQueryError, access_denied, syntax_error
+from ingest.query.native import native_blocks
+from sinks.clickhouse.readonly import Connection, Result
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """
+    What a client sent: `query` from the URL, and `body`, which goes on where that ends.
+
+    `default_format` is for a query that names none. `revision` is the native protocol's that the client reads, 0 where
+    it says none. `settings` are the URL's parameters that mean nothing to the door.
+    """
+
+    query: str
+    body: bytes
+    parameters: Mapping[str, str]
+    database: str
+    default_format: str
+    revision: int
+    settings: Mapping[str, str]
+
+    def sql(self) -> str:
+        """Return the whole text; raises `RefusedQueryError`."""
+        try:
+            text = self.body.decode()
+        except UnicodeDecodeError:
+            raise syntax_error("the query is not in UTF-8") from None
+        return f"{self.query}\n{text}" if self.query and text else self.query or text
+
+
+class Answer(NamedTuple):
+    """What the engine answered, and in which output format."""
+
+    result: Result
+    output_format: str
+
+
+def read_functions(connection: Connection) -> Functions:
+    """Judge the engine's functions, as it lists them."""
+
+    def rows(sql: str) -> list[list[str]]:
+        return [line.split("\t") for line in connection.query(sql).body.decode().splitlines()]
+
+    return functions.judge(
+        rows(functions.FUNCTIONS_SQL),
+        [name for (name,) in rows(functions.TYPES_SQL)],
+        [name for (name,) in rows(functions.COMBINATORS_SQL)],
+    )
+
+
+def answer(connection: Connection, question: Question, *, functions: Functions, database: str) -> Answer:
+    """Answer a question that only reads; raises `RefusedQueryError` and `QueryError`."""
+    if question.database not in {"", "default", database}:
+        raise RefusedQueryError(81, "UNKNOWN_DATABASE", f"the current database can only be {database} here")
+    statement = check(question.sql(), functions, database)
+    output_format = find_format(statement.output_format or question.default_format)
+    if not connection.reads_only(statement.sql):
+        raise access_denied("only a single statement that reads is open here")
+    if output_format == "Native" and question.revision:
+        return Answer(_native(connection, statement, question), output_format)
+    return Answer(connection.query(statement.sql, output_format, question.parameters), output_format)
+
+
+def _native(connection: Connection, statement: Statement, question: Question) -> Result:
+    result = connection.query(statement.sql, "Buffers", question.parameters)
+    if not result.body:
+        return result
+    columns = _columns(connection, statement, question.parameters)
+    return result._replace(body=native_blocks(result.body, columns, question.revision))
+
+
+def _columns(connection: Connection, statement: Statement, parameters: Mapping[str, str]) -> Sequence[tuple[str, str]]:
+    if statement.is_query:
+        description = connection.query(f"DESCRIBE ({statement.sql})", "JSONCompact", parameters)
+        return [(name, kind) for name, kind, *_ in orjson.loads(description.body)["data"]]
+    again = connection.query(statement.sql, "JSONCompact", parameters)
+    return [(column["name"], column["type"]) for column in orjson.loads(again.body)["meta"]]

@@ -1,0 +1,103 @@
+"""
+What may be asked through the query door: one statement that reads the store's tables, and nothing else.
+
+What the engine runs is what was checked. The text is split into tokens and put together again with a space between
+each, without comments, so that no lexer can read it otherwise; where a token is not known for certain, it is refused.
+The engine gets that text, never one that was written anew from a syntax tree, which could mean something else.
+
+A query is judged twice, so that no difference between sqlglot's grammar and ClickHouse's opens a way: word by word,
+whatever the grammar (`query_words`), and as a tree (`query_tree`). SHOW, DESCRIBE, EXISTS and EXPLAIN have the forms
+that stand here. Behind this stand the engine's own parser and `readonly = 1` (`sinks.clickhouse.readonly`).
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from ingest.query.guard.functions import Functions
+from ingest.query.guard.tokens import Token, access_denied, join, syntax_error, tokenize
+from ingest.query.guard.tree import check_tree
+from ingest.query.guard.words import check_words
+
+MAX_BYTES: Final = 256 * 1024  # ClickHouse's own max_query_size
+MAX_TOKENS: Final = 50_000  # takes about a second
+
+_NAME: Final = r"(?: \w+ | `[^`]*` | \"[^\"]*\" )"
+_TABLE: Final = rf"{_NAME} (?: \ \.\ {_NAME} )?"
+
+#: Statements that hold no query, as `query_tokens.join` writes them.
+_DESCRIPTION: Final = re.compile(
+    rf"""
+    (?: DESC | DESCRIBE ) (?: \ TABLE )? \ {_TABLE}
+  | EXISTS (?: \ TABLE | \ VIEW | \ DATABASE )? \ {_TABLE}
+  | SHOW \ CREATE (?: \ TABLE | \ VIEW | \ DATABASE )? \ {_TABLE}
+  | SHOW (?: \ FULL | \ EXTENDED )* \ (?: DATABASES | TABLES | COLUMNS | FIELDS | INDEX | INDEXES | INDICES | KEYS
+                                        | ENGINES | FUNCTIONS | SETTINGS ) (?: \ [^(]* )?
+    """,
+    re.VERBOSE | re.ASCII | re.IGNORECASE,
+)
+#: What may stand before the query in an EXPLAIN or DESCRIBE.
+_PREFIX: Final = re.compile(
+    r"""
+    EXPLAIN (?: \ AST | \ SYNTAX | \ QUERY\ TREE | \ PLAN | \ PIPELINE | \ ESTIMATE )? (?: \ \w+\ =\ \d (?: \ , )? )*
+  | (?: DESC | DESCRIBE ) (?: \ TABLE )?
+    """,
+    re.VERBOSE | re.ASCII | re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A checked statement, without its FORMAT: `output_format` is the one it named, else empty."""
+
+    sql: str
+    output_format: str
+    is_query: bool
+
+
+def check(sql: str, functions: Functions, database: str) -> Statement:
+    """Return the statement as it may be run, with `database` as the current one; raises `RefusedQueryError`."""
+    tokens, output_format = _split_format(_single(_read(sql)))
+    check_words(tokens, functions, database)
+    statement = Statement(join(tokens), output_format, is_query=_starts_query(tokens[0]))
+    if not _DESCRIPTION.fullmatch(statement.sql):
+        check_tree(_query_in(tokens), database)
+    return statement
+
+
+def _read(sql: str) -> list[Token]:
+    if len(sql.encode("utf-8", "surrogatepass")) > MAX_BYTES:
+        raise syntax_error(f"the query is over {MAX_BYTES} bytes")
+    tokens = tokenize(sql)
+    if len(tokens) > MAX_TOKENS:
+        raise syntax_error(f"the query has over {MAX_TOKENS} tokens: make a long list a parameter")
+    return tokens
+
+
+def _single(tokens: list[Token]) -> list[Token]:
+    while tokens and tokens[-1].text == ";":
+        tokens.pop()
+    if not tokens:
+        raise syntax_error("the query is empty")
+    if any(token.text == ";" for token in tokens):
+        raise syntax_error("only one statement at a time")
+    return tokens
+
+
+def _split_format(tokens: list[Token]) -> tuple[list[Token], str]:
+    match tokens:
+        case [*statement, clause, Token("word", name)] if statement and clause.says("FORMAT"):
+            return statement, name
+    return tokens, ""
+
+
+def _query_in(tokens: list[Token]) -> list[Token]:
+    """Return the query itself: all of it, or what an EXPLAIN or DESCRIBE is of."""
+    start = next((index for index, token in enumerate(tokens) if _starts_query(token)), len(tokens))
+    if start and not _PREFIX.fullmatch(join(tokens[:start])):
+        raise access_denied("only SELECT, SHOW, DESCRIBE, EXISTS, and EXPLAIN of a SELECT are open here")
+    return tokens[start:]
+
+
+def _starts_query(token: Token) -> bool:
+    return token.text == "(" or token.says("SELECT", "WITH", "FROM")

@@ -1,0 +1,68 @@
+"""A request to the query door, as a question: ClickHouse's URL parameters, headers, and compressed bodies."""
+
+from collections.abc import Mapping
+from typing import Final
+
+import cramjam
+from aiohttp import web
+
+from ingest.query.execution import Question
+from ingest.query.guard.tokens import RefusedQueryError
+from ingest.query.native import decompress_frames
+
+_PARAMETER: Final = "param_"
+#: The URL's parameters that are no settings.
+_OWN: Final = frozenset(
+    """
+    buffer_size client_protocol_version compress database decompress default_format enable_http_compression
+    http_headers_progress_interval_ms password query query_id quota_key role send_progress_in_http_headers session_check
+    session_id session_timeout user wait_end_of_query
+    """.split()  # noqa: SIM905 - twenty quoted words are no easier to read
+)
+
+
+def is_on(values: Mapping[str, str], name: str, default: str = "0") -> bool:
+    """Tell whether a URL parameter says yes."""
+    return values.get(name, default).lower() in {"1", "true"}
+
+
+async def read_question(request: web.Request) -> Question:
+    """Read the request; raises `RefusedQueryError`, and aiohttp's own where the body is too large."""
+    values = dict(request.query)
+    if request.content_type == "multipart/form-data":
+        values, body = {**values, **await _read_fields(request)}, b""
+    else:
+        body = _decompress(await request.read(), request, values)
+    revision = values.get("client_protocol_version", "")
+    return Question(
+        query=values.get("query", ""),
+        body=body,
+        parameters={
+            name.removeprefix(_PARAMETER): value for name, value in values.items() if name.startswith(_PARAMETER)
+        },
+        database=request.headers.get("X-ClickHouse-Database") or values.get("database", ""),
+        default_format=request.headers.get("X-ClickHouse-Format") or values.get("default_format") or "TabSeparated",
+        revision=int(revision) if revision.isascii() and revision.isdigit() else 0,
+        settings={
+            name: value for name, value in values.items() if name not in _OWN and not name.startswith(_PARAMETER)
+        },
+    )
+
+
+async def _read_fields(request: web.Request) -> Mapping[str, str]:
+    fields = await request.post()
+    if not all(isinstance(value, str) for value in fields.values()):
+        raise RefusedQueryError(48, "NOT_IMPLEMENTED", "tables can't be sent along here")
+    return {name: str(value) for name, value in fields.items()}
+
+
+def _decompress(body: bytes, request: web.Request, values: Mapping[str, str]) -> bytes:
+    """Undo what aiohttp has not undone (gzip, deflate, br and zstd it has)."""
+    most = request.client_max_size
+    try:
+        if body and request.headers.get("Content-Encoding", "").lower() == "lz4":
+            plain = bytearray(most)
+            body = bytes(plain[: cramjam.lz4.decompress_into(body, plain)])
+        return decompress_frames(body, most) if is_on(values, "decompress") else body
+    except (ValueError, cramjam.DecompressionError) as error:
+        raise RefusedQueryError(271, "CANNOT_DECOMPRESS", f"the body can't be decompressed: {error}") from None

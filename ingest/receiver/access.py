@@ -1,0 +1,93 @@
+"""Who may post where: the accounts of the settings, each as a door with its secrets and its allowed networks."""
+
+import hmac
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from types import MappingProxyType
+from zoneinfo import ZoneInfo
+
+from ingest.settings.settings import AccountSettings, Network, Settings
+from normalizers import PROVIDERS
+from normalizers.model import Account
+from normalizers.provider import Provider
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Door:
+    """One account's way in."""
+
+    provider: Provider
+    account: Account
+    secrets: tuple[bytes, ...] = ()
+    allow: tuple[Network, ...] = ()
+    acknowledge_unreadable: bool = False
+
+    def admits(self, peer: str, secret: str) -> bool:
+        """Tell whether this peer, with this secret in its path, may post; takes the same time for every secret."""
+        if self.secrets:
+            given = secret.encode("utf-8", "surrogateescape")
+            matches = [hmac.compare_digest(given, known) for known in self.secrets]
+            if not any(matches):
+                return False
+        return not self.allow or within(peer, self.allow)
+
+
+Doors = Mapping[tuple[str, str], Door]
+
+
+def open_doors(settings: Settings) -> Doors:
+    """Return the door of every account by (provider, account); without accounts, `default` of every provider."""
+    accounts: Iterable[AccountSettings] = settings.accounts or [AccountSettings(provider=name) for name in PROVIDERS]
+    doors = (_door(account) for account in accounts if PROVIDERS[account.provider].methods)
+    return MappingProxyType({(door.provider.name, door.account.name): door for door in doors})
+
+
+def _door(account: AccountSettings) -> Door:
+    return Door(
+        provider=PROVIDERS[account.provider],
+        account=reading_account(account),
+        secrets=tuple(secret.get_secret_value().encode() for secret in account.secrets),
+        allow=account.allow,
+        acknowledge_unreadable=account.acknowledge_unreadable,
+    )
+
+
+def reading_account(account: AccountSettings) -> Account:
+    """Return what the normalizers need to know of an account."""
+    return Account(
+        name=account.name,
+        timezone=ZoneInfo(account.timezone) if account.timezone else None,
+        default_region=account.default_region,
+        fields=MappingProxyType(account.fields),
+        auth_key=account.auth_key.get_secret_value() if account.auth_key else None,
+    )
+
+
+@lru_cache(maxsize=4096)
+def within(peer: str, networks: tuple[Network, ...]) -> bool:
+    """Tell whether an address is in one of the networks; what is no address is in none."""
+    address = _address(peer)
+    return address is not None and any(address in network for network in networks)
+
+
+def client_of(peer: str, forwarded_for: str, trusted: tuple[Network, ...]) -> str:
+    """
+    Return who is calling: the connection's peer, or what trusted proxies say stands before it.
+
+    `X-Forwarded-For` grows to the right, so it is read from there, as far as the proxies are trusted.
+    """
+    for hop in reversed(forwarded_for.split(",")):
+        if not forwarded_for or not within(peer, trusted):
+            break
+        peer = hop.strip()
+    return peer
+
+
+def _address(text: str) -> IPv4Address | IPv6Address | None:
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address

@@ -1,0 +1,88 @@
+"""Where a simulation posts to, and as whom: by the settings that the receiver has."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+from urllib.parse import quote
+
+from ingest.receiver.access import reading_account
+from ingest.settings.settings import AccountSettings, InvalidSettingsError, Settings, split_address
+from ingest.simulation.dialect import Dialect
+from ingest.simulation.dialects import DIALECTS
+from normalizers.model import Account
+
+_HERE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where one can reach what listens everywhere
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """
+    A provider's line to its account.
+
+    `path` holds the secret; `malformed` is the HTTP status of the answer to what can't be read.
+    """
+
+    dialect: Dialect
+    account: Account
+    path: str
+    malformed: int = 400
+
+
+def open_lines(
+    settings: Settings, *, providers: tuple[str, ...] = (), account: str = "", secret: str = ""
+) -> Mapping[str, Line]:
+    """
+    Return each provider's line: to `account` with `secret`, else to its first account in the settings.
+
+    Without `providers` it is those that have an account, all where none has one. Raises `InvalidSettingsError`.
+    """
+    strange = [name for name in providers if name not in DIALECTS]
+    if strange:
+        raise InvalidSettingsError(f"provider {strange[0]} can't be played; there are {', '.join(DIALECTS)}")
+    having = [name for name in DIALECTS if any(known.provider == name for known in settings.accounts)]
+    return {name: _line(name, _account(settings, name, account), secret) for name in providers or having or DIALECTS}
+
+
+def _account(settings: Settings, provider: str, name: str) -> AccountSettings:
+    """Return a provider's account of that name, else its first one; one that the settings don't have is open."""
+    of_provider = [account for account in settings.accounts if account.provider == provider]
+    if not name:
+        return of_provider[0] if of_provider else AccountSettings(provider=provider)
+    for account in of_provider:
+        if account.name == name:
+            return account
+    try:
+        return AccountSettings(provider=provider, name=name)
+    except ValueError:
+        raise InvalidSettingsError("account: give it as letters, digits, `.`, `_` and `-`") from None
+
+
+def _line(provider: str, settings: AccountSettings, secret: str) -> Line:
+    account = reading_account(settings)
+    secrets = [secret] if secret else [known.get_secret_value() for known in settings.secrets[:1]]
+    return Line(
+        dialect=_authentic(DIALECTS[provider]) if account.auth_key else DIALECTS[provider],
+        account=account,
+        path="/".join(["/callbacks", provider, *(quote(part, safe="") for part in (account.name, *secrets))]),
+        malformed=200 if settings.acknowledge_unreadable else 400,
+    )
+
+
+def _authentic(dialect: Dialect) -> Dialect:
+    """Spoil nothing in which the secret can't be read any more: that is forbidden, and not kept."""
+    return replace(dialect, spoils=[spoil for spoil in dialect.spoils if spoil.authentic])
+
+
+def receiver_url(settings: Settings) -> str:
+    """Return where the receiver of these settings is reached from this machine."""
+    host, port = split_address(settings.receiver_listen)
+    host = _HERE.get(host, host)
+    scheme = "https" if settings.receiver.tls_cert else "http"
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def query_url(settings: Settings) -> str:
+    """Return where the store is asked: the ClickHouse server, where there is one, else the query door."""
+    if settings.clickhouse.url is not None:
+        return settings.clickhouse.url.get_secret_value()
+    return f"http://{settings.query.listen}"

@@ -1,0 +1,1 @@
+"""The journal: the stream of an embedded installation, on this machine's disk."""

@@ -1,0 +1,259 @@
+"""
+The spill: what Kafka does not confirm in time is kept on this machine's disk, and published later.
+
+While Kafka confirms, a group of records goes there and nowhere else. A group that isn't confirmed in time is written
+to a journal, fsynced, and acknowledged; those after it go straight to the journal until Kafka confirms again, so that
+in an outage one group waits, not every one. A time-out does not mean "not sent", so a record can be in Kafka twice:
+its event_id is the same, and the store keeps one.
+
+What was spilled is published in its order. New records don't wait for it: what they mean depends on no order (rank
+decides a message's state), and a spill that all of them had to pass through would last as long as the load does.
+"""
+
+import asyncio
+import random
+import sqlite3
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final, Protocol
+
+from normalizers.errors import Fault
+from sinks.errors import BusyError, RefusedError, SinkError
+from sinks.group_commit import GroupCommit
+from sinks.kafka.producer import KafkaProducer
+from sinks.kafka.segments import Segment, Segments
+from sinks.records import dead_letter_record
+from sinks.stream import Record, Topic
+
+#: How long a republished chunk may take; nobody waits for its acknowledgement.
+_REPUBLISH_SECONDS: Final = 10.0
+#: The first chunk after an outage: it is sent again and again until it is confirmed, and a copy of it may stay each
+#: time.
+_PROBE_RECORDS: Final = 50
+_CHUNK_RECORDS: Final = 2_000
+_CHUNK_BYTES: Final = 4 * 1024 * 1024
+_FIRST_BACKOFF_SECONDS: Final = 0.2
+_LONGEST_BACKOFF_SECONDS: Final = 3.0
+_TAKE_OVER_SECONDS: Final = 2.0
+#: How long a start waits for Kafka before it begins with the spill.
+_START_SECONDS: Final = 3.0
+#: How much of a record that Kafka will never take is shown in its dead letter.
+_SHOWN_BYTES: Final = 4096
+
+
+class SpillWatch(Protocol):
+    """Who is told how the spill fares; `ingest.metrics` is."""
+
+    def away(self, why: str) -> None:
+        """Note that Kafka does not take records now; told once, and again where the reason changes."""
+
+    def back(self) -> None:
+        """Note that Kafka takes records again."""
+
+    def spilled(self, records: int, oldest_seconds: float) -> None:
+        """Note how many records are in the spill, and how long the oldest may have been there."""
+
+    def refused(self, topic: Topic, error: RefusedError) -> None:
+        """Note that Kafka will never take one record, which was set aside."""
+
+    def warn(self, text: str) -> None:
+        """Note something that an operator should know."""
+
+
+class SpillingProducer:
+    """
+    Kafka with a spill: the producer of a receiver in distributed mode.
+
+    `folder` holds the spill's segments. Those in `folder/refused` hold the records that Kafka will never take as its
+    topics are; a segment that is moved from there into `folder` is tried again.
+    """
+
+    at_once = 3
+
+    def __init__(self, kafka: KafkaProducer, folder: Path, watch: SpillWatch, *, confirm_seconds: float) -> None:
+        """Publish through `kafka`, spill to `folder`; needs a running event loop."""
+        self._kafka = kafka
+        self._watch = watch
+        self._confirm_seconds = confirm_seconds
+        self._segments = Segments(folder)
+        self._refused_folder = folder / "refused"
+        self._group = GroupCommit(lambda group: asyncio.ensure_future(self._write(group)))
+        self._trusted = False
+        self._fault = ""
+        self._told: set[str] = set()
+        self._spilled = asyncio.Event()
+        self._mending: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """
+        Connect; where Kafka is away, begin with the spill.
+
+        Raises `RefusedError` where the settings or the cluster have to be changed first, `BusyError` where the spill
+        can't be written to.
+        """
+        await self._segments.try_out()
+        try:
+            async with asyncio.timeout(_START_SECONDS):
+                await self._connect()
+        except (BusyError, TimeoutError) as error:
+            self._tell_away(error)
+        else:
+            self._trusted = True
+        self._mending = asyncio.create_task(self._mend())
+
+    async def append(self, records: Sequence[Record]) -> None:
+        """Return once the records are in Kafka or in the spill; raises `BusyError` where neither takes them."""
+        await self._group.append(records)
+
+    async def close(self) -> None:
+        """Finish what was appended; what is left in the spill is published after the next start."""
+        await self._group.drained()
+        if self._mending is not None:
+            self._mending.cancel()
+            await asyncio.wait([self._mending])
+        await self._kafka.close()
+        await self._segments.close()
+
+    async def _write(self, group: Sequence[Record]) -> None:
+        if self._trusted:
+            try:
+                await self._kafka.publish(group, seconds=self._confirm_seconds)
+            except SinkError as error:
+                if not self._kafka.connected:
+                    self._trusted = False
+                    self._tell_away(error)
+            else:
+                return
+        await self._segments.append(group)
+        self._spilled.set()
+        self._tell_depth()
+
+    async def _mend(self) -> None:
+        """Keep the connection, and publish what was spilled."""
+        backoff = _FIRST_BACKOFF_SECONDS
+        while True:
+            self._tell_depth()
+            try:
+                await self._segments.take_over()
+                await self._connect()
+                await self._publish_spilled()
+            except Exception as error:  # noqa: BLE001 - whatever it is, the spill has to be emptied some time
+                self._tell_away(error)
+                await asyncio.sleep(backoff * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, not a secret
+                backoff = min(2 * backoff, _LONGEST_BACKOFF_SECONDS)
+            else:
+                self._trust()
+                backoff = _FIRST_BACKOFF_SECONDS
+                await self._rest()
+
+    async def _rest(self) -> None:
+        """Wait until something is spilled, or may have been left behind by another process."""
+        try:
+            async with asyncio.timeout(_TAKE_OVER_SECONDS):
+                await self._spilled.wait()
+        except TimeoutError:
+            return
+
+    async def _connect(self) -> None:
+        if not self._kafka.connected:
+            for text in (await self._kafka.connect()).warnings:
+                self._tell_once(text)
+
+    async def _publish_spilled(self) -> None:
+        self._spilled.clear()
+        for segment in self._segments.held():
+            try:
+                await self._empty(segment)
+            except SinkError:
+                await segment.rewind()
+                raise
+            except (sqlite3.Error, OSError) as error:
+                self._tell_once(f"the spill's segment {segment.folder} can't be read: {error}")
+
+    async def _empty(self, segment: Segment) -> None:
+        while True:
+            batch = await segment.read(_CHUNK_RECORDS)
+            if not batch.records:
+                break
+            for chunk in _chunks(batch.records, first=_CHUNK_RECORDS if self._trusted else _PROBE_RECORDS):
+                await self._republish(chunk)
+            await segment.commit(batch)
+            self._tell_depth()
+        await self._segments.retire(segment)
+
+    async def _republish(self, records: Sequence[Record]) -> None:
+        clock = asyncio.get_running_loop().time
+        started = clock()
+        await self._publish_or_isolate(records)
+        if clock() - started < self._confirm_seconds:
+            self._trust()
+
+    async def _publish_or_isolate(self, records: Sequence[Record]) -> None:
+        """Publish; where a record is refused, halve until it stands alone, and set it aside."""
+        await self._connect()
+        try:
+            await self._kafka.publish(records, seconds=_REPUBLISH_SECONDS)
+        except RefusedError as error:
+            if len(records) > 1:
+                middle = len(records) // 2
+                await self._publish_or_isolate(records[:middle])
+                await self._publish_or_isolate(records[middle:])
+            else:
+                await self._set_aside(records[0], error)
+
+    async def _set_aside(self, record: Record, error: RefusedError) -> None:
+        """Keep a record that Kafka will never take, and say so in a dead letter, which it will."""
+        segment = Segment.create(self._refused_folder)
+        await segment.append([record])
+        await segment.close()
+        self._watch.refused(record.topic, error)
+        await self._connect()
+        await self._kafka.publish([_notice(record, error)], seconds=_REPUBLISH_SECONDS)
+
+    def _trust(self) -> None:
+        if self._kafka.connected and not self._trusted:
+            self._trusted = True
+            self._fault = ""
+            self._watch.back()
+
+    def _tell_away(self, error: Exception) -> None:
+        fault = str(error) or type(error).__name__
+        if fault != self._fault:
+            self._fault = fault
+            self._watch.away(fault)
+
+    def _tell_once(self, text: str) -> None:
+        if text not in self._told:
+            self._told.add(text)
+            self._watch.warn(text)
+
+    def _tell_depth(self) -> None:
+        self._watch.spilled(*self._segments.depth())
+
+
+def _chunks(records: Sequence[Record], *, first: int) -> Iterator[Sequence[Record]]:
+    """Cut records into chunks that are not too many and not too large, the first one of at most `first` records."""
+    chunk: list[Record] = []
+    size, most = 0, first
+    for record in records:
+        if chunk and (len(chunk) >= most or size + len(record.value) > _CHUNK_BYTES):
+            yield chunk
+            chunk, size, most = [], 0, _CHUNK_RECORDS
+        chunk.append(record)
+        size += len(record.value)
+    if chunk:
+        yield chunk
+
+
+def _notice(record: Record, error: RefusedError) -> Record:
+    """Say in a dead letter what Kafka refused: the record's beginning, since as a whole it may be too large."""
+    return dead_letter_record(
+        provider=record.provider,
+        account="",
+        why=Fault.REFUSED_BY_STORE,
+        location=record.topic,
+        detail=f"{error}; the whole record is in the spill's folder `refused`",
+        body=record.value[:_SHOWN_BYTES].decode("utf-8", "ignore").encode(),
+        received_at=datetime.now(UTC),
+    )

@@ -1,0 +1,79 @@
+"""The alert rules: what they are made of, and that each is shown to fire, to clear, and to stay quiet."""
+
+import re
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.deploy.alerts.rules import PROMETHEUS, ROOT, RULES, UNIT_TESTS, alerts, exposed_names, rules, used_names
+
+needs_promtool = pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
+
+
+def promtool(*arguments: str | Path) -> None:
+    """Run promtool, which has to find nothing wrong."""
+    command = ["promtool", *map(str, arguments)]
+    done = subprocess.run(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=250, check=False
+    )
+    assert done.returncode == 0, done.stdout
+
+
+def unit_tests() -> dict[str, Sequence[Any]]:
+    """Return the samples that each unit test expects, in the order of time, by the test's name."""
+    tests = [test for path in UNIT_TESTS for test in yaml.safe_load(path.read_text(encoding="utf-8"))["tests"]]
+    return {test["name"]: test["promql_expr_test"] for test in tests}
+
+
+@needs_promtool
+def test_rules_and_configuration_are_valid() -> None:
+    """Promtool takes the rules and the configuration as they are."""
+    promtool("check", "rules", *RULES)
+    promtool("check", "config", "--syntax-only", PROMETHEUS / "prometheus.yml")
+
+
+@needs_promtool
+@pytest.mark.parametrize("path", UNIT_TESTS, ids=lambda path: path.stem)
+def test_rules_do_what_their_unit_tests_say(path: Path) -> None:
+    """On made series each rule fires, clears and stays quiet when it should."""
+    promtool("test", "rules", path)
+
+
+@pytest.mark.parametrize("name", alerts())
+def test_every_alert_is_shown_to_fire_to_clear_and_to_stay_quiet(name: str) -> None:
+    """Each alert has a unit test in which it is off, on and off again, and one in which it is never on."""
+    tests = unit_tests()
+    course, quiet = tests[f"{name} fires and clears"], tests[f"{name} is quiet at low volume"]
+    shown = [step for step in course if f'"{name}"' in step["expr"] or step.get("exp_samples")]
+    assert [bool(step.get("exp_samples")) for step in (shown[0], shown[-1])] == [False, False]
+    assert any(f'alertname="{name}", alertstate="firing"' in str(step.get("exp_samples")) for step in shown)
+    assert all(f'"{name}"' in step["expr"] and not step.get("exp_samples") for step in quiet)
+
+
+def test_rules_ask_for_series_that_are_there() -> None:
+    """Every series in a rule is one that dlrhub exposes, or one that a rule records, and every record is used."""
+    recorded = {rule["record"] for rule in rules() if "record" in rule}
+    used = set().union(*(used_names(rule["expr"]) for rule in rules()))
+    assert used - exposed_names() == recorded
+
+
+@pytest.mark.parametrize(("name", "rule"), alerts().items())
+def test_every_alert_says_what_to_do(name: str, rule: dict[str, Any]) -> None:
+    """Each alert has a severity, a summary, a description, and a section in the runbook."""
+    assert rule["labels"]["severity"] in {"critical", "warning"}
+    assert set(rule["annotations"]) == {"summary", "description", "runbook_url"}
+    path, _, anchor = rule["annotations"]["runbook_url"].partition("#")
+    assert anchor == name.lower()
+    assert f"### {name}\n" in (ROOT / path).read_text(encoding="utf-8")
+
+
+def test_the_runbook_has_no_other_alerts() -> None:
+    """Every section of the runbook is about an alert that there is."""
+    runbook = (ROOT / "deploy" / "README.md").read_text(encoding="utf-8").partition("\n## Runbook\n")[2]
+    headings = re.findall(r"^### (\w+)$", runbook.partition("\n## ")[0], flags=re.MULTILINE)
+    assert headings == list(alerts())

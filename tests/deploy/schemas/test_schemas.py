@@ -1,0 +1,113 @@
+"""What is published of the records on the stream is what they are."""
+
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import orjson
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+
+from normalizers.errors import Fault
+from normalizers.model import Note, Reason, Source, Status
+from sinks.kafka.messages import headers
+from sinks.stream import Topic
+from tests.deploy.schemas.published import FILES, FOLDER, TYPES, records, schema, validator
+
+ASYNCAPI = yaml.safe_load((FOLDER.parent / "asyncapi.yaml").read_text("utf-8"))
+
+
+@pytest.mark.parametrize("topic", Topic)
+def test_a_schema_names_every_field(topic: Topic) -> None:
+    """A schema's properties are its record's fields, in their order; all of them are there, and each is described."""
+    found = schema(topic)
+    Draft202012Validator.check_schema(found)
+    fields = list(get_type_hints(TYPES[topic]))
+    assert list(found["properties"]) == fields
+    assert found["required"] == fields
+    assert [name for name, field in found["properties"].items() if not field.get("description")] == []
+
+
+@pytest.mark.parametrize(
+    ("topic", "field", "values"),
+    [
+        (Topic.REPORTS, "status", list(Status)),
+        (Topic.REPORTS, "reason", [*Reason, None]),
+        (Topic.REPORTS, "source", list(Source)),
+        (Topic.INBOUND, "source", list(Source)),
+        (Topic.DEAD_LETTERS, "why", list(Fault)),
+    ],
+)
+def test_a_schema_lists_every_value(topic: Topic, field: str, values: list[Any]) -> None:
+    """A closed set of values is the program's."""
+    assert schema(topic)["properties"][field]["enum"] == values
+
+
+def test_a_schema_lists_every_note() -> None:
+    """The notes on a report are the program's."""
+    assert schema(Topic.REPORTS)["properties"]["notes"]["items"]["enum"] == list(Note)
+
+
+def test_what_the_program_writes_is_as_published() -> None:
+    """Every recorded request becomes values that validate, and there are some of each topic."""
+    seen = set()
+    for record in records():
+        errors = [error.message for error in validator(record.topic).iter_errors(orjson.loads(record.value))]
+        assert errors == [], record
+        seen.add(record.topic)
+    assert seen == set(Topic)
+
+
+@pytest.mark.parametrize("topic", Topic)
+def test_a_value_that_lacks_or_breaks_a_field_is_not_as_published(topic: Topic) -> None:
+    """A validator of the published schema notices a field that is missing and one of another type."""
+    value = next(orjson.loads(record.value) for record in records() if record.topic is topic)
+    for field in value:
+        assert not validator(topic).is_valid({name: value[name] for name in value if name != field})
+    assert not validator(topic).is_valid(value | {"received_at": "yesterday"})
+    assert not validator(topic).is_valid(value | {"provider": 7})
+    assert validator(topic).is_valid(value | {"a_later_version_s": "field"})
+
+
+def test_asyncapi_names_every_topic() -> None:
+    """The channels are the topics, each with its schema, and something is published to each."""
+    channels = ASYNCAPI["channels"]
+    assert {name: channel["address"] for name, channel in channels.items()} == {
+        topic: f"dlr.{topic}" for topic in Topic
+    }
+    for topic in Topic:
+        [message] = channels[topic]["messages"].values()
+        assert _resolve(message)["payload"] == {"$ref": f"schemas/{FILES[topic]}"}
+    assert [_resolve(operation["channel"]) for operation in ASYNCAPI["operations"].values()] == list(channels.values())
+
+
+def test_asyncapi_describes_the_headers() -> None:
+    """The headers of every message are those that the program writes."""
+    written = {name: value.decode() for name, value in headers("cm")}
+    for message in ASYNCAPI["components"]["messages"].values():
+        described = _resolve(message["headers"])
+        assert described["required"] == list(described["properties"]) == list(written)
+        Draft202012Validator(described).validate(written)
+
+
+def test_every_reference_in_asyncapi_leads_somewhere() -> None:
+    """No reference is to a part or a file that is not there."""
+    for reference in _references(ASYNCAPI):
+        if reference.startswith("#"):
+            assert _resolve({"$ref": reference})
+        else:
+            assert Path(FOLDER.parent, reference).is_file()
+
+
+def _resolve(node: dict[str, Any]) -> Any:
+    found: Any = ASYNCAPI
+    for part in node["$ref"].removeprefix("#/").split("/"):
+        found = found[part]
+    return found
+
+
+def _references(node: Any) -> list[str]:
+    if isinstance(node, dict):
+        own = [node["$ref"]] if "$ref" in node else []
+        return own + [reference for value in node.values() for reference in _references(value)]
+    return []

@@ -1,0 +1,87 @@
+"""What the metrics promise: one truth over all processes, and no series beyond the bounded set."""
+
+from collections.abc import Iterator
+
+import orjson
+import pytest
+from prometheus_client import CollectorRegistry, generate_latest
+
+from ingest.metrics import catalogue
+from ingest.metrics.series import Counter, Gauge, Histogram, Totals, snapshot
+from normalizers.model import Reason, Status
+from sinks.records import report_record
+from sinks.stream import Topic
+from tests.factories import NOON, make_report
+
+
+@pytest.fixture(autouse=True)
+def _empty() -> Iterator[None]:
+    """Begin and end with nothing counted in this process."""
+    yield
+    for metric in catalogue.ALL:
+        metric.values.clear()
+
+
+def exposed(totals: Totals) -> set[str]:
+    """Return the sample lines of a scrape."""
+    registry = CollectorRegistry()
+    registry.register(totals)
+    return {line for line in generate_latest(registry).decode().splitlines() if not line.startswith("#")}
+
+
+def test_processes_are_added_up_and_the_dead_still_count() -> None:
+    """A counter never goes back when a process dies and comes again; a gauge forgets the dead."""
+    calls, level, took = Counter("calls", "c", ("a",)), Gauge("level", "g"), Histogram("took", "h", (), (1, 2))
+    totals = Totals([calls, level, took])
+    for value in (0.5, 2, 9):
+        took.observe(value)
+    calls.add("x", by=2)
+    level.set(7)
+    said = orjson.loads(orjson.dumps(snapshot([calls, level, took])))
+    totals.update("one", said)
+    totals.update("two", said)
+    assert {'calls_total{a="x"} 4.0', "level 14.0", "took_count 6.0", "took_sum 23.0"} <= exposed(totals)
+    totals.bury("one")
+    totals.bury("never seen")
+    assert {'calls_total{a="x"} 4.0', "level 7.0", "took_count 6.0"} <= exposed(totals)
+    totals.update("one", said)
+    lines = exposed(totals)
+    assert {'calls_total{a="x"} 6.0', 'took_bucket{le="1"} 3.0', 'took_bucket{le="2"} 6.0'} <= lines
+    assert 'took_bucket{le="+Inf"} 9.0' in lines
+
+
+def test_a_gauge_says_how_processes_become_one() -> None:
+    """The last report of all workers is the latest of theirs, not their sum."""
+    totals = Totals(catalogue.ALL)
+    for process, at in (("a", 5.0), ("b", 3.0)):
+        totals.update(process, {"dlr_last_report_timestamp_seconds": [(("cm", "default"), at)]})
+    assert 'dlr_last_report_timestamp_seconds{account="default",provider="cm"} 5.0' in exposed(totals)
+
+
+def test_a_report_counts_once_however_often_it_comes() -> None:
+    """Copies of a report change no count that an alert reads; they are counted as what they are."""
+    drain = catalogue.DrainMetrics()
+    failed = make_report(status=Status.REJECTED, reason=Reason.BLOCKLISTED, unmapped=True, received_at=NOON)
+    value = report_record(failed).value
+    drain.inserted(Topic.REPORTS, [value, value], 0.1)
+    drain.inserted(Topic.REPORTS, [value, report_record(make_report()).value], 0.1)
+    assert catalogue.REPORTS.values == {("cm", "default", "rejected"): 1, ("cm", "default", "delivered"): 1}
+    assert catalogue.FAILURES.values == {("cm", "default", "blocklisted"): 1}
+    assert catalogue.UNMAPPED.values == {("cm",): 1}
+    assert catalogue.DUPLICATES.values == {("cm",): 2}
+
+
+def test_a_value_of_another_producer_is_not_counted() -> None:
+    """A value that is no report of ours is passed over, whatever it holds."""
+    catalogue.DrainMetrics().inserted(Topic.REPORTS, [b"{}", b"[1]", b'{"status": "odd"}'], 0.1)
+    assert catalogue.REPORTS.values == {}
+
+
+def test_what_is_remembered_of_reports_is_bounded() -> None:
+    """The memory for copies holds the latest ids only."""
+    lately = catalogue._Lately(10)  # noqa: SLF001 - its bound is what the test is about
+    seen = [lately.before(f"id-{number}") for number in range(100)]
+    assert not any(seen)
+    assert len(lately._new) + len(lately._old) <= 20  # noqa: SLF001
+    assert lately.before("id-99")
+    assert not lately.before("id-5")

@@ -1,0 +1,279 @@
+"""What the page's data is, to whom it is given, and what stands there where the store can't be asked."""
+
+import asyncio
+import re
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import orjson
+import pytest
+from aiohttp.test_utils import TestClient
+from pytest_aiohttp.plugin import AiohttpClient
+
+from ingest.admin.server import Admin, make_app
+from ingest.metrics import catalogue
+from ingest.metrics.series import Totals
+from ingest.page import queries
+from ingest.page.api import Page
+from ingest.settings.settings import Settings
+from tests.ingest.page.conftest import NUMBERS
+from tests.program.running import Program, free_port
+
+Open = Callable[..., Awaitable[TestClient[Any, Any]]]
+
+
+def _get(program: Program, path: str, headers: Mapping[str, str] | None = None) -> tuple[int, Any]:
+    request = urllib.request.Request(f"http://127.0.0.1:{program.admin}{path}", headers=dict(headers or {}))
+    try:
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            return answer.status, orjson.loads(answer.read())
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, orjson.loads(error.read())
+
+
+@pytest.fixture
+def open_page(aiohttp_client: AiohttpClient) -> Open:
+    """Open the page over settings of its own, in this process."""
+
+    async def opened(*, has_store: bool = True, **settings: Any) -> TestClient[Any, Any]:
+        async def ready() -> str:
+            return ""
+
+        read = Settings.model_validate(settings)
+        totals = Totals(catalogue.ALL)
+        totals.update("receiver-0", {"dlr_last_report_timestamp_seconds": [(("cm", "default"), 1_790_000_000.0)]})
+        app = make_app(Admin({"receiver-0": ready}, totals), read.admin)
+        Page(read, {"receiver-0": ready}, totals, has_store=has_store).add_to(app)
+        return await aiohttp_client(app)
+
+    return opened
+
+
+async def test_a_long_answer_is_read_whole(program: Program) -> None:
+    """An answer that takes many packets is read to its end."""
+    asker = store_client.Asker(Settings.model_validate({"query": {"listen": f"127.0.0.1:{program.query_port}"}}))
+    rows = await asker.ask(
+        "SELECT number, sipHash64(number) AS more, sipHash64(number + 1) AS rest FROM numbers(20000)", {}
+    )
+    await asker.close()
+    assert [int(row["number"]) for row in rows] == list(range(20_000))
+
+
+def _away() -> dict[str, str]:
+    return {"listen": f"127.0.0.1:{free_port()}"}
+
+
+@pytest.mark.parametrize("name", ["15m", "1h", "6h", "24h", "7d", "30d"])
+def test_the_failing_account_is_first_and_its_reason_is_named(program: Program, name: str) -> None:
+    """Over each range the worst account leads; every report counts once, though some were posted twice."""
+    status, data = _get(program, f"/api/overview?range={name}")
+    assert (status, data["store"]["state"], data["range"]) == (200, "ok", name)
+    first = data["accounts"][0]
+    assert (first["provider"], first["account"], first["level"]) == ("juhe", "default", "failing")
+    assert (first["reports"], first["finals"], first["failures"], first["unmapped"]) == (1312, 1300, 700, 12)
+    assert first["reasons"] == [{"reason": "blocklisted", "failures": 700, "code": "MA:0001"}]
+    assert first["dead_letters"] == 2
+    assert sum(first["trend"]["finals"]) == 1300
+    assert sum(first["trend"]["failures"]) == 700
+    assert 20 < first["delays"][0] < 60
+    assert first["last_callback"] <= data["live"]["now"]
+    [santo] = [account for account in data["accounts"] if account["provider"] == "santo"]
+    assert (santo["level"], santo["reports"], santo["delays"]) == ("ok", 60, [None, None])
+    assert {account["provider"] for account in data["accounts"]} == {"cm", "juhe", "santo", "cloudsms", "cmessages"}
+
+
+def test_the_program_tells_of_itself(program: Program) -> None:
+    """The parts, what waits for the store, and what was answered, are there."""
+    live = _get(program, "/api/overview")[1]["live"]
+    deadline = time.monotonic() + 20
+    while live["stream_lag"] != 0 and time.monotonic() < deadline:
+        time.sleep(0.5)
+        live = _get(program, "/api/overview")[1]["live"]
+    assert live["parts"] == [{"name": name, "fault": ""} for name in ("receiver-0", "store", "query")]
+    assert live["stream_lag"] == 0
+    assert {"provider": "juhe", "outcome": "malformed", "callbacks": 3} in live["callbacks"]
+
+
+def test_details_tell_what_the_provider_said(program: Program) -> None:
+    """An account's details have its reports by time, the codes behind each reason, and the newest failures, masked."""
+    status, data = _get(program, "/api/account?provider=juhe&account=default&range=15m")
+    assert status == 200
+    assert {kind: sum(data["plot"][kind]) for kind in ("delivered", "failed", "other")} == {
+        "delivered": 600,
+        "failed": 700,
+        "other": 12,
+    }
+    said = [(code["reason"], code["provider_status"], code["reports"], code["persistence"]) for code in data["codes"]]
+    assert said == [("blocklisted", "MA:0001", 700, "permanent"), ("", "MK:0001", 12, "")]
+    assert data["countries"] == [{"country": "CN", "finals": 1300, "failures": 700}]
+    assert len(data["failures"]) == 20
+    assert all(re.fullmatch(r"\+86•{9}\d\d", failure["recipient"]) for failure in data["failures"])
+
+
+def test_no_number_leaves(program: Program) -> None:
+    """Wherever a number was posted, no answer has it in full: not in failures, bodies, queries or details."""
+    told = [_get(program, path)[1] for path in ("/api/overview", "/api/account?provider=juhe&account=default")]
+    letters = _get(program, "/api/dead-letters")[1]["letters"]
+    told += [letters, *(_get(program, f"/api/dead-letters/{letter['id']}")[1] for letter in letters)]
+    text = str(told)
+    assert len(letters) >= 2
+    for number in NUMBERS:
+        assert number not in text
+        assert number not in re.sub(r"[ \-]", "", text)
+    assert "•" in text
+
+
+def test_a_dead_letter_can_be_read(program: Program) -> None:
+    """A letter has its request as text, however often it came; what can't be seen is written out."""
+    letters = _get(program, "/api/dead-letters?provider=juhe&account=default&range=1h")[1]
+    assert letters["next"] is None
+    [hostile] = [letter for letter in letters["letters"] if letter["why"] == "not_json"]
+    assert hostile["receipts"] == 2
+    status, letter = _get(program, f"/api/dead-letters/{hostile['id']}")
+    assert status == 200
+    assert letter["body"].startswith("<script>document.title='owned'</script>")
+    assert letter["body"].endswith("\\u202e+•• •••• ••••56")
+    assert letter["path"] == "/callbacks/juhe/default"
+    assert "content-length" in dict(letter["headers"])
+    assert _get(program, f"/api/dead-letters/{'0' * 32}")[0] == 404
+
+
+async def test_letters_come_page_by_page(program: Program, open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each letter is on one page, the newest on the first."""
+    monkeypatch.setattr(queries, "LETTERS", queries.LETTERS.replace(f"LIMIT {queries.LETTERS_A_PAGE + 1}", "LIMIT 2"))
+    monkeypatch.setattr(queries, "LETTERS_A_PAGE", 1)
+    client = await open_page(query={"listen": f"127.0.0.1:{program.query_port}"})
+    found: list[str] = []
+    after: str | None = ""
+    while after is not None:
+        page = await (await client.get(f"/api/dead-letters?{after}")).json()
+        found += [letter["id"] for letter in page["letters"]]
+        after = page["next"] and f"after={page['next']}"
+    whole = _get(program, "/api/dead-letters")[1]["letters"]
+    assert found == [letter["id"] for letter in whole]
+    assert len(found) >= 2
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("overview?range=1y", "range: must be one of 15m, 1h, 6h, 24h, 7d, 30d"),
+        ("overview?range=' OR 1=1", "range: "),
+        ("account?range=1h", "provider: is missing"),
+        ("account?provider=cm&account=a'b", "account: is no account's name"),
+        ("account?provider=nobody&account=default", "provider: must be one of "),
+        ("dead-letters?after=1e3", "after: must be the `next`"),
+        ("dead-letters?after=1-0", "after: must be the `next`"),
+        ("dead-letters?provider=cm&account=", "account: is no account's name"),
+        ("dead-letters/zz", "id: is not that of a dead letter"),
+    ],
+)
+def test_what_can_not_be_asked_is_said(program: Program, path: str, said: str) -> None:
+    """A parameter that can't be used is answered 400, and named."""
+    status, data = _get(program, f"/api/{path.replace(' ', '%20')}")
+    assert status == 400
+    assert data["error"].startswith(said)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Host": "evil.example"},
+        {"Host": "127.0.0.1.evil.example:8081"},
+        {"Origin": "http://evil.example"},
+        {"Origin": "null"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+    ],
+)
+def test_pages_of_other_sites_get_nothing(program: Program, headers: Mapping[str, str]) -> None:
+    """No data is given to another site's page, nor under a name that another site's name server may have given."""
+    assert _get(program, "/api/overview", headers)[0] == 403
+
+
+async def test_files_may_do_nothing_but_their_work(open_page: Open) -> None:
+    """The page's files come with a strict policy, are kept until they change, and no others are served."""
+    client = await open_page(has_store=False)
+    for path in ("/", "/page/page.js"):
+        answer = await client.get(path)
+        assert answer.status == 200
+        assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+        assert "unsafe" not in answer.headers["Content-Security-Policy"]
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert answer.headers["Referrer-Policy"] == "no-referrer"
+        again = await client.get(path, headers={"If-None-Match": answer.headers["ETag"]})
+        assert (again.status, await again.read()) == (304, b"")
+    for path in ("/page/nothing.js", "/page/..%2fapi.py", "/page/vendor/README.md", "/page/README.md"):
+        assert (await client.get(path)).status == 404
+
+
+async def test_the_token_guards_the_data_but_not_the_files(open_page: Open) -> None:
+    """With a token set, the page itself can be loaded, and its data is asked for with the token; the host may be any."""
+    client = await open_page(has_store=False, admin={"token": "t0ken"})
+    for path in ("/", "/page/page.js", "/page/page.css"):
+        assert (await client.get(path)).status == 200
+    for path in ("/api/overview", "/api/account", "/api/dead-letters", "/api/dead-letters/1", "/page/../metrics"):
+        assert (await client.get(path)).status == 401
+    bearer = {"Authorization": "Bearer t0ken"}
+    assert (await client.get("/api/overview", headers={**bearer, "Host": "status.example.com"})).status == 200
+    assert (await client.get("/api/overview", headers={**bearer, "Origin": "http://evil.example"})).status == 403
+
+
+async def test_without_a_store_the_live_part_is_there(open_page: Open) -> None:
+    """A command that has no store says so, and shows what it knows itself."""
+    client = await open_page(has_store=False)
+    data = await (await client.get("/api/overview")).json()
+    assert data["store"]["state"] == "none"
+    assert {"provider": "cm", "account": "default", "last_callback": 1_790_000_000.0} in data["accounts"]
+    assert data["live"]["parts"] == [{"name": "receiver-0", "fault": ""}]
+    assert (await client.get("/api/dead-letters")).status == 404
+
+
+async def test_a_store_that_is_away_is_named(open_page: Open) -> None:
+    """A store that can't be reached leaves the live part, and 503 with a reason where there is nothing else."""
+    client = await open_page(query=_away())
+    answer = await client.get("/api/overview")
+    data = await answer.json()
+    assert (answer.status, data["store"]["state"]) == (200, "away")
+    assert "can not be reached" in data["store"]["said"]
+    assert len(data["accounts"]) == 5
+    letters = await client.get("/api/dead-letters")
+    assert (letters.status, (await letters.json())["store"]) == (503, "away")
+
+
+async def test_a_store_that_does_not_answer_is_waited_for_no_longer_than_said(
+    open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A store that takes the question and says nothing is slow, after the time limit."""
+    monkeypatch.setattr(store_client, "_WAIT_SECONDS", 0.3)
+
+    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        client = await open_page(query={"listen": f"127.0.0.1:{port}"})
+        data = await (await client.get("/api/overview")).json()
+        await client.close()
+    assert data["store"]["state"] == "slow"
+
+
+async def test_a_named_server_is_asked_with_its_user(program: Program, open_page: Open) -> None:
+    """Where the settings name a ClickHouse server, that is asked, under the user in its URL."""
+    client = await open_page(clickhouse={"url": f"http://some%40one:pass%2Fword@127.0.0.1:{program.query_port}"})
+    data = await (await client.get("/api/overview?range=6h")).json()
+    assert data["store"]["state"] == "ok"
+    assert data["accounts"][0]["failures"] == 700
+
+
+async def test_numbers_are_shown_where_the_operator_says_so(program: Program, open_page: Open) -> None:
+    """With `show_numbers`, numbers leave as they are."""
+    client = await open_page(query={"listen": f"127.0.0.1:{program.query_port}"}, admin={"show_numbers": True})
+    data = await (await client.get("/api/account?provider=juhe&account=default")).json()
+    assert re.fullmatch(r"\+8613800138\d{3}", data["failures"][0]["recipient"])

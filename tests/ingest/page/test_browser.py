@@ -1,0 +1,291 @@
+"""The page in a real browser: what a person sees, by pointer, keyboard and screen reader, in either colour scheme."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, Request, Route, expect, sync_playwright
+
+from tests.ingest.page.conftest import NUMBERS
+from tests.program.running import Program
+
+_FLAGS: Final = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+_LEVEL_AA: Final = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+_VERDICT: Final = "#verdict-words"
+#: How wide an old telephone is, and a desk's screen.
+_NARROW: Final = 360
+_WIDE: Final = 1440
+
+Open = Callable[..., Page]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Start Chromium."""
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("there is no chromium")
+    with sync_playwright() as driver:
+        started = driver.chromium.launch(executable_path=chromium, args=list(_FLAGS))
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def open_page(browser: Browser) -> Iterator[Open]:
+    """Open the page as a browser of its own; afterwards nothing may have failed, or have been asked for elsewhere."""
+    contexts, faults, requests = [], [], list[Request]()
+
+    def opened(
+        program: Program,
+        path: str = "/",
+        *,
+        width: int = _WIDE,
+        quiet: bool = True,
+        clock: bool = False,
+        **options: Any,
+    ) -> Page:
+        context = browser.new_context(viewport={"width": width, "height": 900}, **{"locale": "en-GB", **options})
+        contexts.append(context)
+        page = context.new_page()
+        if clock:
+            page.clock.install()
+        page.on("request", lambda request: requests.append(request))  # noqa: PLW0108 - Playwright marks it
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        if quiet:
+            page.on("console", lambda message: faults.append(f"{message.type}: {message.text}"))
+        page.goto(f"http://127.0.0.1:{program.admin}{path}")
+        return page
+
+    yield opened
+    assert faults == []
+    hosts = {
+        request.url.split("/")[2].rpartition(":")[0] for request in requests if not request.url.startswith("data:")
+    }
+    assert hosts <= {"127.0.0.1"}
+    for context in contexts:
+        context.close()
+
+
+def _is_accessible(page: Page) -> bool:
+    results = Axe().run(page, options=_LEVEL_AA)
+    assert results.violations_count == 0, results.generate_report()
+    return True
+
+
+def _fits(page: Page) -> bool:
+    return bool(page.evaluate("document.documentElement.scrollWidth <= innerWidth"))
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("dark", _NARROW), ("light", _WIDE)])
+def test_who_fails_and_why_is_said_first(
+    program: Program, open_page: Open, tmp_path: Path, scheme: str, width: int
+) -> None:
+    """The first words name the account that fails, how much, and why; in each view all fits, and nothing is barred."""
+    page = open_page(program, color_scheme=scheme, width=width)
+    expect(page.locator(_VERDICT)).to_contain_text(
+        "juhe/default: 54% of 1,300 final reports failed in the last 15 minutes (54% in the last hour), mostly blocklisted (100%; code MA:0001)."
+    )
+    first = page.locator("tbody tr").first
+    expect(first).to_contain_text("Failing")
+    expect(first).to_contain_text("juhe/default")
+    assert "juhe/default: 54%" in page.title()
+    assert _fits(page)
+    assert _is_accessible(page)
+    assert page.screenshot(path=tmp_path / "accounts.png", full_page=True)
+    for path in ("/?view=account&account=juhe/default", "/?view=letters", "/?view=program"):
+        page.goto(f"http://127.0.0.1:{program.admin}{path}")
+        page.locator("#view h2").wait_for()
+        assert _fits(page), path
+        assert _is_accessible(page)
+
+
+def _tab_to(page: Page, key: str) -> None:
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.dataset.key") == key:
+            return
+    raise AssertionError(f"{key} can't be reached")
+
+
+def test_an_account_is_reached_by_keyboard(program: Program, open_page: Open) -> None:
+    """Tab and Enter lead to an account; the focus goes along, and there the plots are told in words too."""
+    page = open_page(program)
+    page.locator("tbody tr").first.wait_for()
+    page.keyboard.press("Tab")
+    expect(page.locator(".skip")).to_be_focused()
+    _tab_to(page, "account juhe/default")
+    page.keyboard.press("Enter")
+    expect(page.locator("#account-title")).to_be_focused()
+    expect(page.locator("#account-title")).to_have_text("juhe/default")
+    expect(page.locator(".summary").first).to_contain_text("1,312 reports: 600 delivered, 700 failed, 12 not final.")
+    expect(page.locator(".plot canvas")).to_have_count(2)
+
+
+def test_a_dead_letter_is_opened_and_closed_by_keyboard(program: Program, open_page: Open) -> None:
+    """Tab and Enter lead into a dead letter, Escape out of it; the focus is back where it was."""
+    page = open_page(program)
+    page.locator("tbody tr").first.wait_for()
+    _tab_to(page, "letters juhe/default")
+    page.keyboard.press("Enter")
+    expect(page.locator("#letters-title")).to_be_focused()
+    opener = page.locator("button[data-key^='letter ']").first.get_attribute("data-key") or ""
+    _tab_to(page, opener)
+    page.keyboard.press("Enter")
+    expect(page.locator("dialog#letter pre").first).to_be_visible()
+    expect(page.locator("dialog#letter button")).to_be_focused()
+    assert _is_accessible(page)
+    page.keyboard.press("Escape")
+    expect(page.locator("dialog#letter")).to_be_hidden()
+    expect(page.locator(f"[data-key='{opener}']")).to_be_focused()
+
+
+def test_it_asks_again_and_leaves_the_reader_alone(program: Program, open_page: Open) -> None:
+    """Every ten seconds it asks again, which takes neither focus nor scroll away; it can be paused."""
+    page = open_page(program, width=_NARROW, clock=True)
+    santo = page.locator("[data-key='account santo/default']")
+    santo.focus()
+    page.evaluate("scrollTo(0, 400)")
+    row = santo.element_handle()
+    with page.expect_response("**/api/overview*"):
+        page.clock.fast_forward(11_000)
+    page.wait_for_function("row => !row.isConnected", arg=row)
+    expect(santo).to_be_focused()
+    assert page.evaluate("scrollY") == 400
+    pause = page.locator("#pause")
+    pause.click()
+    expect(pause).to_have_attribute("aria-pressed", "true")
+    asked = list[str]()
+    page.on("request", lambda request: asked.append(request.url))
+    page.clock.fast_forward(60_000)
+    assert asked == []
+    with page.expect_response("**/api/overview*"):
+        pause.click()
+
+
+def test_who_comes_back_is_where_they_left(program: Program, open_page: Open) -> None:
+    """Back from an account, by link or by the browser's button, the focus is on that account."""
+    page = open_page(program)
+    santo = page.locator("[data-key='account santo/default']")
+    for go_back in (page.locator("[data-key=back]").click, page.go_back):
+        santo.click()
+        expect(page.locator("#account-title")).to_be_focused()
+        go_back()
+        expect(santo).to_be_focused()
+
+
+def test_a_store_that_goes_away_takes_no_numbers_along(program: Program, open_page: Open) -> None:
+    """Where the store does not answer any more, the page says so, and keeps the numbers that it had."""
+    page = open_page(program)
+    expect(page.locator(_VERDICT)).to_contain_text("juhe/default: 54%")
+
+    def without_store(route: Route) -> None:
+        data = route.fetch().json()
+        store = {"state": "away", "said": "the store can not be reached"}
+        route.fulfill(json={**data, "store": store, "accounts": [{"provider": "cm", "account": "default"}]})
+
+    page.route("**/api/overview*", without_store)
+    for _ in range(2):
+        page.locator("#pause").click()
+    expect(page.locator(_VERDICT)).to_contain_text("The store does not answer (the store can not be reached)")
+    expect(page.locator("#strip")).to_contain_text("The accounts are as of")
+    expect(page.locator("tbody tr").first).to_contain_text("juhe/default")
+    page.reload()
+    expect(page.locator(_VERDICT)).to_contain_text("The store does not answer")
+    expect(page.locator("tbody tr").first).to_contain_text("cm/default")
+    assert _is_accessible(page)
+
+
+def test_a_hostile_dead_letter_does_nothing(program: Program, open_page: Open) -> None:
+    """What strangers posted is text: it runs nowhere, and turns no line around."""
+    page = open_page(program, "/?view=letters&account=juhe/default")
+    page.locator("tr", has_text="not_json").locator("button").click()
+    body = page.locator("dialog#letter pre").first
+    expect(body).to_contain_text("<script>document.title='owned'</script><img src=x")
+    expect(body).to_contain_text("\\u202e+•• •••• ••••56")
+    assert page.locator("dialog img, dialog script").count() == 0
+    assert "owned" not in page.title()
+
+
+def test_no_number_is_shown(program: Program, open_page: Open) -> None:
+    """Neither the view of an account nor any dead letter shows a number in full."""
+    page = open_page(program, "/?view=account&account=juhe/default")
+    page.locator("table", has_text="The latest failures").wait_for()
+    seen = page.content()
+    page.goto(f"http://127.0.0.1:{program.admin}/?view=letters")
+    page.locator("tbody tr").first.wait_for()
+    for button in page.locator("tbody button").all():
+        button.click()
+        page.locator("dialog#letter pre").first.wait_for()
+        seen += page.content()
+        page.keyboard.press("Escape")
+    assert "+86•••••••••" in seen
+    for number in NUMBERS:
+        assert number not in seen
+
+
+def test_numbers_and_times_are_the_readers_own(program: Program, open_page: Open) -> None:
+    """A German browser shows German numbers, and times in its own zone, which is named."""
+    page = open_page(program, locale="de-DE", timezone_id="Asia/Tokyo")
+    expect(page.locator(_VERDICT)).to_contain_text("54\u00a0% of 1.300 final reports")
+    expect(page.locator("footer")).to_contain_text("Asia/Tokyo")
+
+
+def test_the_address_says_what_is_shown(program: Program, open_page: Open) -> None:
+    """Range and view are in the address, so they can be shared, and the back button leads back."""
+    page = open_page(program, "/?range=7d")
+    expect(page.locator(_VERDICT)).to_contain_text("in the last 7 days")
+    page.locator("[data-key='range 15m']").click()
+    expect(page.locator(_VERDICT)).to_contain_text("in the last 15 minutes, mostly")
+    assert page.url.endswith("/?range=15m")
+    page.locator("[data-key='account juhe/default']").click()
+    page.locator("#account-title").wait_for()
+    assert page.url.endswith("/?range=15m&view=account&account=juhe%2Fdefault")
+    page.reload()
+    expect(page.locator("#account-title")).to_have_text("juhe/default")
+    page.go_back()
+    page.locator("table.accounts").wait_for()
+    page.go_back()
+    expect(page.locator(_VERDICT)).to_contain_text("in the last 7 days")
+    expect(page.locator("[data-key='range 7d']")).to_have_attribute("aria-current", "true")
+
+
+def test_a_token_is_asked_for_and_many_accounts_fit(open_page: Open, tmp_path: Path) -> None:
+    """With a token the page asks for it, keeps it, and takes no wrong one; two hundred silent accounts are shown."""
+    accounts = [{"provider": "cm", "name": f"account-{index}", "open": True} for index in range(200)]
+    settings = {"DLRHUB_ADMIN__TOKEN": "t0ken", "DLRHUB_ACCOUNTS": orjson.dumps(accounts).decode()}
+    with Program(tmp_path, settings=settings) as program:
+        page = open_page(program, quiet=False)
+        field = page.get_by_label("Admin token")
+        field.fill("wrong")
+        field.press("Enter")
+        expect(page.locator("#strip")).to_contain_text("The token was not right.")
+        assert _is_accessible(page)
+        field.fill("t0ken")
+        field.press("Enter")
+        expect(page.locator(_VERDICT)).to_contain_text("No reports in the last hour.")
+        expect(page.locator(".empty")).to_contain_text("dlrhub simulate")
+        expect(page.locator(".empty")).not_to_contain_text("curl")
+        expect(page.locator("tbody tr")).to_have_count(50)
+        page.get_by_role("button", name="Show 150 more").click()
+        expect(page.locator("tbody tr")).to_have_count(200)
+        page.reload()
+        expect(page.locator(_VERDICT)).to_contain_text("No reports in the last hour.")
+        program.kill()
+        page.get_by_role("button", name="Pause").click()
+        page.get_by_role("button", name="Pause").click()
+        expect(page.locator("#strip")).to_contain_text("dlrhub does not answer. What is shown is of")
+        expect(page.locator("tbody tr")).to_have_count(50)

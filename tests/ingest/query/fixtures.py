@@ -1,0 +1,95 @@
+"""Fixtures: a running query door, and one that can be written to, each in a process of its own."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPResponse
+from pathlib import Path
+from urllib.parse import urlencode
+
+import pytest
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a door answered."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def text(self) -> str:
+        """The body as text."""
+        return self.body.decode("utf-8", "replace")
+
+
+@dataclass(frozen=True)
+class Door:
+    """A running door and the folder of its engine."""
+
+    port: int
+    folder: Path
+
+    def ask(
+        self,
+        sql: str | bytes = "",
+        headers: Mapping[str, str] | None = None,
+        method: str = "POST",
+        path: str = "/",
+        **parameters: str,
+    ) -> Reply:
+        """Send one request, as curl would."""
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=60)
+        body = sql.encode() if isinstance(sql, str) else sql
+        try:
+            connection.request(method, f"{path}?{urlencode(parameters)}", body, dict(headers or {}))
+            response: HTTPResponse = connection.getresponse()
+            return Reply(response.status, dict(response.getheaders()), response.read())
+        finally:
+            connection.close()
+
+
+@contextmanager
+def running(folder: Path, *arguments: str) -> Iterator[Door]:
+    """Run a door until the block ends; it has to end well."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.ingest.query.serve", str(folder), *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        cwd=Path(__file__).parents[3],
+        env={**os.environ, "TMPDIR": str(folder)},
+    )
+    with process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        assert line, "the door did not start"
+        yield Door(int(line), folder)
+        process.stdin.close()
+        assert process.wait(30) == 0
+
+
+@pytest.fixture(scope="session")
+def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
+    """Run a door with limits that a test can reach."""
+    limits = {
+        "query_seconds": 3,
+        "memory_bytes": 1024**3,
+        "wait_seconds": 0.5,
+        "connections": 3,
+        "result_bytes": 50_000_000,
+    }
+    with running(tmp_path_factory.mktemp("door"), json.dumps(limits)) as running_door:
+        yield running_door
+
+
+@pytest.fixture(scope="session")
+def writable_door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
+    """Run a door over an empty engine that takes everything, as a ClickHouse server would."""
+    with running(tmp_path_factory.mktemp("writable"), "--writable") as running_door:
+        yield running_door

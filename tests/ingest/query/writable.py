@@ -1,0 +1,62 @@
+"""
+The query door turned into a ClickHouse server that can be written to, for tests of what writes to one.
+
+It has no place in the product: the door takes another way to answer, and connections that are not confined.
+"""
+
+import os
+import re
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from ingest.query.execution import Answer, Question
+from sinks.clickhouse.readonly import Connection, ReadOnlyEngine
+
+_INSERT = re.compile(
+    rb"\s* (?P<into> INSERT \s+ INTO \s+ .*? ) \s+ FORMAT \s+ (?P<format> \w+ ) [ ;]* (?: \n (?P<data> .* ) )? \Z",
+    re.VERBOSE | re.IGNORECASE | re.DOTALL,
+)
+_FORMAT = re.compile(r"\sFORMAT\s+(\w+)[\s;]*\Z", re.IGNORECASE)
+
+
+class WritableEngine(ReadOnlyEngine):
+    """The engine, with connections that can do everything."""
+
+    def _open(self, path: str, number: int) -> Connection:
+        return Connection(path, f"dlrhub query door {number}", {})
+
+
+def answer_writing(connection: Connection, question: Question) -> Answer:
+    """Answer as a server would, whatever is asked."""
+    connection.query(f"USE `{question.database or 'default'}`")
+    whole = question.query.encode() + b"\n" + question.body if question.query else question.body
+    insert = _INSERT.match(whole)
+    if insert and insert["data"] is not None:
+        return _insert(connection, insert, question.settings)
+    sql = whole.decode()
+    named = _FORMAT.search(sql)
+    output_format = named[1] if named else question.default_format
+    with _set(connection, question.settings):
+        return Answer(connection.query(sql, output_format, question.parameters), output_format)
+
+
+def _insert(connection: Connection, insert: re.Match[bytes], settings: Mapping[str, str]) -> Answer:
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(insert["data"])
+        file.flush()
+        names = ", ".join(f"{name} = '{value}'" for name, value in settings.items())
+        sql = f"{insert['into'].decode()} FROM INFILE '{os.fspath(file.name)}'"
+        sql += f" SETTINGS {names}" if names else ""
+        return Answer(connection.query(f"{sql} FORMAT {insert['format'].decode()}"), "TabSeparated")
+
+
+@contextmanager
+def _set(connection: Connection, settings: Mapping[str, str]) -> Iterator[None]:
+    for name, value in settings.items():
+        connection.query(f"SET {name} = '{value}'")
+    try:
+        yield
+    finally:
+        for name in settings:
+            connection.query(f"SET {name} = DEFAULT")

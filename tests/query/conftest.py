@@ -1,5 +1,0 @@
-"""What the tests of the query door share."""
-
-from tests.query.fixtures import door, writable_door
-
-__all__ = ["door", "writable_door"]

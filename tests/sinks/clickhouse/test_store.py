@@ -1,0 +1,285 @@
+"""What every store promises: counts that duplicates and disorder can't change."""
+
+import itertools
+import random
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+import orjson
+import pytest
+
+from normalizers.errors import Fault
+from normalizers.model import DeliveryReport, InboundMessage, Reason, Source, Status
+from sinks.clickhouse.migrate import migrate, migrations
+from sinks.clickhouse.store import Store
+from sinks.errors import BusyError, RefusedError
+from sinks.records import dead_letter_record, inbound_record, report_record
+from sinks.stream import Topic
+from tests.factories import NOON, make_report
+
+
+def insert(store: Store, *reports: DeliveryReport) -> None:
+    """Insert reports, each in an insert of its own, as far apart as they can be."""
+    for report in reports:
+        store.insert(Topic.REPORTS, [report_record(report).value])
+
+
+def rows(store: Store, sql: str) -> list[dict[str, Any]]:
+    """Ask the store."""
+    return list(store.client.query(sql.replace("dlr.", f"{store.database}.")).named_results())
+
+
+def one(store: Store, sql: str) -> dict[str, Any]:
+    """Ask the store for one row."""
+    [row] = rows(store, sql)
+    return row
+
+
+def test_the_same_report_counts_once_everywhere(store: Store) -> None:
+    """A report that comes again, a day later and in another insert, changes no count."""
+    first = make_report()
+    again = [make_report(received_at=NOON + timedelta(days=day)) for day in range(1, 4)]
+    insert(store, again[1], first, *again)
+    assert one(store, "SELECT count() AS n FROM dlr.reports") == {"n": 1}
+    assert one(store, "SELECT count() AS n, sum(reports) AS r FROM dlr.messages") == {"n": 1, "r": 1}
+    assert one(store, "SELECT sum(reports) AS r, min(minute) AS m FROM dlr.stats") == {
+        "r": 1,
+        "m": NOON.replace(tzinfo=None),
+    }
+
+
+def test_a_thousand_copies_in_one_insert_count_once(store: Store) -> None:
+    """Copies within one insert collapse as those of several do."""
+    copies = [report_record(make_report(received_at=NOON + timedelta(seconds=n))).value for n in range(1000)]
+    store.insert(Topic.REPORTS, copies)
+    store.insert(Topic.REPORTS, copies)
+    assert one(store, "SELECT count() AS n, max(received_at) AS t FROM dlr.reports") == {
+        "n": 1,
+        "t": NOON.replace(tzinfo=None),
+    }
+
+
+def test_counts_hold_when_the_engine_merges(store: Store) -> None:
+    """Merging parts in the background changes nothing that is read."""
+    reports = [make_report(message_id=f"m-{n % 5}", received_at=NOON + timedelta(minutes=n)) for n in range(20)]
+    insert(store, *random.Random(1).sample(reports, 20))  # noqa: S311 - an order, not a secret
+    before = rows(store, "SELECT * FROM dlr.reports ORDER BY message_id")
+    store.client.command(f"OPTIMIZE TABLE {store.database}.reports_store FINAL")
+    assert rows(store, "SELECT * FROM dlr.reports ORDER BY message_id") == before
+    assert len(before) == 5
+
+
+def test_the_row_is_the_report(store: Store) -> None:
+    """Every field of a report is a column, with its value."""
+    report = make_report(
+        reference="ref",
+        operator="20408",
+        sender="ACME",
+        status=Status.REJECTED,
+        reason=Reason.BLOCKLISTED,
+        provider_code="37",
+        provider_text='a "quoted" 文\n\x00',
+        custom=msgspec.Raw(b'{"a": [1, null]}'),
+        raw="r\t\\",
+        unmapped=True,
+        normalizer=7,
+    )
+    insert(store, report)
+    row = one(store, "SELECT * FROM dlr.reports")
+    assert str(row.pop("event_id")) == report.event_id
+    assert row.pop("custom") == '{"a": [1, null]}'
+    for name, value in row.items():
+        expected = getattr(report, name)
+        assert value == (expected.replace(tzinfo=None) if isinstance(expected, datetime) else expected) or (
+            name == "notes" and list(value) == list(expected)
+        ), name
+
+
+LIFE = [
+    make_report(status=Status.ACCEPTED, occurred_at=NOON + timedelta(seconds=30)),
+    make_report(status=Status.ENROUTE, occurred_at=NOON + timedelta(seconds=20)),
+    make_report(status=Status.DELIVERED, occurred_at=NOON + timedelta(seconds=10)),
+    make_report(status=Status.UNKNOWN, occurred_at=NOON + timedelta(seconds=40)),
+]
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(LIFE))[::5])
+def test_arrival_order_never_decides(store: Store, order: tuple[DeliveryReport, ...]) -> None:
+    """A message's state is its report of the highest rank, in whatever order the reports came."""
+    insert(store, *order)
+    row = one(store, "SELECT status, final, reports, conflict FROM dlr.messages")
+    assert row == {"status": "delivered", "final": True, "reports": 4, "conflict": False}
+
+
+def failed(
+    status: Status, *, at: datetime | None, source: Source = Source.CALLBACK, received: int = 0
+) -> DeliveryReport:
+    """Make a failed report."""
+    return make_report(status=status, occurred_at=at, source=source, received_at=NOON + timedelta(seconds=received))
+
+
+@pytest.mark.parametrize(
+    ("winner", "loser"),
+    [
+        (failed(Status.EXPIRED, at=NOON), failed(Status.REJECTED, at=NOON - timedelta(seconds=1), received=9)),
+        (failed(Status.EXPIRED, at=NOON), failed(Status.REJECTED, at=None, received=9)),
+        (failed(Status.EXPIRED, at=None), failed(Status.REJECTED, at=None, source=Source.POLL, received=9)),
+        (failed(Status.EXPIRED, at=None, received=9), failed(Status.REJECTED, at=None)),
+    ],
+    ids=["later occurred_at", "a time over none", "callback over poll", "later received_at"],
+)
+def test_equal_ranks_are_decided_by_time_then_source(
+    store: Store, winner: DeliveryReport, loser: DeliveryReport
+) -> None:
+    """Between equal ranks the later occurred_at wins, then a callback over a poll, then the later received_at."""
+    for order in ((winner, loser), (loser, winner)):
+        insert(store, *order)
+        assert one(store, "SELECT status FROM dlr.messages") == {"status": winner.status.value}
+
+
+def test_two_final_states_are_a_conflict(store: Store) -> None:
+    """A message that was reported delivered and failed is delivered, and says that it is in conflict."""
+    insert(store, make_report(), failed(Status.EXPIRED, at=NOON))
+    assert one(store, "SELECT status, conflict FROM dlr.messages") == {"status": "delivered", "conflict": True}
+
+
+def test_a_coarse_answer_to_a_poll_is_no_conflict(store: Store) -> None:
+    """A poll that says no more than "failed" confirms a callback that says why."""
+    callback = failed(Status.REJECTED, at=None)
+    insert(store, callback, failed(Status.UNDELIVERABLE, at=None, source=Source.POLL, received=60))
+    assert one(store, "SELECT status, conflict FROM dlr.messages") == {"status": "rejected", "conflict": False}
+
+
+def test_a_message_to_two_recipients_is_two(store: Store) -> None:
+    """One provider id can stand for many recipients, and each has a state of its own."""
+    insert(store, make_report(), make_report(recipient="+447911123457", status=Status.EXPIRED))
+    assert rows(store, "SELECT status FROM dlr.messages ORDER BY recipient") == [
+        {"status": "delivered"},
+        {"status": "expired"},
+    ]
+
+
+def test_reading_again_with_newer_tables_replaces_the_reading_only(store: Store) -> None:
+    """A report that is read again by newer tables keeps its first receipt, and a later copy of it stays behind."""
+    old = make_report(status=Status.UNKNOWN, provider_status="x")
+    new = make_report(status=Status.DELIVERED, provider_status="x", normalizer=2)
+    late = make_report(status=Status.UNKNOWN, provider_status="x", normalizer=3, received_at=NOON + timedelta(hours=1))
+    insert(store, new, old, late)
+    assert one(store, "SELECT status, received_at FROM dlr.reports") == {
+        "status": "delivered",
+        "received_at": NOON.replace(tzinfo=None),
+    }
+
+
+def test_the_store_ranks_as_the_program_does(store: Store) -> None:
+    """The rank of every status is the same in SQL and in Python."""
+    insert(store, *(make_report(status=status, message_id=status.value) for status in Status))
+    found = rows(store, "SELECT status, rank FROM dlr.reports_store")
+    assert {row["status"]: row["rank"] for row in found} == {status.value: status.rank for status in Status}
+
+
+@pytest.mark.parametrize("year", [1970, 1999, 2099, 2100])
+def test_a_provider_clock_may_say_anything(store: Store, year: int) -> None:
+    """A report with a strange time is stored with it."""
+    at = NOON.replace(year=year)
+    insert(store, make_report(occurred_at=at))
+    assert one(store, "SELECT occurred_at AS t FROM dlr.reports") == {"t": at.replace(tzinfo=None)}
+
+
+def test_reports_of_many_days_fit_one_insert(store: Store) -> None:
+    """One insert takes reports of more days than the engine's default number of partitions."""
+    reports = [make_report(occurred_at=NOON - timedelta(days=day)) for day in range(150)]
+    store.insert(Topic.REPORTS, [report_record(report).value for report in reports])
+    assert one(store, "SELECT count() AS n FROM dlr.reports") == {"n": 150}
+
+
+def test_inbound_messages_count_once(store: Store) -> None:
+    """An inbound message that comes again is one row."""
+    message = InboundMessage(
+        event_id=make_report().event_id,
+        provider="juhe",
+        account="default",
+        message_id="mo-1",
+        sender="+8618983437010",
+        recipient="106901234",
+        content="上行内容",
+        occurred_at=NOON,
+        received_at=NOON,
+        source=Source.CALLBACK,
+        raw="{}",
+    )
+    for _ in range(3):
+        store.insert(Topic.INBOUND, [inbound_record(message).value])
+    assert one(store, "SELECT count() AS n, any(content) AS c FROM dlr.inbound") == {"n": 1, "c": "上行内容"}
+
+
+def test_dead_letters_of_the_same_content_are_one_with_a_count(store: Store) -> None:
+    """A provider's retries of what can't be read are one letter that says how often it came; reading the stream twice adds none."""
+    records = [
+        dead_letter_record(
+            provider="juhe",
+            account="default",
+            why=Fault.NOT_JSON,
+            location="$",
+            detail="no JSON",
+            method="POST",
+            headers={"Authorization": "Bearer s3cret", "X-Date": str(minute)},
+            body=b"\xff{",
+            received_at=NOON + timedelta(minutes=minute),
+        )
+        for minute in range(3)
+    ]
+    for _ in range(2):
+        store.insert(Topic.DEAD_LETTERS, [record.value for record in records])
+    letter = one(store, "SELECT * FROM dlr.dead_letters")
+    assert (letter["receipts"], letter["why"], letter["body"], letter["body_encoding"]) == (
+        3,
+        "not_json",
+        "/3s=",
+        "base64",
+    )
+    assert letter["headers"] == '{"authorization":"***","x-date":"0"}'
+
+
+def test_a_row_that_is_no_report_is_refused(store: Store) -> None:
+    """A row at fault is told from a store at fault."""
+    with pytest.raises(RefusedError, match="CANNOT_PARSE"):
+        store.insert(Topic.REPORTS, [b'{"event_id": "no uuid"}'])
+
+
+def test_a_store_without_its_tables_is_busy(store: Store) -> None:
+    """A fault of the store is waited out, never taken for a fault of the row."""
+    with pytest.raises(BusyError, match="UNKNOWN_DATABASE"):
+        Store(store.client, "absent").insert(Topic.REPORTS, [report_record(make_report()).value])
+
+
+def test_a_value_of_a_newer_schema_is_stored(store: Store) -> None:
+    """Keys that this store has no column for don't keep a report out."""
+    value = orjson.dumps({**orjson.loads(report_record(make_report()).value), "later": {"a": 1}})
+    store.insert(Topic.REPORTS, [value])
+    assert one(store, "SELECT count() AS n FROM dlr.reports") == {"n": 1}
+
+
+def test_migrations_are_applied_once(store: Store) -> None:
+    """Migrating again does nothing, and the database says what was applied."""
+    assert migrate(store) == []
+    applied = rows(store, "SELECT number, name FROM dlr.migrations ORDER BY number")
+    assert [row["number"] for row in applied] == [migration.number for migration in migrations()]
+
+
+def test_a_migration_that_was_cut_short_is_repeated(store: Store) -> None:
+    """A migration that is not recorded as applied is applied again over what stands of it."""
+    store.client.command(f"TRUNCATE TABLE {store.database}.migrations")
+    store.client.command(f"DROP VIEW {store.database}.stats")
+    assert [migration.number for migration in migrate(store)] == [migration.number for migration in migrations()]
+    assert rows(store, "SELECT * FROM dlr.stats") == []
+
+
+def test_a_migration_that_was_changed_is_refused(store: Store) -> None:
+    """A file that differs from what the database has under its number stops the start."""
+    store.client.command(
+        f"ALTER TABLE {store.database}.migrations UPDATE checksum = 'other' WHERE 1 SETTINGS mutations_sync = 1"
+    )
+    with pytest.raises(RefusedError, match="0001_reports"):
+        migrate(store)

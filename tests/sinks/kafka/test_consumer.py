@@ -1,0 +1,289 @@
+"""What a Kafka consumer promises: nothing is skipped, whatever happens to the group, the broker or the records."""
+
+import asyncio
+import itertools
+import os
+from collections import Counter
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from operator import attrgetter
+
+import pytest
+from aiokafka import AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.records_to_delete import RecordsToDelete
+from aiokafka.structs import TopicPartition
+from msgspec.structs import replace
+
+from sinks.errors import RefusedError
+from sinks.kafka import consumer as consumers
+from sinks.kafka import messages
+from sinks.kafka.cluster import Cluster
+from sinks.kafka.consumer import KafkaConsumer, StalledError
+from sinks.kafka.group import rewind_to, waiting
+from sinks.kafka.messages import headers, read_headers, read_value
+from sinks.kafka.producer import KafkaProducer
+from sinks.records import SCHEMA_VERSION
+from sinks.stream import Batch, Record, Topic
+from tests.sinks.kafka.broker import Broker
+from tests.sinks.kafka.load import numbered
+from tests.sinks.streams.fixtures import make_cluster, read, read_and_commit
+from tests.waiting import until
+
+GROUP = "drains"
+
+
+@pytest.fixture
+def cluster(kafka: str) -> Cluster:
+    """Describe the shared broker."""
+    return make_cluster(kafka)
+
+
+@pytest.fixture
+async def consumer(cluster: Cluster) -> AsyncIterator[KafkaConsumer]:
+    """Open a consumer."""
+    consumer = KafkaConsumer(cluster, group=GROUP)
+    yield consumer
+    await consumer.close()
+
+
+async def publish(cluster: Cluster, *numbers: int) -> None:
+    """Publish numbered records."""
+    producer = KafkaProducer(cluster)
+    await producer.connect()
+    await producer.publish([numbered(number) for number in numbers], seconds=10)
+    await producer.close()
+
+
+def assigned(consumer: KafkaConsumer) -> set[TopicPartition]:
+    """Return the partitions that a consumer has now."""
+    client = consumer._client  # noqa: SLF001 - the interface does not tell
+    return set(client.assignment()) if client else set()
+
+
+async def shared_out(*consumers: KafkaConsumer, partitions: int) -> None:
+    """Return once every consumer has some of the partitions, and all are had."""
+    async with asyncio.timeout(60):
+        while True:
+            for consumer in consumers:
+                await consumer.read(most=1, wait_seconds=0.05) if not assigned(consumer) else None
+            parts = [assigned(consumer) for consumer in consumers]
+            if all(parts) and sum(map(len, parts)) == partitions:
+                return
+            await asyncio.sleep(0.05)
+
+
+async def test_partitions_that_were_lost_are_not_committed(cluster: Cluster) -> None:
+    """After a rebalance a commit of what was read before it changes nothing, so that the new owner reads it all."""
+    await publish(cluster, *range(100))
+    first = KafkaConsumer(cluster, group=GROUP)
+    batch = await first.read(most=1000, wait_seconds=20)
+    batch = Batch([*batch.records, *await read(first, 100 - len(batch.records))], batch.positions)
+    assert len(batch.records) == 100
+    second = KafkaConsumer(cluster, group=GROUP)
+    await shared_out(first, second, partitions=12)
+    await first.commit(batch)
+    await first.close()
+    await second.close()
+    third = KafkaConsumer(cluster, group=GROUP)
+    assert Counter(await read(third, 100)) == Counter(numbered(number) for number in range(100))
+    await third.close()
+
+
+async def test_a_group_reads_everything_while_members_come_and_go(cluster: Cluster) -> None:
+    """While members join and leave in the middle of their work no record is skipped."""
+    found: set[int] = set()
+    stopping = asyncio.Event()
+
+    async def member() -> None:
+        consumer = KafkaConsumer(cluster, group=GROUP)
+        while not stopping.is_set():
+            batch = await consumer.read(most=20, wait_seconds=0.05)
+            await asyncio.sleep(0.01)
+            found.update(int(record.value[11:-1]) for record in batch.records)
+            await consumer.commit(batch)
+        await consumer.close()
+
+    await publish(cluster, *range(2000))
+    members = [asyncio.create_task(member())]
+    for size in range(2, 4):
+        await until(lambda size=size: len(found) > 400 * (size - 1), seconds=60)  # type: ignore[misc]
+        members.append(asyncio.create_task(member()))
+    await publish(cluster, *range(2000, 3000))
+    await until(lambda: len(found) == 3000, seconds=60)
+    stopping.set()
+    await asyncio.gather(*members)
+
+
+async def test_a_broker_that_comes_back_is_read_again(kafka_of_module: Broker) -> None:
+    """A consumer goes on by itself after its broker was killed and started again, and a commit in between is made up."""
+    cluster = make_cluster(kafka_of_module.bootstrap)
+    consumer = KafkaConsumer(cluster, group=GROUP)
+    await publish(cluster, *range(10))
+    batch = await consumer.read(most=1000, wait_seconds=20)
+    rest = await read(consumer, 10 - len(batch.records))
+    await asyncio.to_thread(kafka_of_module.kill)
+    await consumer.commit(batch)
+    assert not (await consumer.read(most=10, wait_seconds=0.2)).records
+    await asyncio.to_thread(kafka_of_module.start)
+    await publish(cluster, *range(10, 20))
+    again = await read_and_commit(consumer, 10, seconds=60)
+    await consumer.close()
+    assert {int(record.value[11:-1]) for record in (*batch.records, *rest, *again)} == set(range(20))
+
+
+async def test_a_kafka_that_is_away_is_waited_for() -> None:
+    """Reading from a Kafka that can't be reached gives nothing, in time, and closing does not hang."""
+    consumer = KafkaConsumer(make_cluster("127.0.0.1:1"), group=GROUP)
+    clock = asyncio.get_running_loop().time
+    started = clock()
+    for _ in range(3):
+        assert not (await consumer.read(most=10, wait_seconds=0.2)).records
+    assert await consumer.lag() == 0
+    await consumer.close()
+    assert clock() - started < 3
+
+
+async def test_a_read_ends_though_records_keep_coming(
+    cluster: Cluster, consumer: KafkaConsumer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A batch is closed in time, or what trickles in would wait in it until it is full."""
+    monkeypatch.setattr(consumers, "_NEXT_SECONDS", 1.0)  # on a busy machine no gap is ever seen
+    producer = KafkaProducer(cluster)
+    await producer.connect()
+
+    async def trickle() -> None:
+        for number in itertools.count():
+            await producer.publish([numbered(number)], seconds=10)
+            await asyncio.sleep(0.005)
+
+    trickling = asyncio.create_task(trickle())
+    async with asyncio.timeout(10):
+        while not (await consumer.read(most=1_000_000, wait_seconds=1)).records:
+            pass
+    trickling.cancel()
+    await producer.close()
+
+
+async def test_a_backlog_fills_a_batch(
+    cluster: Cluster, consumer: KafkaConsumer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where enough waits a batch is filled, however many fetches that takes."""
+    monkeypatch.setattr(consumers, "_BATCH_SECONDS", 0)
+    monkeypatch.setattr(consumers, "_NEXT_SECONDS", 5)
+    producer = KafkaProducer(cluster)
+    await producer.connect()
+    for start in range(0, 1000, 50):
+        group = [replace(numbered(start + at), value=b'"%s"' % os.urandom(5000).hex().encode()) for at in range(50)]
+        await producer.publish(group, seconds=10)  # a fetch brings a megabyte of a partition at most
+    await producer.close()
+    while not (batch := await consumer.read(most=1000, wait_seconds=5)).records:
+        pass
+    assert len(batch.records) == 1000
+
+
+async def test_expired_offsets_go_to_the_earliest_record(cluster: Cluster, consumer: KafkaConsumer) -> None:
+    """Where Kafka has deleted what was to be read next, reading goes on with the oldest record that is there."""
+    await publish(cluster, *range(30))
+    await read(consumer, 30)
+    await consumer.close()
+    partitions = [TopicPartition(cluster.topic_name(Topic.REPORTS), number) for number in range(3)]
+    admin = AIOKafkaAdminClient(**cluster.options())
+    await admin.start()
+    await admin.delete_records({partition: RecordsToDelete(before_offset=1) for partition in partitions})
+    await admin.close()
+    again = KafkaConsumer(cluster, group=GROUP)
+    assert len(await read(again, 27)) == 27
+    await again.close()
+
+
+async def test_a_consumer_that_is_stuck_says_so(cluster: Cluster) -> None:
+    """Where records wait and none is read for long, the consumer raises, so that its process is started again."""
+    consumer = KafkaConsumer(cluster, group=GROUP, stall_seconds=0.5)
+    await publish(cluster, *range(10))
+    await read_and_commit(consumer, 10)
+    async with asyncio.timeout(1.5):  # nothing waits: no reason to complain
+        with pytest.raises(TimeoutError):
+            await _read_for_ever(consumer, seconds=1)
+    assert consumer._client is not None  # noqa: SLF001 - stuck as aiokafka has been: it fetches no more
+    consumer._client.pause(*assigned(consumer))  # noqa: SLF001
+    await publish(cluster, *range(10, 20))
+    with pytest.raises(StalledError, match="10 records wait"):
+        await _read_for_ever(consumer, seconds=20)
+    await consumer.close()
+
+
+async def _read_for_ever(consumer: KafkaConsumer, *, seconds: float) -> None:
+    async with asyncio.timeout(seconds):
+        while True:
+            await consumer.read(most=10, wait_seconds=0.1)
+
+
+async def test_the_group_can_be_set_back_to_a_time(cluster: Cluster) -> None:
+    """What Kafka took at a time or later is read again, and nothing older; a group with members is left alone."""
+    await publish(cluster, *range(10))
+    await asyncio.sleep(0.01)
+    between = datetime.now(UTC)
+    await publish(cluster, *range(10, 30))
+    consumer = KafkaConsumer(cluster, group=GROUP)
+    await read_and_commit(consumer, 30)
+    with pytest.raises(RefusedError, match="stop them first"):
+        await rewind_to(cluster, GROUP, tuple(Topic), between)
+    await consumer.close()
+    await rewind_to(cluster, GROUP, tuple(Topic), between)
+    again = KafkaConsumer(cluster, group=GROUP)
+    assert {int(record.value[11:-1]) for record in await read_and_commit(again, 20)} == set(range(10, 30))
+    await again.close()
+    await rewind_to(cluster, GROUP, tuple(Topic), datetime.now(UTC))
+    partitions = [TopicPartition(cluster.topic_name(Topic.REPORTS), number) for number in range(3)]
+    assert await waiting(cluster, GROUP, partitions) == 0
+
+
+async def test_messages_that_nobody_here_wrote_are_passed_on(cluster: Cluster, consumer: KafkaConsumer) -> None:
+    """A message without key, headers or value is a record, whatever the store makes of it."""
+    await publish(cluster)
+    producer = AIOKafkaProducer(**cluster.options())
+    await producer.start()
+    name = cluster.topic_name(Topic.REPORTS)
+    await producer.send_and_wait(name, b"not JSON")
+    await producer.send_and_wait(name, None, key=b"\xff")
+    await producer.stop()
+    assert sorted(await read(consumer, 2), key=attrgetter("key")) == [
+        Record(Topic.REPORTS, "", "", b"not JSON"),
+        Record(Topic.REPORTS, "\ufffd", "", b""),
+    ]
+
+
+async def test_older_values_are_read_as_today_s(
+    cluster: Cluster, consumer: KafkaConsumer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A value of an older schema version reaches the store as one of the present version."""
+    monkeypatch.setattr(
+        messages, "UPGRADES", {1: lambda value: value | {"since": 2}, 2: lambda value: value | {"x": 3}}
+    )
+    await publish(cluster, 1)
+    monkeypatch.setattr(messages, "SCHEMA_VERSION", 3)
+    messages.headers.cache_clear()
+    await publish(cluster, 2)
+    messages.headers.cache_clear()
+    assert sorted(record.value for record in await read(consumer, 2)) == [
+        b'{"number": 2}',
+        b'{"number":1,"since":2,"x":3}',
+    ]
+
+
+@pytest.mark.parametrize(("value", "version"), [(b'{"a": 1}', 9), (b"not JSON", 0), (b"[1]", 0), (b"", 0), (None, 0)])
+def test_a_value_that_can_t_be_upgraded_is_passed_on(
+    value: bytes | None, version: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A value of a newer version, or one that can't be read, is left for the store to judge."""
+    monkeypatch.setattr(messages, "UPGRADES", {0: lambda fields: fields | {"b": 2}})
+    assert read_value(b'{"a":1}', 0) == b'{"a":1,"b":2}'
+    assert read_value(value, version) == (value or b"")
+
+
+def test_headers_that_say_nothing_are_read_all_the_same() -> None:
+    """Without a version that can be read a value is taken to be of the present one."""
+    assert read_headers(()) == ("", SCHEMA_VERSION)
+    assert read_headers((("schema-version", b"x"), ("provider", b"\xff"))) == ("\ufffd", SCHEMA_VERSION)
+    assert read_headers(tuple(headers("cm"))) == ("cm", SCHEMA_VERSION)

@@ -1,0 +1,266 @@
+"""What the spill promises: while Kafka is away reports are acknowledged all the same, and none of them is lost."""
+
+import asyncio
+import resource
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import orjson
+import pytest
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from msgspec.structs import replace
+
+from sinks.errors import BusyError
+from sinks.kafka import segments
+from sinks.kafka.cluster import Cluster
+from sinks.kafka.spill import SpillingProducer
+from sinks.kafka.topics import ensure_topics
+from sinks.stream import Record, Topic
+from tests.sinks.kafka.broker import Broker, free_ports
+from tests.sinks.kafka.load import Load, messages_in, numbered, numbers_in
+from tests.sinks.streams.fixtures import SilentWatch, make_cluster, open_spilling
+from tests.waiting import until
+
+
+@pytest.fixture
+def cluster(kafka_of_module: Broker) -> Cluster:
+    """Describe the broker, with topics of this test's own."""
+    return make_cluster(kafka_of_module.bootstrap)
+
+
+@pytest.fixture
+def nowhere() -> Cluster:
+    """Describe a cluster where nobody listens."""
+    [port] = free_ports(1)
+    return make_cluster(f"127.0.0.1:{port}")
+
+
+def watch_of(producer: SpillingProducer) -> SilentWatch:
+    """Return the watch of a producer that `open_spilling` opened."""
+    watch = producer._watch  # noqa: SLF001 - the tests' own
+    assert isinstance(watch, SilentWatch)
+    return watch
+
+
+def spilled(folder: Path) -> list[Path]:
+    """List the segments."""
+    return sorted(folder.glob("*/records.db"))
+
+
+async def emptied(producer: SpillingProducer, folder: Path) -> None:
+    """Return once the spill is empty."""
+    await until(lambda: watch_of(producer).depth == (0, 0.0) and not spilled(folder), seconds=60)
+
+
+async def test_a_frozen_broker_costs_one_wait(kafka_of_module: Broker, cluster: Cluster, tmp_path: Path) -> None:
+    """While the broker is frozen records are acknowledged from the spill, one group late, and all reach Kafka after."""
+    producer = await open_spilling(cluster, tmp_path, confirm_seconds=1)
+    async with Load(producer) as load:
+        await load.more(50)
+        kafka_of_module.pause()
+        await load.more(3000)
+        waited, load.slowest_seconds = load.slowest_seconds, 0
+        await load.more(500)
+        records, oldest_seconds = watch_of(producer).depth
+        assert records > 3000
+        assert 0 < oldest_seconds < 30
+        assert 0.9 < waited < 3
+        assert load.slowest_seconds < 0.9
+        kafka_of_module.resume()
+        await until(lambda: watch_of(producer).told[-1] == "back", seconds=60)
+        await load.more(50)
+    await emptied(producer, tmp_path)
+    await producer.close()
+    assert set(load.acknowledged) <= set(await numbers_in(cluster))
+    assert load.turned_away == 0
+    assert watch_of(producer).told[4] == "away: kafka: no confirmation within 1 s"  # after a warning for each topic
+
+
+async def test_a_killed_broker_loses_nothing(kafka_of_module: Broker, cluster: Cluster, tmp_path: Path) -> None:
+    """A broker that is killed under load and started again has every record that was acknowledged."""
+    producer = await open_spilling(cluster, tmp_path, confirm_seconds=1)
+    async with Load(producer) as load:
+        await load.more(300)
+        await asyncio.to_thread(kafka_of_module.kill)
+        await load.more(1000)
+        assert watch_of(producer).depth[0] > 0
+        await asyncio.to_thread(kafka_of_module.start)
+        await until(lambda: watch_of(producer).told[-1] == "back", seconds=60)
+    await emptied(producer, tmp_path)
+    await producer.close()
+    assert set(load.acknowledged) <= set(await numbers_in(cluster))
+    assert load.turned_away == 0
+
+
+async def test_a_spill_is_published_in_its_order(kafka_of_module: Broker, cluster: Cluster, tmp_path: Path) -> None:
+    """What was spilled reaches each partition in the order in which it was acknowledged."""
+    producer = await open_spilling(cluster, tmp_path, confirm_seconds=0.3)
+    kafka_of_module.pause()
+    for number in range(0, 300, 3):
+        await producer.append([numbered(number + step) for step in range(3)])
+    kafka_of_module.resume()
+    await emptied(producer, tmp_path)
+    await producer.close()
+    messages = await messages_in(cluster)
+    for partition in range(3):
+        numbers = [orjson.loads(message.value)["number"] for message in messages if message.partition == partition]
+        first_seen = list(dict.fromkeys(numbers))
+        assert first_seen == sorted(first_seen)
+    assert {orjson.loads(message.value)["number"] for message in messages} == set(range(300))
+
+
+async def test_a_spill_survives_a_killed_process(kafka: str, tmp_path: Path) -> None:
+    """What a process acknowledged from its spill before it was killed is published by the next one."""
+    script = """
+import asyncio, sys
+from pathlib import Path
+from tests.sinks.kafka.load import numbered
+from tests.sinks.streams.fixtures import make_cluster, open_spilling
+
+async def main():
+    producer = await open_spilling(make_cluster("127.0.0.1:1"), Path(sys.argv[1]))
+    for number in range(10**6):
+        await producer.append([numbered(number)])
+        print(number, flush=True)
+
+asyncio.run(main())
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", script, str(tmp_path)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as child:
+        assert child.stdout is not None
+        lines = [await asyncio.to_thread(child.stdout.readline) for _ in range(200)]
+        child.send_signal(signal.SIGKILL)
+        lines += child.stdout.readlines()
+    acknowledged = {int(line) for line in lines if line.endswith(b"\n")}
+    cluster = make_cluster(kafka)
+    producer = await open_spilling(cluster, tmp_path)
+    await emptied(producer, tmp_path)
+    await producer.close()
+    assert acknowledged <= set(await numbers_in(cluster))
+    assert len(acknowledged) >= 200
+
+
+async def test_one_process_empties_what_several_left(kafka: str, nowhere: Cluster, tmp_path: Path) -> None:
+    """After a restart with fewer workers no segment is forgotten, and one whose process lives is left to it."""
+    for number in range(2):
+        stopped = await open_spilling(nowhere, tmp_path)
+        await stopped.append([numbered(number)])
+        await stopped.close()
+    living = segments.Segment.create(tmp_path)
+    await living.append([numbered(2)])
+    cluster = make_cluster(kafka)
+    alone = await open_spilling(cluster, tmp_path)
+    await until(lambda: spilled(tmp_path) == [living.folder / "records.db"])
+    assert sorted(await numbers_in(cluster)) == [0, 1]
+    await living.close()
+    await emptied(alone, tmp_path)
+    await alone.close()
+    assert sorted(await numbers_in(cluster)) == [0, 1, 2]
+
+
+async def test_a_kafka_that_is_away_at_the_start_is_no_obstacle(nowhere: Cluster, tmp_path: Path) -> None:
+    """A producer starts, acknowledges and stops within seconds while Kafka can't be reached."""
+    clock = asyncio.get_running_loop().time
+    started = clock()
+    producer = await open_spilling(nowhere, tmp_path)
+    await producer.append([numbered(1)])
+    await producer.close()
+    assert clock() - started < 3
+    assert len(spilled(tmp_path)) == 1
+
+
+async def test_a_long_spill_gives_its_space_back(
+    kafka_of_module: Broker, cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A spill goes to a new segment from time to time, and those that are emptied are deleted."""
+    monkeypatch.setattr(segments, "SEGMENT_RECORDS", 100)
+    producer = await open_spilling(cluster, tmp_path, confirm_seconds=0.3)
+    kafka_of_module.pause()
+    for number in range(0, 1000, 50):
+        await producer.append([numbered(number + step) for step in range(50)])
+    assert len(spilled(tmp_path)) == 10
+    assert watch_of(producer).depth[0] == 1000
+    kafka_of_module.resume()
+    await emptied(producer, tmp_path)
+    await producer.close()
+    assert set(await numbers_in(cluster)) == set(range(1000))
+
+
+async def test_a_record_that_kafka_never_takes_is_set_aside(kafka: str, tmp_path: Path) -> None:
+    """A record over the topic's limit is kept whole and told of in a dead letter, goes out once it may, harms no other."""
+    cluster = make_cluster(kafka)
+    await set_limit(cluster, 50_000)
+    producer = await open_spilling(cluster, tmp_path)
+    value = b'{"number": 7, "raw": "' + b"x" * 60_000 + b'"}'
+    await producer.append([numbered(1), Record(Topic.REPORTS, "m-7", "cm", value), numbered(2)])
+    await producer.append([numbered(3)])
+    await emptied(producer, tmp_path)
+    assert set(await numbers_in(cluster)) == {1, 2, 3}
+    [letter] = [orjson.loads(message.value) for message in await messages_in(cluster, Topic.DEAD_LETTERS)]
+    assert (letter["provider"], letter["why"], letter["location"]) == ("cm", "refused_by_store", "reports")
+    assert letter["body"] == value[:4096].decode()
+    assert "more than the topic takes" in letter["detail"]
+    assert any(line.startswith("refused: reports") for line in watch_of(producer).told)
+    await producer.close()
+
+    await set_limit(cluster, 100_000)
+    producer = await open_spilling(cluster, tmp_path)
+    [kept] = (tmp_path / "refused").iterdir()
+    kept.rename(tmp_path / kept.name)  # as an operator would
+    await emptied(producer, tmp_path)
+    await producer.close()
+    assert set(await numbers_in(cluster)) == {1, 2, 3, 7}
+
+
+async def set_limit(cluster: Cluster, max_message_bytes: int) -> None:
+    """Have the topics take batches up to this size."""
+    await ensure_topics(cluster)
+    admin = AIOKafkaAdminClient(**cluster.options())
+    await admin.start()
+    limit = {"max.message.bytes": str(max_message_bytes)}
+    await admin.alter_configs(
+        [ConfigResource(ConfigResourceType.TOPIC, cluster.topic_name(topic), limit) for topic in Topic]
+    )
+    await admin.close()
+
+
+@contextmanager
+def full_disk(free_bytes: int) -> Iterator[None]:
+    """Let no file of this process grow beyond `free_bytes`."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (free_bytes, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, ignored)
+
+
+async def test_a_full_disk_is_busy_and_never_a_false_acknowledgement(
+    kafka_of_module: Broker, cluster: Cluster, tmp_path: Path
+) -> None:
+    """With Kafka away and the disk full nothing is acknowledged; what was before is kept, and more when there is room."""
+    producer = await open_spilling(cluster, tmp_path, confirm_seconds=0.3)
+    kafka_of_module.pause()
+    acknowledged = []
+    with full_disk(300_000):
+        for number in range(1000):
+            record = numbered(number)
+            try:
+                await producer.append([replace(record, value=record.value[:-1] + b', "x": "%s"}' % (b"x" * 5000))])
+            except BusyError:
+                break
+            acknowledged.append(number)
+    assert 0 < len(acknowledged) < 100
+    await producer.append([numbered(5000)])
+    kafka_of_module.resume()
+    await emptied(producer, tmp_path)
+    await producer.close()
+    assert {*acknowledged, 5000} <= set(await numbers_in(cluster))

@@ -1,0 +1,118 @@
+"""The streams that one suite of tests runs over: how each is opened, again and again, on the same records."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from sinks.journal.journal import Journal, JournalConsumer
+from sinks.kafka.cluster import Cluster
+from sinks.kafka.consumer import KafkaConsumer
+from sinks.kafka.producer import KafkaProducer
+from sinks.kafka.spill import SpillingProducer
+from sinks.stream import Consumer, Producer, Record
+
+
+@dataclass(frozen=True)
+class Stream:
+    """One stream, whose ends can be opened any number of times."""
+
+    open_producer: Callable[[], Awaitable[Producer]]
+    open_consumer: Callable[[], Awaitable[Consumer]]
+
+
+class SilentWatch:
+    """A watch that remembers what it was told."""
+
+    def __init__(self) -> None:
+        """Nothing has been told."""
+        self.told: list[str] = []
+        self.depth: tuple[int, float] = (0, 0.0)
+
+    def away(self, why: str) -> None:
+        """Remember."""
+        self.told.append(f"away: {why}")
+
+    def back(self) -> None:
+        """Remember."""
+        self.told.append("back")
+
+    def spilled(self, records: int, oldest_seconds: float) -> None:
+        """Remember the latest."""
+        self.depth = records, oldest_seconds
+
+    def refused(self, topic: str, error: Exception) -> None:
+        """Remember."""
+        self.told.append(f"refused: {topic}: {error}")
+
+    def warn(self, text: str) -> None:
+        """Remember."""
+        self.told.append(f"warning: {text}")
+
+
+def make_cluster(bootstrap: str, **given: Any) -> Cluster:
+    """Describe the cluster, with topics of this test's own."""
+    return Cluster(**{"bootstrap_servers": bootstrap, "topic_prefix": f"{uuid4()}.", "partitions": 3, **given})
+
+
+async def open_spilling(cluster: Cluster, folder: Path, *, confirm_seconds: float = 5) -> SpillingProducer:
+    """Open a producer with a spill, and wait until it is connected."""
+    producer = SpillingProducer(KafkaProducer(cluster), folder, SilentWatch(), confirm_seconds=confirm_seconds)
+    await producer.start()
+    return producer
+
+
+@pytest.fixture(params=["journal", "kafka"])
+def stream(request: pytest.FixtureRequest, tmp_path: Path) -> Stream:
+    """Give each stream in turn, empty."""
+    if request.param == "journal":
+        return _journal(tmp_path)
+    return _kafka(request.getfixturevalue("kafka"), tmp_path)
+
+
+def _journal(folder: Path) -> Stream:
+    async def open_producer() -> Producer:
+        return Journal(folder / "receiver-0.db")
+
+    async def open_consumer() -> Consumer:
+        return JournalConsumer(folder)
+
+    return Stream(open_producer, open_consumer)
+
+
+def _kafka(bootstrap: str, folder: Path) -> Stream:
+    cluster = make_cluster(bootstrap)
+
+    async def open_producer() -> Producer:
+        return await open_spilling(cluster, folder / "spill")
+
+    async def open_consumer() -> Consumer:
+        return KafkaConsumer(cluster, group=cluster.topic_prefix)
+
+    return Stream(open_producer, open_consumer)
+
+
+async def read(consumer: Consumer, count: int, *, seconds: float = 30) -> list[Record]:
+    """Read, without a commit, until there are `count` records and nothing follows."""
+    records: list[Record] = []
+    async with asyncio.timeout(seconds):
+        while True:
+            batch = await consumer.read(most=1000, wait_seconds=0.1)
+            records.extend(batch.records)
+            if len(records) >= count and not batch.records:
+                return records
+
+
+async def read_and_commit(consumer: Consumer, count: int, *, seconds: float = 30) -> list[Record]:
+    """Read and commit until there are `count` records."""
+    records: list[Record] = []
+    async with asyncio.timeout(seconds):
+        while len(records) < count:
+            batch = await consumer.read(most=1000, wait_seconds=0.1)
+            records.extend(batch.records)
+            await consumer.commit(batch)
+    return records

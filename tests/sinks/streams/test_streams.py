@@ -1,0 +1,151 @@
+"""What every stream promises: what was acknowledged is read, in order, until it is committed."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+from operator import attrgetter
+
+import pytest
+
+from sinks.stream import Consumer, Producer, Record, Topic
+from tests.sinks.streams.fixtures import Stream, read, read_and_commit
+
+
+@pytest.fixture
+async def producer(stream: Stream) -> AsyncIterator[Producer]:
+    """Open the doors' side."""
+    producer = await stream.open_producer()
+    yield producer
+    await producer.close()
+
+
+@pytest.fixture
+async def consumer(stream: Stream) -> AsyncIterator[Consumer]:
+    """Open the store's side."""
+    consumer = await stream.open_consumer()
+    yield consumer
+    await consumer.close()
+
+
+def record(number: int, key: str | None = None) -> Record:
+    """Make a record that can be told from others."""
+    return Record(Topic.REPORTS, key or f"m-{number}", "cm", b'{"number": %d}' % number)
+
+
+def numbered(count: int) -> list[Record]:
+    """Make records."""
+    return [record(number) for number in range(count)]
+
+
+async def test_a_record_is_read_as_it_was_written(producer: Producer, consumer: Consumer) -> None:
+    """Topic, key, provider and value come through every byte as they went in."""
+    written = [
+        Record(Topic.REPORTS, "m-1", "cm", b'{"a": 1}'),
+        Record(Topic.INBOUND, "", "juhe", b'{"content": "\xe4\xbd\xa0\\n"}'),
+        Record(Topic.DEAD_LETTERS, "消息", "santo", b"not JSON \x00\xff\n"),
+        Record(Topic.SUBMISSIONS, "k" * 500, "", b'"' + b"v" * 1_000_000 + b'"'),
+    ]
+    await producer.append(written)
+    by_key = attrgetter("key")
+    assert sorted(await read(consumer, 4), key=by_key) == sorted(written, key=by_key)
+
+
+async def test_concurrent_appends_are_all_kept_once(producer: Producer, consumer: Consumer) -> None:
+    """However many append at once, each of their records is read, and none of them twice."""
+    await asyncio.gather(*(producer.append(numbered(2000)[start::50]) for start in range(50)))
+    assert Counter(await read(consumer, 2000)) == Counter(numbered(2000))
+
+
+async def test_records_of_a_key_keep_their_order(producer: Producer, consumer: Consumer) -> None:
+    """Two reports on one message are read in the order in which they were appended."""
+    for number in range(0, 300, 3):
+        await producer.append([record(number + step, key=f"m-{number % 7}") for step in range(3)])
+    read_back = await read(consumer, 300)
+    for key in {each.key for each in read_back}:
+        values = [int(each.value[11:-1]) for each in read_back if each.key == key]
+        assert values == sorted(values)
+
+
+async def test_nothing_to_append_is_appended_at_once(producer: Producer) -> None:
+    """An append of no records returns."""
+    await producer.append([])
+
+
+async def test_a_batch_is_not_much_larger_than_asked_for(producer: Producer, consumer: Consumer) -> None:
+    """A reader gets no more than it asked for, where records were appended one by one."""
+    for each in numbered(30):
+        await producer.append([each])
+    sizes: list[int] = []
+    while sum(sizes) < 30:
+        sizes.append(len((await consumer.read(most=7, wait_seconds=5)).records))
+    assert max(sizes) <= 7
+
+
+async def test_an_empty_stream_makes_the_reader_wait_no_longer_than_it_said(consumer: Consumer) -> None:
+    """A read of an empty stream returns no records, in time."""
+    clock = asyncio.get_running_loop().time
+    await consumer.read(most=10, wait_seconds=2)  # the first one connects
+    started = clock()
+    assert not (await consumer.read(most=10, wait_seconds=0.2)).records
+    assert 0.1 < clock() - started < 1.5
+
+
+async def test_what_was_not_committed_is_read_again(stream: Stream, producer: Producer) -> None:
+    """After a restart of the reader, records come again from the first that was not committed."""
+    await producer.append(numbered(10))
+    first = await stream.open_consumer()
+    assert len(await read_and_commit(first, 10)) == 10
+    await producer.append(numbered(25)[10:])
+    assert len(await read(first, 15)) == 15
+    await first.close()
+    second = await stream.open_consumer()
+    assert Counter(await read(second, 15)) == Counter(numbered(25)[10:])
+    await second.close()
+
+
+async def test_a_reader_can_go_back(producer: Producer, consumer: Consumer) -> None:
+    """After a rewind, what was read and not committed is read again, and what was committed is not."""
+    await producer.append(numbered(10))
+    await read_and_commit(consumer, 10)
+    await producer.append(numbered(20)[10:])
+    for _ in range(2):
+        assert Counter(await read(consumer, 10)) == Counter(numbered(20)[10:])
+        await consumer.rewind()
+
+
+async def test_a_rewind_before_any_commit_goes_to_the_start(producer: Producer, consumer: Consumer) -> None:
+    """Where nothing was ever committed, a rewind skips nothing."""
+    await producer.append(numbered(10))
+    for _ in range(2):
+        assert Counter(await read(consumer, 10)) == Counter(numbered(10))
+        await consumer.rewind()
+
+
+async def test_lag_counts_what_is_not_committed(producer: Producer, consumer: Consumer) -> None:
+    """The lag is what waits for the store: it falls with commits, not with reads."""
+    await producer.append(numbered(40))
+    await read(consumer, 40)
+    assert await consumer.lag() == 40
+    await consumer.rewind()
+    await read_and_commit(consumer, 40)
+    assert await consumer.lag() == 0
+
+
+async def test_a_restarted_producer_goes_on(stream: Stream, consumer: Consumer) -> None:
+    """What was appended before and after a restart of the producer is read."""
+    for half in (numbered(20)[:10], numbered(20)[10:]):
+        producer = await stream.open_producer()
+        await producer.append(half)
+        await producer.close()
+    assert Counter(await read(consumer, 20)) == Counter(numbered(20))
+
+
+async def test_appends_go_on_while_the_stream_is_read(producer: Producer, consumer: Consumer) -> None:
+    """Reading and committing while records are appended skips none of them."""
+
+    async def append() -> None:
+        for start in range(0, 1000, 10):
+            await producer.append(numbered(1000)[start : start + 10])
+
+    _, records = await asyncio.gather(append(), read_and_commit(consumer, 1000))
+    assert Counter(records) == Counter(numbered(1000))
