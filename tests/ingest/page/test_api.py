@@ -16,7 +16,7 @@ from pytest_aiohttp.plugin import AiohttpClient
 from ingest.admin.server import Admin, make_app
 from ingest.metrics import catalogue
 from ingest.metrics.series import Totals
-from ingest.page import queries
+from ingest.page import queries, store_client
 from ingest.page.api import Page
 from ingest.settings.settings import Settings
 from tests.ingest.page.conftest import NUMBERS
