@@ -5,7 +5,7 @@ A request is stored whole or not at all: what is wrong with any of its submissio
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Final
 
@@ -15,10 +15,9 @@ import structlog
 from aiohttp import web
 
 from ingest.connections.streams import open_producer
-from ingest.receiver.access import reading_account
 from ingest.same_origin import is_foreign
-from ingest.settings.settings import AccountSettings, InvalidSettingsError, Settings
-from normalizers import PROVIDERS
+from ingest.settings.accounts import EffectiveAccount, effective_accounts
+from ingest.settings.settings import InvalidSettingsError, Settings
 from normalizers.errors import Fault, MalformedError
 from normalizers.submissions import Sender, Senders, Submission, read_submission, read_submissions
 from sinks.errors import RefusedError, SinkError
@@ -31,15 +30,9 @@ _MOST_FAULTS: Final = 100
 _RETRY_AFTER_SECONDS: Final = "10"
 
 
-def senders(settings: Settings) -> Senders:
-    """Return the accounts that submissions may name; without accounts, `default` of every provider."""
-    accounts = settings.accounts or [AccountSettings(provider=name) for name in PROVIDERS]
-    return {
-        (account.provider, account.name): Sender(
-            PROVIDERS[account.provider], reading_account(account), account.reports_within
-        )
-        for account in accounts
-    }
+def senders(accounts: Iterable[EffectiveAccount]) -> Senders:
+    """Return the accounts that submissions may name."""
+    return {account.key: Sender(account.provider, account.reading, account.reports_within) for account in accounts}
 
 
 class SubmissionsDoor:
@@ -49,7 +42,7 @@ class SubmissionsDoor:
         """Append to a stream of its own, by this name; it is opened with the first submission."""
         self._settings = settings
         self._name = name
-        self._senders = senders(settings)
+        self._senders = senders(effective_accounts(settings))
         self._guarded = settings.admin.token is not None
         self._producer: Producer | None = None
         self._opening = asyncio.Lock()

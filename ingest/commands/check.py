@@ -13,6 +13,7 @@ from rich.table import Table
 from ingest.polling.account import PolledAccount, polled_accounts
 from ingest.polling.client import Asker
 from ingest.receiver.access import open_doors
+from ingest.settings.accounts import effective_accounts
 from ingest.settings.settings import KafkaSettings, Settings, split_address
 from sinks.errors import SinkError
 
@@ -34,7 +35,7 @@ async def check(settings: Settings) -> int:
         *_findings(settings),
         *([await _kafka(settings.kafka)] if settings.kafka else []),
         *([await _clickhouse(settings)] if settings.clickhouse.url else []),
-        *[await _asked(account) for account in polled_accounts(settings.accounts)],
+        *[await _asked(account) for account in polled_accounts(effective_accounts(settings))],
     ]
     table = Table("what", "set to", "found", box=None, pad_edge=False)
     for finding in findings:
@@ -51,7 +52,7 @@ def _findings(settings: Settings) -> Iterator[Finding]:
         *([("query.listen", settings.query.listen)] if settings.clickhouse.url is None else []),
     ):
         yield _listener(what, address)
-    for (provider, account), door in open_doors(settings).items():
+    for (provider, account), door in open_doors(effective_accounts(settings)).items():
         guards = [
             name
             for name, has in (("secrets", door.secrets), ("allow", door.allow), ("auth_key", door.account.auth_key))

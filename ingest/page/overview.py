@@ -13,6 +13,7 @@ from ingest.page.live import Live
 from ingest.page.masks import shown
 from ingest.page.period import Period
 from ingest.page.store_client import Asker, Parameters, Row, StoreError, StoreState
+from ingest.settings.accounts import effective_accounts
 from ingest.settings.settings import Settings
 from normalizers.model import Reason
 
@@ -31,7 +32,7 @@ class Overview:
         """Show the accounts of the settings, and whatever others the store knows; `asker` is None where there is none."""
         self._asker = asker
         self._answers = answers
-        self._accounts = settings.account_names
+        self._accounts = [account.key for account in effective_accounts(settings)]
         self._show_numbers = settings.admin.show_numbers
         self._open_to_all = "" if settings.accounts else f"http://{settings.receiver_listen}"
 

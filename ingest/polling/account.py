@@ -1,6 +1,6 @@
 """One account that is asked: what it takes from the settings, and how its answers become records of the stream."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -9,10 +9,8 @@ import structlog
 import yarl
 
 from ingest.metrics import catalogue
-from ingest.receiver.access import reading_account
+from ingest.settings.accounts import EffectiveAccount
 from ingest.settings.polling import PollSettings
-from ingest.settings.settings import AccountSettings
-from normalizers import PROVIDERS
 from normalizers.errors import Fault, MalformedError
 from normalizers.model import Account, Callback, DeliveryReport, InboundMessage, Item, Reject, Source
 from normalizers.polling import Asking, Poll, Question, Request, Subject
@@ -95,19 +93,19 @@ class PolledAccount:
         )
 
 
-def polled_accounts(accounts: Sequence[AccountSettings]) -> list[PolledAccount]:
-    """Return the accounts that are asked."""
+def polled_accounts(accounts: Iterable[EffectiveAccount]) -> list[PolledAccount]:
+    """Return the accounts whose provider is asked."""
     return [_polled(account, account.poll) for account in accounts if account.poll is not None]
 
 
-def _polled(settings: AccountSettings, poll_settings: PollSettings) -> PolledAccount:
-    poll = PROVIDERS[settings.provider].poll
+def _polled(account: EffectiveAccount, settings: PollSettings) -> PolledAccount:
+    poll = account.provider.poll
     assert poll is not None  # noqa: S101 - the settings were checked
     return PolledAccount(
-        provider=settings.provider,
-        account=reading_account(settings),
+        provider=account.provider.name,
+        account=account.reading,
         poll=poll,
-        settings=poll_settings,
-        credentials=poll_settings.credentials(poll.credentials),
-        age_out_seconds=settings.reports_within.total_seconds(),
+        settings=settings,
+        credentials=settings.credentials(poll.credentials),
+        age_out_seconds=account.reports_within.total_seconds(),
     )

@@ -19,6 +19,7 @@ from ingest.metrics import catalogue
 from ingest.metrics.series import Totals
 from ingest.page.api import Page
 from ingest.processes.supervisor import Child, supervise
+from ingest.settings.accounts import effective_accounts
 from ingest.settings.settings import InvalidSettingsError, Settings, split_address
 
 _log = structlog.get_logger(__name__)
@@ -51,7 +52,7 @@ async def run(settings: Settings, parts: Parts, config: Path | None) -> None:
         asyncio.get_running_loop().add_signal_handler(signum, stopping.set)
     with _only_one(settings.data_dir, parts):
         totals = Totals(catalogue.ALL)
-        totals.update("settings", catalogue.zeros(settings.account_names))
+        totals.update("settings", catalogue.zeros([account.key for account in effective_accounts(settings)]))
         stages = _stages(settings, parts, config, totals)
         submissions = SubmissionsDoor(settings, f"admin-{parts.command}")
         checks = _checks(settings, parts, stages)

@@ -18,6 +18,7 @@ from ingest.polling.client import Asker
 from ingest.polling.mailbox import News
 from ingest.polling.state import PollState
 from ingest.processes.child import say_ready
+from ingest.settings.accounts import effective_accounts
 from ingest.settings.settings import Settings
 from normalizers.polling import Balance
 from sinks.clickhouse.pending import Message, Position, Window, read_page
@@ -42,7 +43,7 @@ async def poll(settings: Settings, stopping: asyncio.Event) -> None:
         pages = _Pages(settings)
         ending.callback(pages.close)
         tasks = []
-        for account in polled_accounts(settings.accounts):
+        for account in polled_accounts(effective_accounts(settings)):
             asker = Asker(account)
             ending.push_async_callback(asker.close)
             for seconds, work in _works(asker, state, producer, pages.read):

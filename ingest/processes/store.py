@@ -8,6 +8,7 @@ from ingest.connections.stores import store_folder, wait_for_store
 from ingest.connections.streams import open_consumer
 from ingest.metrics.catalogue import DrainMetrics
 from ingest.processes.child import say_ready
+from ingest.settings.accounts import effective_accounts
 from ingest.settings.settings import Settings, split_address
 from sinks.clickhouse.store import TABLES, Store, engine_path
 from sinks.drain import Drain
@@ -64,5 +65,5 @@ def _drain(settings: Settings, store: Store, consumer: Consumer) -> Drain:
         batch_rows=settings.clickhouse.batch_rows,
         batch_seconds=settings.clickhouse.batch_ms / 1000,
         to_the_end=isinstance(consumer, JournalConsumer),
-        complete={Topic.SUBMISSIONS: complete(senders(settings))},
+        complete={Topic.SUBMISSIONS: complete(senders(effective_accounts(settings)))},
     )

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from types import MappingProxyType
-from zoneinfo import ZoneInfo
 
-from ingest.settings.settings import AccountSettings, Network, Settings
-from normalizers import PROVIDERS
+from ingest.settings.accounts import EffectiveAccount
+from ingest.settings.settings import Network
 from normalizers.model import Account
 from normalizers.provider import Provider
 
@@ -37,31 +36,18 @@ class Door:
 Doors = Mapping[tuple[str, str], Door]
 
 
-def open_doors(settings: Settings) -> Doors:
-    """Return the door of every account by (provider, account); without accounts, `default` of every provider."""
-    accounts: Iterable[AccountSettings] = settings.accounts or [AccountSettings(provider=name) for name in PROVIDERS]
-    doors = (_door(account) for account in accounts if PROVIDERS[account.provider].methods)
-    return MappingProxyType({(door.provider.name, door.account.name): door for door in doors})
+def open_doors(accounts: Iterable[EffectiveAccount]) -> Doors:
+    """Return the door of every account that its provider posts to, by (provider, account)."""
+    return MappingProxyType({account.key: _door(account) for account in accounts if account.provider.methods})
 
 
-def _door(account: AccountSettings) -> Door:
+def _door(account: EffectiveAccount) -> Door:
     return Door(
-        provider=PROVIDERS[account.provider],
-        account=reading_account(account),
-        secrets=tuple(secret.get_secret_value().encode() for secret in account.secrets),
+        provider=account.provider,
+        account=account.reading,
+        secrets=tuple(secret.encode() for secret in account.secrets),
         allow=account.allow,
         acknowledge_unreadable=account.acknowledge_unreadable,
-    )
-
-
-def reading_account(account: AccountSettings) -> Account:
-    """Return what the normalizers need to know of an account."""
-    return Account(
-        name=account.name,
-        timezone=ZoneInfo(account.timezone) if account.timezone else None,
-        default_region=account.default_region,
-        fields=MappingProxyType(account.fields),
-        auth_key=account.auth_key.get_secret_value() if account.auth_key else None,
     )
 
 

@@ -6,7 +6,6 @@ What is wrong stops the start with one message that names every fault. A value t
 
 import re
 from collections.abc import Iterator
-from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
@@ -245,12 +244,6 @@ class AccountSettings(_Section):
         called = bool(PROVIDERS[self.provider].methods)
         return bool(self.secrets or self.allow or self.auth_key or self.open or not called)
 
-    @property
-    def reports_within(self) -> timedelta:
-        """How long after a submission its last report is expected: `age_out_h`, or what the provider says."""
-        default = PROVIDERS[self.provider].reports_within
-        return default if self.age_out_h is None else timedelta(hours=self.age_out_h)
-
 
 class Settings(BaseSettings):
     """Every setting of dlrhub."""
@@ -270,13 +263,6 @@ class Settings(BaseSettings):
     kafka: KafkaSettings | None = None
     clickhouse: ClickHouseSettings = ClickHouseSettings()
     accounts: tuple[AccountSettings, ...] = ()
-
-    @property
-    def account_names(self) -> list[tuple[str, str]]:
-        """Provider and name of every account; without any, `default` of every provider."""
-        return [(account.provider, account.name) for account in self.accounts] or [
-            (provider, "default") for provider in PROVIDERS
-        ]
 
     @property
     def polls(self) -> bool:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import quote
 
-from ingest.receiver.access import reading_account
+from ingest.settings.accounts import effective_account
 from ingest.settings.settings import AccountSettings, InvalidSettingsError, Settings, split_address
 from ingest.simulation.dialect import Dialect
 from ingest.simulation.dialects import DIALECTS
@@ -58,8 +58,9 @@ def _account(settings: Settings, provider: str, name: str) -> AccountSettings:
 
 
 def _line(provider: str, settings: AccountSettings, secret: str) -> Line:
-    account = reading_account(settings)
-    secrets = [secret] if secret else [known.get_secret_value() for known in settings.secrets[:1]]
+    effective = effective_account(settings)
+    account = effective.reading
+    secrets = [secret] if secret else effective.secrets[:1]
     return Line(
         dialect=_authentic(DIALECTS[provider]) if account.auth_key else DIALECTS[provider],
         account=account,

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ingest.polling.account import PolledAccount, polled_accounts
+from ingest.settings.accounts import effective_account
 from ingest.settings.settings import AccountSettings
 from ingest.simulation.pull import PullServer
 from sinks.stream import Record
@@ -39,7 +40,7 @@ def make_account(provider: str, url: str, *, age_out_h: float | None = None, **g
     account = AccountSettings.model_validate(
         {"provider": provider, "age_out_h": age_out_h, "poll": poll_settings(provider, url, **given)}
     )
-    [polled] = polled_accounts([account])
+    [polled] = polled_accounts([effective_account(account)])
     return polled
 
 

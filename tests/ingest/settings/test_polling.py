@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from ingest.settings.accounts import effective_account
 from ingest.settings.settings import AccountSettings, Settings
 from tests.ingest.polling.accounts import CREDENTIALS
 
@@ -61,8 +62,8 @@ def test_secrets_are_not_shown() -> None:
 def test_an_account_ages_out_as_its_provider_does_unless_it_says() -> None:
     """How long reports are expected is the provider's, or the account's own."""
     hours = {
-        name: AccountSettings(provider=name).reports_within.total_seconds() / 3600
+        name: effective_account(AccountSettings(provider=name)).reports_within.total_seconds() / 3600
         for name in ("cm", "cloudsms", "santo", "juhe", "cmessages")
     }
     assert hours == {"cm": 72, "cloudsms": 25, "santo": 72, "juhe": 72, "cmessages": 72}
-    assert AccountSettings(provider="cm", age_out_h=0.5).reports_within.total_seconds() == 1800
+    assert effective_account(AccountSettings(provider="cm", age_out_h=0.5)).reports_within.total_seconds() == 1800

@@ -7,6 +7,7 @@ import orjson
 
 from ingest.admin.submissions import complete, senders
 from ingest.metrics.catalogue import DrainMetrics
+from ingest.settings.accounts import effective_accounts
 from ingest.settings.settings import Settings
 from sinks.clickhouse.store import Store
 from sinks.drain import Drain
@@ -29,7 +30,7 @@ async def drain(store: Store, folder: Path, *records: Record) -> None:
     await journal.close()
     consumer = JournalConsumer(folder)
     draining = Drain(
-        consumer, store, DrainMetrics(), complete={Topic.SUBMISSIONS: complete(senders(Settings(data_dir=folder)))}
+        consumer, store, DrainMetrics(), complete={Topic.SUBMISSIONS: complete(senders(effective_accounts(Settings())))}
     )
     draining.stop()
     await asyncio.wait_for(draining.run(), 30)

@@ -1,0 +1,79 @@
+"""
+The accounts that the program works with, made from the settings in one place, with every default filled in.
+
+Each part of the program is given these, and takes of them what it needs.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from types import MappingProxyType
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from ingest.settings.polling import PollSettings
+from ingest.settings.settings import AccountSettings, Network, Settings
+from normalizers import PROVIDERS
+from normalizers.model import Account
+from normalizers.provider import Provider
+
+DEFAULT_ACCOUNT: Final = "default"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EffectiveAccount:
+    """
+    One account at one provider.
+
+    `reading` is what the normalizers need to read its reports. `secrets`, `allow` and `acknowledge_unreadable` are for
+    the receiver. `reports_within` is how long after a submission its last report is expected. `poll` is set where the
+    provider is asked.
+    """
+
+    provider: Provider
+    reading: Account
+    secrets: tuple[str, ...] = ()
+    allow: tuple[Network, ...] = ()
+    acknowledge_unreadable: bool = False
+    reports_within: timedelta
+    poll: PollSettings | None = None
+
+    @property
+    def name(self) -> str:
+        """The account's name, unique among its provider's accounts."""
+        return self.reading.name
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """The names of provider and account, as they label metrics and rows."""
+        return self.provider.name, self.name
+
+
+def effective_accounts(settings: Settings) -> tuple[EffectiveAccount, ...]:
+    """Return the accounts of the settings; where there are none, `default` of every provider."""
+    configured = settings.accounts or [AccountSettings(provider=name) for name in PROVIDERS]
+    return tuple(map(effective_account, configured))
+
+
+def effective_account(configured: AccountSettings) -> EffectiveAccount:
+    """Return one account of the settings with its provider and its defaults."""
+    provider = PROVIDERS[configured.provider]
+    hours = configured.age_out_h
+    return EffectiveAccount(
+        provider=provider,
+        reading=_reading(configured),
+        secrets=tuple(secret.get_secret_value() for secret in configured.secrets),
+        allow=configured.allow,
+        acknowledge_unreadable=configured.acknowledge_unreadable,
+        reports_within=provider.reports_within if hours is None else timedelta(hours=hours),
+        poll=configured.poll,
+    )
+
+
+def _reading(configured: AccountSettings) -> Account:
+    return Account(
+        name=configured.name,
+        timezone=ZoneInfo(configured.timezone) if configured.timezone else None,
+        default_region=configured.default_region,
+        fields=MappingProxyType(configured.fields),
+        auth_key=configured.auth_key.get_secret_value() if configured.auth_key else None,
+    )
