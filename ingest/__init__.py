@@ -1,1 +1,1 @@
-"""The top floor: the doors. HTTP receiver, query door, admin door, commands and settings."""
+"""The top floor: the doors. HTTP receiver, query interface, admin listener, commands and settings."""

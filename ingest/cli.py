@@ -86,7 +86,7 @@ def drain(
         ),
     ] = "",
 ) -> None:
-    """Run the drain into the store alone (and the query door, where the store is embedded)."""
+    """Run the drain into the store alone (and the query interface, where the store is embedded)."""
     settings = load(config)
     if since:
         _set_back(settings, since)
@@ -188,7 +188,7 @@ def query(
     output_format: Annotated[str, typer.Option("--format", "-f", help="A ClickHouse output format.")] = "",
     config: Config = None,
 ) -> None:
-    """Ask the store (through the query door where dlrhub is running, else directly)."""
+    """Ask the store (through the query interface where dlrhub is running, else directly)."""
     chosen = output_format or ("PrettyCompactMonoBlock" if sys.stdout.isatty() else "TabSeparatedWithNames")
     sys.stdout.buffer.write(asyncio.run(ask(load(config), sql, chosen)))
 

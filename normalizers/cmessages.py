@@ -19,10 +19,10 @@ from normalizers.msisdn import read_number
 from normalizers.polling import (
     Asking,
     Balance,
-    Outcome,
     Poll,
-    Question,
-    Request,
+    PollOutcome,
+    PollQuestion,
+    PollRequest,
     Sizes,
     Subject,
     Verdict,
@@ -46,14 +46,14 @@ CODES: Final = CodeTable(
 
 #: Error Codes: what a request was turned down for. Those that are not here are the request's own fault.
 _ERRORS: Final = {
-    "1009": Verdict(Outcome.DENIED, "1009 余额不足"),
-    "1010": Verdict(Outcome.DENIED, "1010 账号锁定"),
-    "1011": Verdict(Outcome.FAILED, "1011 系统错误"),
+    "1009": Verdict(PollOutcome.DENIED, "1009 余额不足"),
+    "1010": Verdict(PollOutcome.DENIED, "1010 账号锁定"),
+    "1011": Verdict(PollOutcome.FAILED, "1011 系统错误"),
 }
 _ERROR: Final = re.compile(rb"(?<!\d)(?:100[1236-9]|101[01])(?!\d)")
 _STATUSES: Final = {
-    401: Verdict(Outcome.DENIED, "HTTP 401: the app id is invalid or locked"),
-    403: Verdict(Outcome.DENIED, "HTTP 403: the signature was rejected (app_key, or this machine's clock)"),
+    401: Verdict(PollOutcome.DENIED, "HTTP 401: the app id is invalid or locked"),
+    403: Verdict(PollOutcome.DENIED, "HTTP 403: the signature was rejected (app_key, or this machine's clock)"),
 }
 
 _REGION: Final = "CN"
@@ -82,17 +82,17 @@ def _report(callback: Callback, where: str, element: msgspec.Raw) -> DeliveryRep
     )
 
 
-def _request(path: str, asking: Asking, **fields: Any) -> Request:
+def _request(path: str, asking: Asking, **fields: Any) -> PollRequest:
     """Return a signed request: md5 of app_id, Beijing's time in 14 digits, and app_key, in lower case."""
     app_id = asking.credentials["app_id"]
     stamp = f"{asking.at.astimezone(read.UTC_8):%Y%m%d%H%M%S}"
     signed = f"{app_id}{stamp}{asking.credentials['app_key']}".encode()
     sign = hashlib.md5(signed, usedforsecurity=False).hexdigest()
     body = {"app_id": app_id, "datetime": int(stamp), "sign": sign, **fields}
-    return Request(method="POST", path=path, body=msgspec.json.encode(body), content_type="application/json")
+    return PollRequest(method="POST", path=path, body=msgspec.json.encode(body), content_type="application/json")
 
 
-def _query(asking: Asking) -> Request:
+def _query(asking: Asking) -> PollRequest:
     ids = list(dict.fromkeys(subject.message_id for subject in asking.subjects))
     return _request("/sms/query", asking, id_list=ids)
 
@@ -108,14 +108,14 @@ def _read_balance(body: bytes) -> float:
 
 def _judge(status: int, body: bytes) -> Verdict:
     verdict = _STATUSES.get(status) or judge_status(status)
-    is_error = verdict.outcome is Outcome.REFUSED or (
-        verdict.outcome is Outcome.ANSWERED and _says_nothing(read.first_object(body))
+    is_error = verdict.outcome is PollOutcome.REFUSED or (
+        verdict.outcome is PollOutcome.ANSWERED and _says_nothing(read.first_object(body))
     )
     error = _ERROR.search(body) if is_error else None
     if error is None:
         return verdict
     code = error[0].decode()
-    return _ERRORS.get(code) or Verdict(Outcome.REFUSED, f"error code {code}")
+    return _ERRORS.get(code) or Verdict(PollOutcome.REFUSED, f"error code {code}")
 
 
 def _says_nothing(fields: read.Fields) -> bool:
@@ -135,7 +135,7 @@ PROVIDER: Final = Provider(
         url="https://api.cmessages.com",
         sizes=Sizes(1, 100, 1000),
         judge=_judge,
-        about=Question("query", _query, _read),
+        about=PollQuestion("query", _query, _read),
         balance=Balance(lambda asking: _request("/sms/get_balance", asking), _read_balance),
     ),
 )

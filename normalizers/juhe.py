@@ -25,10 +25,10 @@ from normalizers.msisdn import read_number
 from normalizers.polling import (
     Asking,
     Balance,
-    Outcome,
     Poll,
-    Question,
-    Request,
+    PollOutcome,
+    PollQuestion,
+    PollRequest,
     Sizes,
     Subject,
     Verdict,
@@ -153,33 +153,33 @@ def _number(callback: Callback, fields: read.Fields, where: str) -> tuple[str, s
 
 #: Section 7: what `status` says of a request; 0 is an answer. What is not here may pass.
 STATUSES: Final = {
-    "1": Verdict(Outcome.REFUSED, "1 消息包格式错误"),
-    "2": Verdict(Outcome.DENIED, "2 IP 鉴权错误"),
-    "3": Verdict(Outcome.DENIED, "3 账号密码不正确"),
-    "4": Verdict(Outcome.REFUSED, "4 版本号错误"),
-    "5": Verdict(Outcome.FAILED, "5 其它错误"),
-    "6": Verdict(Outcome.DENIED, "6 接入点错误"),
-    "7": Verdict(Outcome.DENIED, "7 账号状态异常"),
-    "21": Verdict(Outcome.RATE_LIMITED, "21 连接过多"),
-    "100": Verdict(Outcome.FAILED, "100 系统内部错误"),
-    "102": Verdict(Outcome.REFUSED, "102 单次提交的号码数过多"),
+    "1": Verdict(PollOutcome.REFUSED, "1 消息包格式错误"),
+    "2": Verdict(PollOutcome.DENIED, "2 IP 鉴权错误"),
+    "3": Verdict(PollOutcome.DENIED, "3 账号密码不正确"),
+    "4": Verdict(PollOutcome.REFUSED, "4 版本号错误"),
+    "5": Verdict(PollOutcome.FAILED, "5 其它错误"),
+    "6": Verdict(PollOutcome.DENIED, "6 接入点错误"),
+    "7": Verdict(PollOutcome.DENIED, "7 账号状态异常"),
+    "21": Verdict(PollOutcome.RATE_LIMITED, "21 连接过多"),
+    "100": Verdict(PollOutcome.FAILED, "100 系统内部错误"),
+    "102": Verdict(PollOutcome.REFUSED, "102 单次提交的号码数过多"),
 }
 
 
-def _request(action: str, asking: Asking) -> Request:
+def _request(action: str, asking: Asking) -> PollRequest:
     fields = {"action": action, **asking.credentials, "rt": "json"}
     if asking.size:
         fields["size"] = str(asking.size)
     body = urlencode(fields).encode()
-    return Request(method="POST", path="/sms", body=body, content_type="application/x-www-form-urlencoded")
+    return PollRequest(method="POST", path="/sms", body=body, content_type="application/x-www-form-urlencoded")
 
 
 def _judge(status: int, body: bytes) -> Verdict:
     verdict = judge_status(status)
     code = str(read.first_object(body).get("status") or 0).strip()
-    if verdict.outcome is not Outcome.ANSWERED or code == "0":
+    if verdict.outcome is not PollOutcome.ANSWERED or code == "0":
         return verdict
-    return STATUSES.get(code) or Verdict(Outcome.FAILED, f"status {code[:8]}")
+    return STATUSES.get(code) or Verdict(PollOutcome.FAILED, f"status {code[:8]}")
 
 
 def _pulled(
@@ -235,8 +235,8 @@ PROVIDER: Final = Provider(
         sizes=Sizes(10, 1000, 10_000),
         judge=_judge,
         news=(
-            Question("report", lambda asking: _request("report", asking), _read_reports),
-            Question("mo", lambda asking: _request("mo", asking), _read_inbound),
+            PollQuestion("report", lambda asking: _request("report", asking), _read_reports),
+            PollQuestion("mo", lambda asking: _request("mo", asking), _read_inbound),
         ),
         balance=Balance(lambda asking: _request("overage", replace(asking, size=0)), _read_balance),
     ),

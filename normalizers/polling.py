@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from normalizers.model import Callback, Item
 
 
-class Outcome(StrEnum):
+class PollOutcome(StrEnum):
     """What became of a request: the label `outcome` of its metric."""
 
     ANSWERED = "answered"
@@ -33,17 +33,17 @@ class Outcome(StrEnum):
     @property
     def passing(self) -> bool:
         """Whether the same request may be answered later."""
-        return self in {Outcome.FAILED, Outcome.RATE_LIMITED, Outcome.UNREACHABLE, Outcome.DENIED}
+        return self in {PollOutcome.FAILED, PollOutcome.RATE_LIMITED, PollOutcome.UNREACHABLE, PollOutcome.DENIED}
 
 
 class Verdict(NamedTuple):
     """What an answer says of the request; `detail` is for the log, and repeats nothing of the answer but its code."""
 
-    outcome: Outcome
+    outcome: PollOutcome
     detail: str = ""
 
 
-ANSWERED: Final = Verdict(Outcome.ANSWERED)
+ANSWERED: Final = Verdict(PollOutcome.ANSWERED)
 
 
 class Subject(NamedTuple):
@@ -69,7 +69,7 @@ class Asking:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class PollRequest:
     """An HTTP request; `path` is below the account's address, `query` is percent-encoded. It holds credentials."""
 
     method: str
@@ -80,7 +80,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class PollQuestion:
     """
     One thing that a provider can be asked.
 
@@ -88,7 +88,7 @@ class Question:
     """
 
     name: str
-    request: Callable[[Asking], Request]
+    request: Callable[[Asking], PollRequest]
     read: Callable[[Callback, Sequence[Subject]], Sequence[Item]]
 
 
@@ -96,7 +96,7 @@ class Question:
 class Balance:
     """How a provider is asked for an account's balance; `read` raises `MalformedError`."""
 
-    request: Callable[[Asking], Request]
+    request: Callable[[Asking], PollRequest]
     read: Callable[[bytes], float]
 
 
@@ -122,8 +122,8 @@ class Poll:
     url: str = ""
     sizes: Sizes
     judge: Callable[[int, bytes], Verdict]
-    news: Sequence[Question] = ()
-    about: Question | None = None
+    news: Sequence[PollQuestion] = ()
+    about: PollQuestion | None = None
     balance: Balance | None = None
 
 
@@ -141,7 +141,7 @@ def judge_status(status: int) -> Verdict:
         return ANSWERED
     detail = f"HTTP {status}"
     if status == _TOO_MANY_REQUESTS:
-        return Verdict(Outcome.RATE_LIMITED, detail)
+        return Verdict(PollOutcome.RATE_LIMITED, detail)
     if status >= _SERVER_ERROR or status == _REQUEST_TIMEOUT:
-        return Verdict(Outcome.FAILED, detail)
-    return Verdict(Outcome.REFUSED if status in _AT_FAULT else Outcome.DENIED, detail)
+        return Verdict(PollOutcome.FAILED, detail)
+    return Verdict(PollOutcome.REFUSED if status in _AT_FAULT else PollOutcome.DENIED, detail)

@@ -23,10 +23,10 @@ from normalizers.msisdn import read_number
 from normalizers.polling import (
     Asking,
     Balance,
-    Outcome,
     Poll,
-    Question,
-    Request,
+    PollOutcome,
+    PollQuestion,
+    PollRequest,
     Sizes,
     Subject,
     Verdict,
@@ -132,16 +132,16 @@ def _split(text: str) -> _Said | None:
 
 #: Section 5.1: what a request is turned down for. What is not here may pass.
 ERRORS: Final = {
-    "0100": Verdict(Outcome.REFUSED, "0100 请求参数错误"),
-    "0101": Verdict(Outcome.REFUSED, "0101 无效的 command 参数"),
-    "0104": Verdict(Outcome.DENIED, "0104 账号信息错误"),
-    "0106": Verdict(Outcome.DENIED, "0106 账号密码错误"),
-    "0107": Verdict(Outcome.DENIED, "0107 账号金额或信用额度不足"),
-    "0108": Verdict(Outcome.DENIED, "0108 IP 未在白名单中"),
-    "0110": Verdict(Outcome.REFUSED, "0110 目标号码格式错误或群发号码数量超过 100 个"),
-    "0111": Verdict(Outcome.REFUSED, "0111 发送内容不能为空"),
-    "0112": Verdict(Outcome.REFUSED, "0112 下发国内号码没有对应模板"),
-    "0600": Verdict(Outcome.FAILED, "0600 未知错误"),
+    "0100": Verdict(PollOutcome.REFUSED, "0100 请求参数错误"),
+    "0101": Verdict(PollOutcome.REFUSED, "0101 无效的 command 参数"),
+    "0104": Verdict(PollOutcome.DENIED, "0104 账号信息错误"),
+    "0106": Verdict(PollOutcome.DENIED, "0106 账号密码错误"),
+    "0107": Verdict(PollOutcome.DENIED, "0107 账号金额或信用额度不足"),
+    "0108": Verdict(PollOutcome.DENIED, "0108 IP 未在白名单中"),
+    "0110": Verdict(PollOutcome.REFUSED, "0110 目标号码格式错误或群发号码数量超过 100 个"),
+    "0111": Verdict(PollOutcome.REFUSED, "0111 发送内容不能为空"),
+    "0112": Verdict(PollOutcome.REFUSED, "0112 下发国内号码没有对应模板"),
+    "0600": Verdict(PollOutcome.FAILED, "0600 未知错误"),
 }
 #: The document spells the error code's name in each of these ways.
 _ERROR_NAMES: Final = ("errcode", "errode", "mterrcode", "mtterrcode", "mterrocode")
@@ -149,11 +149,11 @@ _NO_ERROR: Final = frozenset({"", "0", "000"})
 _NO_REPORT: Final = "none"
 
 
-def _request(path: str, asking: Asking, **fields: str) -> Request:
-    return Request(method="GET", path=path, query=urlencode({**asking.credentials, **fields}))
+def _request(path: str, asking: Asking, **fields: str) -> PollRequest:
+    return PollRequest(method="GET", path=path, query=urlencode({**asking.credentials, **fields}))
 
 
-def _query(asking: Asking) -> Request:
+def _query(asking: Asking) -> PollRequest:
     [subject] = asking.subjects
     return _request("/get-rptstatus", asking, msgid=subject.message_id, da=subject.recipient.removeprefix("+"))
 
@@ -164,7 +164,7 @@ def _judge(status: int, body: bytes) -> Verdict:
     error = next((str(fields[name]).strip() for name in _ERROR_NAMES if fields.get(name)), "")
     if error in _NO_ERROR:
         return verdict
-    return ERRORS.get(error) or Verdict(Outcome.FAILED, f"error code {error[:8]}")
+    return ERRORS.get(error) or Verdict(PollOutcome.FAILED, f"error code {error[:8]}")
 
 
 def _read_answer(callback: Callback, subjects: Sequence[Subject]) -> Sequence[Item]:
@@ -217,7 +217,7 @@ PROVIDER: Final = Provider(
         url="https://api2.santo.cc",
         sizes=Sizes(1, 1, 1),
         judge=_judge,
-        about=Question("get-rptstatus", _query, _read_answer),
+        about=PollQuestion("get-rptstatus", _query, _read_answer),
         balance=Balance(lambda asking: _request("/verifyPhoneNumber", asking), _read_balance),
     ),
 )

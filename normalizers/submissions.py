@@ -45,7 +45,7 @@ class Submission:
     tags: Mapping[str, str]
 
 
-class Sender(NamedTuple):
+class SubmittingAccount(NamedTuple):
     """An account that submissions may name: `reports_within` is how long after one its last report may come."""
 
     provider: Provider
@@ -54,10 +54,12 @@ class Sender(NamedTuple):
 
 
 #: By provider and account name.
-Senders = Mapping[tuple[str, str], Sender]
+SubmittingAccounts = Mapping[tuple[str, str], SubmittingAccount]
 
 
-def read_submissions(body: bytes, senders: Senders, received_at: datetime) -> list[Submission | MalformedError]:
+def read_submissions(
+    body: bytes, senders: SubmittingAccounts, received_at: datetime
+) -> list[Submission | MalformedError]:
     """
     Read an array of submissions, or a lone one: each as it is, or what is wrong with it.
 
@@ -66,14 +68,18 @@ def read_submissions(body: bytes, senders: Senders, received_at: datetime) -> li
     return [_each(where, element, senders, received_at) for where, element in read.json_elements(body)]
 
 
-def _each(where: str, element: msgspec.Raw, senders: Senders, received_at: datetime) -> Submission | MalformedError:
+def _each(
+    where: str, element: msgspec.Raw, senders: SubmittingAccounts, received_at: datetime
+) -> Submission | MalformedError:
     try:
         return read_submission(element, senders, received_at, where)
     except MalformedError as error:
         return error
 
 
-def read_submission(raw: bytes | msgspec.Raw, senders: Senders, received_at: datetime, where: str = "$") -> Submission:
+def read_submission(
+    raw: bytes | msgspec.Raw, senders: SubmittingAccounts, received_at: datetime, where: str = "$"
+) -> Submission:
     """Read one submission; it was submitted when it was received, unless it says. Raises `MalformedError`."""
     fields = read.json_object(raw, where)
     unknown = sorted(fields.keys() - _FIELDS)
@@ -98,7 +104,7 @@ def read_submission(raw: bytes | msgspec.Raw, senders: Senders, received_at: dat
     )
 
 
-def _sender(fields: read.Fields, senders: Senders, where: str) -> Sender:
+def _sender(fields: read.Fields, senders: SubmittingAccounts, where: str) -> SubmittingAccount:
     provider = read.filled(fields, "provider", where)
     account = read.optional(fields, "account", where) or "default"
     sender = senders.get((provider, account))
@@ -118,7 +124,7 @@ def _message_id(fields: read.Fields, provider: Provider, where: str) -> str:
     return message_id
 
 
-def _recipient(fields: read.Fields, sender: Sender, where: str) -> tuple[str, str]:
+def _recipient(fields: read.Fields, sender: SubmittingAccount, where: str) -> tuple[str, str]:
     home = sender.provider.home
     number = _text(fields, "recipient", where)
     if not number:

@@ -46,7 +46,7 @@ class Batch:
 
 
 class Producer(Protocol):
-    """The doors' side of a stream."""
+    """The producing side of a stream."""
 
     #: How many appends are worth having under way: more than one where they wait for others than this process.
     at_once: int

@@ -1,4 +1,4 @@
-"""The admin door: what an operator, a probe and Prometheus ask of a running dlrhub."""
+"""The admin listener: what an operator, a probe and Prometheus ask of a running dlrhub."""
 
 import asyncio
 import hmac
@@ -20,7 +20,7 @@ _OPEN_PATHS: Final = frozenset({"/healthz", "/readyz", "/", "/page/{name}"})
 
 
 class Admin:
-    """Handlers of the admin door."""
+    """Handlers of the admin listener."""
 
     def __init__(self, checks: Mapping[str, Check], totals: Totals) -> None:
         """Answer `/readyz` from `checks`, and `/metrics` from `totals`."""
@@ -48,7 +48,7 @@ class Admin:
 
 
 def make_app(admin: Admin, settings: AdminSettings) -> web.Application:
-    """Return the admin door's application; with a token set, most of it asks for it as a bearer token."""
+    """Return the admin listener's application; with a token set, most of it asks for it as a bearer token."""
     token = settings.token.get_secret_value() if settings.token else ""
 
     @web.middleware

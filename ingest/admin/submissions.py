@@ -1,5 +1,5 @@
 """
-Submissions: `POST /submissions` on the admin door, and those that others write to Kafka's topic.
+Submissions: `POST /submissions` on the admin listener, and those that others write to Kafka's topic.
 
 A request is stored whole or not at all: what is wrong with any of its submissions is said of each, and nothing is kept.
 """
@@ -19,7 +19,7 @@ from ingest.same_origin import is_foreign
 from ingest.settings.accounts import EffectiveAccount, effective_accounts
 from ingest.settings.settings import InvalidSettingsError, Settings
 from normalizers.errors import Fault, MalformedError
-from normalizers.submissions import Sender, Senders, Submission, read_submission, read_submissions
+from normalizers.submissions import Submission, SubmittingAccount, SubmittingAccounts, read_submission, read_submissions
 from sinks.errors import RefusedError, SinkError
 from sinks.records import submission_record
 from sinks.stream import Producer
@@ -30,12 +30,15 @@ _MOST_FAULTS: Final = 100
 _RETRY_AFTER_SECONDS: Final = "10"
 
 
-def senders(accounts: Iterable[EffectiveAccount]) -> Senders:
+def senders(accounts: Iterable[EffectiveAccount]) -> SubmittingAccounts:
     """Return the accounts that submissions may name."""
-    return {account.key: Sender(account.provider, account.reading, account.reports_within) for account in accounts}
+    return {
+        account.key: SubmittingAccount(account.provider, account.reading, account.reports_within)
+        for account in accounts
+    }
 
 
-class SubmissionsDoor:
+class SubmissionsEndpoint:
     """Takes submissions in: handler of `POST /submissions`."""
 
     def __init__(self, settings: Settings, name: str) -> None:
@@ -98,17 +101,17 @@ def _refuse(faults: list[MalformedError]) -> web.Response:
     )
 
 
-class _Row(msgspec.Struct):
+class _CompleteSubmission(msgspec.Struct):
     """What every submission has that was taken in by us."""
 
     event_id: str
     deadline_at: datetime
 
 
-_read_row: Final = msgspec.json.Decoder(_Row).decode
+_read_complete: Final = msgspec.json.Decoder(_CompleteSubmission).decode
 
 
-def complete(known: Senders) -> Callable[[bytes], bytes]:
+def complete(known: SubmittingAccounts) -> Callable[[bytes], bytes]:
     """
     Return what makes a row of the topic's value: of one that another program wrote, with what `POST` takes.
 
@@ -117,7 +120,7 @@ def complete(known: Senders) -> Callable[[bytes], bytes]:
 
     def completed(value: bytes) -> bytes:
         try:
-            _read_row(value)
+            _read_complete(value)
         except msgspec.DecodeError:
             return _completed(value, known)
         return value
@@ -125,7 +128,7 @@ def complete(known: Senders) -> Callable[[bytes], bytes]:
     return completed
 
 
-def _completed(value: bytes, known: Senders) -> bytes:
+def _completed(value: bytes, known: SubmittingAccounts) -> bytes:
     try:
         submission = read_submission(value, known, datetime.now(UTC))
     except MalformedError as error:

@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.table import Table
 
 from ingest.polling.account import PolledAccount, polled_accounts
-from ingest.polling.client import Asker
-from ingest.receiver.access import open_doors
+from ingest.polling.client import ProviderClient
+from ingest.receiver.access import access_by_account
 from ingest.settings.accounts import effective_accounts
 from ingest.settings.settings import KafkaSettings, Settings, split_address
 from sinks.errors import SinkError
@@ -52,10 +52,14 @@ def _findings(settings: Settings) -> Iterator[Finding]:
         *([("query.listen", settings.query.listen)] if settings.clickhouse.url is None else []),
     ):
         yield _listener(what, address)
-    for (provider, account), door in open_doors(effective_accounts(settings)).items():
+    for (provider, account), access in access_by_account(effective_accounts(settings)).items():
         guards = [
             name
-            for name, has in (("secrets", door.secrets), ("allow", door.allow), ("auth_key", door.account.auth_key))
+            for name, has in (
+                ("secrets", access.secrets),
+                ("allow", access.allow),
+                ("auth_key", access.account.auth_key),
+            )
             if has
         ]
         yield Finding(f"{provider}/{account}", ", ".join(guards) or "open", "ready")
@@ -90,13 +94,13 @@ async def _clickhouse(settings: Settings) -> Finding:
 async def _asked(account: PolledAccount) -> Finding:
     """Ask a provider for the account's balance: the credentials, the address and the clock are tried by it."""
     what, address = f"poll {account.provider}/{account.name}", account.settings.url or account.poll.url
-    balance, asker = account.poll.balance, Asker(account)
+    balance, client = account.poll.balance, ProviderClient(account)
     if balance is None:
         return Finding(what, address, "not tried")
     try:
-        answer = await asker.ask("balance", lambda: balance.request(account.asking()), balance.read)
+        answer = await client.ask("balance", lambda: balance.request(account.asking()), balance.read)
     finally:
-        await asker.close()
+        await client.close()
     if answer.value is None:
         return Finding(what, address, f"{answer.outcome}: {answer.detail}", fault=True)
     return Finding(what, address, f"answers: the balance is {answer.value:g}")

@@ -1,4 +1,4 @@
-"""`dlrhub query`: asks the server, or the embedded store through the query door that is running, or one of its own."""
+"""`dlrhub query`: asks the server, or the embedded store through the query interface that is running, or one of its own."""
 
 import asyncio
 from typing import Final
@@ -23,9 +23,9 @@ async def ask(settings: Settings, sql: str, output_format: str) -> bytes:
     if settings.clickhouse.url is not None:
         return await asyncio.to_thread(_ask_server, settings, sql, output_format)
     try:
-        return await _ask_door(settings.query.listen, settings, sql, output_format)
+        return await _ask_interface(settings.query.listen, settings, sql, output_format)
     except aiohttp.ClientConnectorError:
-        return await _ask_own_door(settings, sql, output_format)
+        return await _ask_own_interface(settings, sql, output_format)
 
 
 def _ask_server(settings: Settings, sql: str, output_format: str) -> bytes:
@@ -43,7 +43,7 @@ def _ask_server(settings: Settings, sql: str, output_format: str) -> bytes:
         store.close()
 
 
-async def _ask_door(address: str, settings: Settings, sql: str, output_format: str) -> bytes:
+async def _ask_interface(address: str, settings: Settings, sql: str, output_format: str) -> bytes:
     parameters = {"default_format": output_format, "database": settings.clickhouse.database}
     async with (
         aiohttp.ClientSession(timeout=_TIMEOUT) as session,
@@ -55,7 +55,7 @@ async def _ask_door(address: str, settings: Settings, sql: str, output_format: s
         return body
 
 
-async def _ask_own_door(settings: Settings, sql: str, output_format: str) -> bytes:
+async def _ask_own_interface(settings: Settings, sql: str, output_format: str) -> bytes:
     """Open the store in this process, since no other has it, for one question."""
     from ingest.query.server import serve  # noqa: PLC0415 - needs the embedded engine
     from sinks.clickhouse.migrate import migrate  # noqa: PLC0415
@@ -66,6 +66,6 @@ async def _ask_own_door(settings: Settings, sql: str, output_format: str) -> byt
     try:
         await asyncio.to_thread(migrate, store)
         async with serve(engine_path(folder), "127.0.0.1", 0, database=store.database) as port:
-            return await _ask_door(f"127.0.0.1:{port}", settings, sql, output_format)
+            return await _ask_interface(f"127.0.0.1:{port}", settings, sql, output_format)
     finally:
         store.close()

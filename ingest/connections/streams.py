@@ -24,7 +24,7 @@ _CONNECT_SECONDS: Final = 5.0
 
 async def open_producer(settings: Settings, name: str) -> Producer:
     """
-    Open the doors' side of the stream: a journal by this name, or Kafka with a spill, even while Kafka is away.
+    Open the producing side of the stream: a journal by this name, or Kafka with a spill, even while Kafka is away.
 
     Raises `InvalidSettingsError` where Kafka does not let us in, `BusyError` where nothing can be written to the disk.
     """

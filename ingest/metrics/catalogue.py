@@ -10,6 +10,7 @@ import contextlib
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from enum import StrEnum
 from itertools import product
 from typing import Final
 
@@ -19,17 +20,29 @@ import structlog
 from ingest.metrics.series import Counter, Gauge, Histogram, Snapshot, snapshot
 from normalizers.errors import Fault
 from normalizers.model import Note, Reason, Status
-from normalizers.polling import Outcome
+from normalizers.polling import PollOutcome
 from sinks.errors import BusyError, RefusedError
 from sinks.stream import Topic
 
 _log = structlog.get_logger(__name__)
 
+
+class CallbackOutcome(StrEnum):
+    """How a callback was answered: the label `outcome` of its metric."""
+
+    STORED = "stored"
+    MALFORMED = "malformed"
+    #: Malformed, in an account with `acknowledge_unreadable`: answered as if it were stored.
+    UNREADABLE_ACKNOWLEDGED = "unreadable_acknowledged"
+    #: A parser of ours failed; the body is kept as a dead letter.
+    PARSER_ERROR = "parser_error"
+    FORBIDDEN = "forbidden"
+    BUSY = "busy"
+    TOO_LARGE = "too_large"
+    TOO_SLOW = "too_slow"
+
+
 _MILLISECONDS: Final = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
-#: How a callback ends.
-OUTCOMES: Final = (
-    "stored", "malformed", "unreadable_acknowledged", "parser_error", "forbidden", "busy", "too_large", "too_slow",
-)  # fmt: skip
 _DELAYS: Final = (1, 5, 15, 60, 300, 900, 3600, 4 * 3600, 12 * 3600, 24 * 3600, 48 * 3600, 72 * 3600)
 
 CALLBACKS: Final = Counter("dlr_callbacks", "Callbacks answered", ("provider", "outcome"))
@@ -76,7 +89,7 @@ ALL: Final[Sequence[Counter | Gauge | Histogram]] = [
 
 #: What a label other than `provider` and `account` can be.
 VALUES: Final[Mapping[str, Iterable[str]]] = {
-    "outcome": (*OUTCOMES, *Outcome), "why": Fault, "status": Status, "reason": Reason, "note": Note, "topic": Topic, "table": Topic,
+    "outcome": (*CallbackOutcome, *PollOutcome), "why": Fault, "status": Status, "reason": Reason, "note": Note, "topic": Topic, "table": Topic,
 }  # fmt: skip
 
 
@@ -94,7 +107,7 @@ def _label_sets(counter: Counter, accounts: Sequence[tuple[str, str]]) -> Iterat
     """Yield the labels that a counter can have."""
     owner = sum(label in {"provider", "account"} for label in counter.labels)
     owners = dict.fromkeys(account[:owner] for account in accounts)
-    outcomes = {"outcome": Outcome if counter is POLL_REQUESTS else OUTCOMES}
+    outcomes = {"outcome": PollOutcome if counter is POLL_REQUESTS else CallbackOutcome}
     for known, *rest in product(owners, *({**VALUES, **outcomes}[label] for label in counter.labels[owner:])):
         yield (*known, *rest)
 
@@ -104,11 +117,11 @@ def take_snapshot() -> Snapshot:
     return snapshot(ALL)
 
 
-def count_callback(provider: str, account: str, outcome: str, seconds: float) -> None:
+def count_callback(provider: str, account: str, outcome: CallbackOutcome, seconds: float) -> None:
     """Count one answered callback."""
     CALLBACKS.add(provider, outcome)
     CALLBACK_SECONDS.observe(seconds, provider)
-    if outcome == "stored":
+    if outcome is CallbackOutcome.STORED:
         LAST_REPORT.set(time.time(), provider, account)
 
 

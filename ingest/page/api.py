@@ -1,4 +1,4 @@
-"""The page's part of the admin door: its files, which hold no data, and the data."""
+"""The page's part of the admin listener: its files, which hold no data, and the data."""
 
 import hashlib
 import re

@@ -1,5 +1,5 @@
 """
-The page's way to the store: ClickHouse's HTTP interface, whether a server's or the query door's.
+The page's way to the store: ClickHouse's HTTP interface, whether a server's or the query interface's.
 
 Two questions run at once, each within a time limit; all others wait their turn.
 """
@@ -27,7 +27,7 @@ _AT_ONCE: Final = 2
 _QUERY_SECONDS: Final = 20
 _WAIT_SECONDS: Final = 25.0
 _CONNECT_SECONDS: Final = 2.0
-#: What a server is told; the query door has limits of its own.
+#: What a server is told; the query interface has limits of its own.
 _SETTINGS: Final = {
     "max_execution_time": str(_QUERY_SECONDS),
     "max_threads": "2",

@@ -13,7 +13,7 @@ from ingest.settings.accounts import EffectiveAccount
 from ingest.settings.polling import PollSettings
 from normalizers.errors import Fault, MalformedError
 from normalizers.model import Account, Callback, DeliveryReport, InboundMessage, Item, Reject, Source
-from normalizers.polling import Asking, Poll, Question, Request, Subject
+from normalizers.polling import Asking, Poll, PollQuestion, PollRequest, Subject
 from sinks.records import dead_letter_record, inbound_record, report_record
 from sinks.stream import Record
 
@@ -47,14 +47,14 @@ class PolledAccount:
         """Return what goes into a request, now."""
         return Asking(credentials=self.credentials, at=datetime.now(UTC), size=self.size, subjects=subjects)
 
-    def url(self, request: Request) -> yarl.URL:
+    def url(self, request: PollRequest) -> yarl.URL:
         """Return where a request goes; an address that ends in its path already is taken as it is."""
         base = (self.settings.url or self.poll.url).rstrip("/")
         address = base if base.endswith(request.path) else base + request.path
         return yarl.URL(f"{address}?{request.query}" if request.query else address, encoded=True)
 
     def read(
-        self, question: Question, body: bytes, received_at: datetime, subjects: Sequence[Subject] = ()
+        self, question: PollQuestion, body: bytes, received_at: datetime, subjects: Sequence[Subject] = ()
     ) -> Sequence[Item]:
         """Read an answer; raises `MalformedError`, where our own parser fails too."""
         answer = Callback(account=self.account, method="POST", body=body, received_at=received_at, source=Source.POLL)

@@ -15,10 +15,10 @@ import structlog
 
 from ingest.metrics import catalogue
 from ingest.polling.ages import ages, windows
-from ingest.polling.client import Answer, Asker
+from ingest.polling.client import PollAnswer, ProviderClient
 from ingest.polling.retry import append
 from ingest.polling.state import PollState, Tick
-from normalizers.polling import Outcome, Question, Subject
+from normalizers.polling import PollOutcome, PollQuestion, Subject
 from sinks.clickhouse.pending import Message, Position, Window
 from sinks.errors import BusyError
 from sinks.stream import Producer, Record
@@ -37,19 +37,21 @@ _TRIES: Final = 12
 _STORE_RETRY_SECONDS: Final = 5.0
 
 
-class About:
+class MessagePoller:
     """Asks one account's provider about messages."""
 
-    def __init__(self, asker: Asker, question: Question, state: PollState, producer: Producer, read: ReadPage) -> None:
-        """Ask through `asker` about what `read` finds pending; remember in `state`, append to `producer`."""
-        self._asker = asker
-        self._account = asker.account
+    def __init__(
+        self, client: ProviderClient, question: PollQuestion, state: PollState, producer: Producer, read: ReadPage
+    ) -> None:
+        """Ask through `client` about what `read` finds pending; remember in `state`, append to `producer`."""
+        self._client = client
+        self._account = client.account
         self._question = question
         self._state = state
         self._producer = producer
         self._read = read
-        settings = asker.account.settings
-        self._ages = ages(settings.first_delay_s, settings.growth, asker.account.age_out_seconds)
+        settings = client.account.settings
+        self._ages = ages(settings.first_delay_s, settings.growth, client.account.age_out_seconds)
         self._asked_until = time.time()
 
     async def tick(self) -> None:
@@ -121,7 +123,7 @@ class About:
     async def _ask(self, subjects: Sequence[Subject]) -> None:
         """Ask about some messages in one request; where it is refused, about each half, to find which is at fault."""
         answer = await self._answer(subjects)
-        if answer.outcome is Outcome.REFUSED and len(subjects) > 1:
+        if answer.outcome is PollOutcome.REFUSED and len(subjects) > 1:
             middle = len(subjects) // 2
             await self._ask(subjects[:middle])
             await self._ask(subjects[middle:])
@@ -131,18 +133,18 @@ class About:
         else:
             await append(self._producer, answer.value or ())
 
-    async def _answer(self, subjects: Sequence[Subject]) -> Answer[Sequence[Record]]:
+    async def _answer(self, subjects: Sequence[Subject]) -> PollAnswer[Sequence[Record]]:
         """Ask until it is no use any more: a request that fails while others are answered is itself at fault."""
-        pace, tries = self._asker.pace, 0
+        pace, tries = self._client.pace, 0
         answered = pace.answered
         while True:
-            answer = await self._asker.ask(
+            answer = await self._client.ask(
                 self._question.name,
                 lambda: self._question.request(self._account.asking(subjects)),
                 lambda body: self._records(body, subjects),
             )
             self._tell()
-            tries += answer.outcome is not Outcome.DENIED
+            tries += answer.outcome is not PollOutcome.DENIED
             if not answer.outcome.passing or tries >= (_TRIES_ALONE if pace.answered > answered else _TRIES):
                 return answer
 

@@ -16,7 +16,7 @@ from ingest.metrics import catalogue
 from ingest.polling.account import PolledAccount
 from ingest.polling.pace import Pace
 from normalizers.errors import MalformedError
-from normalizers.polling import Outcome, Request, Verdict
+from normalizers.polling import PollOutcome, PollRequest, Verdict
 
 _log = structlog.get_logger(__name__)
 
@@ -37,17 +37,17 @@ class _Response(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer(Generic[_T]):
+class PollAnswer(Generic[_T]):
     """What became of a request; `value` is what was read, `error` why it could not be, `body` what came."""
 
-    outcome: Outcome
+    outcome: PollOutcome
     detail: str = ""
     body: bytes = b""
     value: _T | None = None
     error: MalformedError | None = None
 
 
-class Asker:
+class ProviderClient:
     """One account's way to its provider."""
 
     def __init__(self, account: PolledAccount) -> None:
@@ -62,15 +62,15 @@ class Asker:
             headers={"User-Agent": "dlrhub"},
         )
         self._exchanges: set[asyncio.Task[object]] = set()
-        self._told: dict[Outcome, float] = {}
+        self._told: dict[PollOutcome, float] = {}
 
     async def ask(
         self,
         question: str,
-        make: Callable[[], Request],
+        make: Callable[[], PollRequest],
         read: Callable[[bytes], _T],
         keep: Callable[[bytes], Awaitable[None]] | None = None,
-    ) -> Answer[_T]:
+    ) -> PollAnswer[_T]:
         """
         Ask once, when it is this request's turn; never raises for what the provider does.
 
@@ -92,29 +92,29 @@ class Asker:
     async def _exchange(
         self,
         question: str,
-        request: Request,
+        request: PollRequest,
         read: Callable[[bytes], _T],
         keep: Callable[[bytes], Awaitable[None]] | None,
-    ) -> Answer[_T]:
+    ) -> PollAnswer[_T]:
         try:
             response = await self._send(request)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            verdict = Verdict(Outcome.UNREACHABLE, type(error).__name__)
+            verdict = Verdict(PollOutcome.UNREACHABLE, type(error).__name__)
             self._note(question, verdict)
-            return Answer(*verdict)
+            return PollAnswer(*verdict)
         if keep is not None and response.status == _OK and response.body:
             await keep(response.body)
         verdict = self.account.poll.judge(response.status, response.body)
         value, unreadable = None, None
-        if verdict.outcome is Outcome.ANSWERED:
+        if verdict.outcome is PollOutcome.ANSWERED:
             try:
                 value = read(response.body)
             except MalformedError as error:
-                unreadable, verdict = error, Verdict(Outcome.UNREADABLE, str(error))
+                unreadable, verdict = error, Verdict(PollOutcome.UNREADABLE, str(error))
         self._note(question, verdict, response.retry_after)
-        return Answer(*verdict, response.body, value, unreadable)
+        return PollAnswer(*verdict, response.body, value, unreadable)
 
-    async def _send(self, request: Request) -> _Response:
+    async def _send(self, request: PollRequest) -> _Response:
         """Send, and return what came of the answer, even where it was cut off: it may not come again."""
         headers = {"Content-Type": request.content_type} if request.content_type else {}
         body = bytearray()
@@ -137,7 +137,7 @@ class Asker:
         catalogue.POLL_REQUESTS.add(provider, name, outcome)
         seconds = self.pace.note(outcome, int(retry_after) if retry_after.isascii() and retry_after.isdigit() else 0)
         log, now = _log.bind(provider=provider, account=name, question=question), asyncio.get_running_loop().time()
-        if outcome is Outcome.ANSWERED:
+        if outcome is PollOutcome.ANSWERED:
             passed = [told for told, at in self._told.items() if now - at > _QUIET_SECONDS]
             for told in passed:
                 del self._told[told]
@@ -145,7 +145,7 @@ class Asker:
         if outcome in self._told:
             return
         self._told[outcome] = now
-        if outcome is Outcome.DENIED:
+        if outcome is PollOutcome.DENIED:
             log.error("a provider turns the account down", why=verdict.detail, asked_again_in_seconds=round(seconds))
         else:
             log.warning("a provider does not answer a request", outcome=outcome, why=verdict.detail)

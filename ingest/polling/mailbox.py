@@ -13,12 +13,12 @@ from typing import Final
 import structlog
 
 from ingest.polling.account import PolledAccount
-from ingest.polling.client import Asker
+from ingest.polling.client import ProviderClient
 from ingest.polling.retry import append
-from ingest.polling.state import Kept, PollState
+from ingest.polling.state import KeptAnswer, PollState
 from normalizers.errors import Fault, MalformedError
 from normalizers.model import Item
-from normalizers.polling import Outcome, Question
+from normalizers.polling import PollOutcome, PollQuestion
 from sinks.errors import BusyError
 from sinks.stream import Producer
 
@@ -29,13 +29,13 @@ _RETRY_SECONDS: Final = 1.0
 _MOST_IN_A_ROW: Final = 20
 
 
-class News:
+class MailboxPoller:
     """Asks one account's provider for what is new."""
 
-    def __init__(self, asker: Asker, state: PollState, producer: Producer) -> None:
-        """Ask through `asker`, keep answers in `state`, append what they hold to `producer`."""
-        self._asker = asker
-        self._account: PolledAccount = asker.account
+    def __init__(self, client: ProviderClient, state: PollState, producer: Producer) -> None:
+        """Ask through `client`, keep answers in `state`, append what they hold to `producer`."""
+        self._client = client
+        self._account: PolledAccount = client.account
         self._state = state
         self._producer = producer
 
@@ -52,15 +52,15 @@ class News:
         while kept := await self._state.kept(self._account.provider, self._account.name):
             await self._take(kept, *self._read(kept))
 
-    async def _ask(self, question: Question) -> int:
+    async def _ask(self, question: PollQuestion) -> int:
         """Ask one question, and return how many items the answer held."""
         account = self._account
-        keeping: list[Kept] = []
+        keeping: list[KeptAnswer] = []
 
         async def keep(body: bytes) -> None:
             keeping.append(await self._keep(question, body))
 
-        answer = await self._asker.ask(
+        answer = await self._client.ask(
             question.name,
             lambda: question.request(account.asking()),
             lambda body: account.read(question, body, keeping[0].received_at if keeping else datetime.now(UTC)),
@@ -71,7 +71,7 @@ class News:
             await self._take(kept, items, answer.error)
         return len(items)
 
-    async def _keep(self, question: Question, body: bytes) -> Kept:
+    async def _keep(self, question: PollQuestion, body: bytes) -> KeptAnswer:
         """Keep an answer, however long it takes until that can be had: it does not come again."""
         now = datetime.now(UTC)
         while True:
@@ -81,20 +81,20 @@ class News:
                 _log.error("an answer can't be kept now", error=str(error), retry_seconds=_RETRY_SECONDS)
                 await asyncio.sleep(_RETRY_SECONDS)
             else:
-                return Kept(number, question.name, now, body)
+                return KeptAnswer(number, question.name, now, body)
 
-    def _read(self, kept: Kept) -> tuple[Sequence[Item], MalformedError | None]:
+    def _read(self, kept: KeptAnswer) -> tuple[Sequence[Item], MalformedError | None]:
         question = next((found for found in self._account.poll.news if found.name == kept.question), None)
         if question is None:
             return (), MalformedError(Fault.BAD_VALUE, "$", "answers a question that is not asked any more")
-        if self._account.poll.judge(200, kept.body).outcome is not Outcome.ANSWERED:
+        if self._account.poll.judge(200, kept.body).outcome is not PollOutcome.ANSWERED:
             return (), None
         try:
             return self._account.read(question, kept.body, kept.received_at), None
         except MalformedError as error:
             return (), error
 
-    async def _take(self, kept: Kept, items: Sequence[Item], error: MalformedError | None) -> None:
+    async def _take(self, kept: KeptAnswer, items: Sequence[Item], error: MalformedError | None) -> None:
         """Bring what an answer holds into the stream, the whole of it where it can't be read; then let go of it."""
         records = [self._account.record(item, kept.question, kept.received_at) for item in items]
         if error is not None:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 
-from normalizers.polling import Outcome
+from normalizers.polling import PollOutcome
 
 _FIRST_BACKOFF_SECONDS: Final = 1.0
 _LONGEST_BACKOFF_SECONDS: Final = 300.0
@@ -50,7 +50,7 @@ class Pace:
         if self._failures:
             self._paused_until = clock() + self._probe_seconds
 
-    def note(self, outcome: Outcome, retry_after_seconds: float = 0) -> float:
+    def note(self, outcome: PollOutcome, retry_after_seconds: float = 0) -> float:
         """Note what became of a turn, and return how long there is none now."""
         if not outcome.passing:
             self._failures = 0
@@ -59,7 +59,7 @@ class Pace:
             return 0.0
         self._failures += 1
         backoff = min(_FIRST_BACKOFF_SECONDS * 2 ** min(self._failures - 1, 20), _LONGEST_BACKOFF_SECONDS)
-        seconds = DENIED_SECONDS if outcome is Outcome.DENIED else backoff * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
+        seconds = DENIED_SECONDS if outcome is PollOutcome.DENIED else backoff * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
         seconds = max(seconds, min(retry_after_seconds, _LONGEST_RETRY_AFTER_SECONDS))
         self._paused_until = asyncio.get_running_loop().time() + seconds
         return seconds

@@ -43,7 +43,7 @@ class Tick(NamedTuple):
     position: Position | None = None
 
 
-class Kept(NamedTuple):
+class KeptAnswer(NamedTuple):
     """An answer that is not in the stream yet."""
 
     id: int
@@ -70,13 +70,13 @@ class PollState:
         sql = "INSERT INTO answers (provider, account, question, received_at, body) VALUES (?, ?, ?, ?, ?)"
         return await self._run(lambda: int(self._database.execute(sql, row).lastrowid or 0))
 
-    async def kept(self, provider: str, account: str) -> Kept | None:
+    async def kept(self, provider: str, account: str) -> KeptAnswer | None:
         """Return the oldest answer of an account that is kept."""
         sql = (
             "SELECT id, question, received_at, body FROM answers WHERE provider = ? AND account = ? ORDER BY id LIMIT 1"
         )
         found = await self._run(lambda: self._database.execute(sql, (provider, account)).fetchone())
-        return None if found is None else Kept(found[0], found[1], datetime.fromisoformat(found[2]), found[3])
+        return None if found is None else KeptAnswer(found[0], found[1], datetime.fromisoformat(found[2]), found[3])
 
     async def forget(self, answer_id: int) -> None:
         """Let go of an answer whose items are in the stream."""

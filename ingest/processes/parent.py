@@ -1,4 +1,4 @@
-"""The parents: which processes `dlrhub run`, `ingest` and `drain` consist of, and the admin door beside them."""
+"""The parents: which processes `dlrhub run`, `ingest` and `drain` consist of, and the admin listener beside them."""
 
 import asyncio
 import fcntl
@@ -14,7 +14,7 @@ import structlog
 from aiohttp import web
 
 from ingest.admin.server import Admin, Check, make_app
-from ingest.admin.submissions import SubmissionsDoor
+from ingest.admin.submissions import SubmissionsEndpoint
 from ingest.metrics import catalogue
 from ingest.metrics.series import Totals
 from ingest.page.api import Page
@@ -54,7 +54,7 @@ async def run(settings: Settings, parts: Parts, config: Path | None) -> None:
         totals = Totals(catalogue.ALL)
         totals.update("settings", catalogue.zeros([account.key for account in effective_accounts(settings)]))
         stages = _stages(settings, parts, config, totals)
-        submissions = SubmissionsDoor(settings, f"admin-{parts.command}")
+        submissions = SubmissionsEndpoint(settings, f"admin-{parts.command}")
         checks = _checks(settings, parts, stages)
         app = make_app(Admin(checks, totals), settings.admin)
         app.router.add_post("/submissions", submissions.post)

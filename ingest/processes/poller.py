@@ -13,9 +13,9 @@ import structlog
 from ingest.connections.streams import open_producer
 from ingest.metrics import catalogue
 from ingest.polling.account import polled_accounts
-from ingest.polling.by_message import About, ReadPage
-from ingest.polling.client import Asker
-from ingest.polling.mailbox import News
+from ingest.polling.by_message import MessagePoller, ReadPage
+from ingest.polling.client import ProviderClient
+from ingest.polling.mailbox import MailboxPoller
 from ingest.polling.state import PollState
 from ingest.processes.child import say_ready
 from ingest.settings.accounts import effective_accounts
@@ -44,9 +44,9 @@ async def poll(settings: Settings, stopping: asyncio.Event) -> None:
         ending.callback(pages.close)
         tasks = []
         for account in polled_accounts(effective_accounts(settings)):
-            asker = Asker(account)
-            ending.push_async_callback(asker.close)
-            for seconds, work in _works(asker, state, producer, pages.read):
+            client = ProviderClient(account)
+            ending.push_async_callback(client.close)
+            for seconds, work in _works(client, state, producer, pages.read):
                 tasks.append(asyncio.create_task(_repeat(seconds, work)))
         say_ready()
         await stopping.wait()
@@ -55,21 +55,23 @@ async def poll(settings: Settings, stopping: asyncio.Event) -> None:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _works(asker: Asker, state: PollState, producer: Producer, read: ReadPage) -> Iterator[tuple[float, Work]]:
+def _works(
+    client: ProviderClient, state: PollState, producer: Producer, read: ReadPage
+) -> Iterator[tuple[float, Work]]:
     """Yield what there is to do for an account, and how often."""
-    account = asker.account
+    account = client.account
     settings, poll = account.settings, account.poll
     if poll.news:
-        yield settings.every_s, News(asker, state, producer).ask_all
+        yield settings.every_s, MailboxPoller(client, state, producer).ask_all
     if poll.about is not None:
-        yield settings.every_s, About(asker, poll.about, state, producer, read).tick
+        yield settings.every_s, MessagePoller(client, poll.about, state, producer, read).tick
     if poll.balance is not None and settings.balance:
-        yield settings.balance_every_s, partial(_ask_balance, asker, poll.balance)
+        yield settings.balance_every_s, partial(_ask_balance, client, poll.balance)
 
 
-async def _ask_balance(asker: Asker, balance: Balance) -> None:
-    account = asker.account
-    answer = await asker.ask("balance", lambda: balance.request(account.asking()), balance.read)
+async def _ask_balance(client: ProviderClient, balance: Balance) -> None:
+    account = client.account
+    answer = await client.ask("balance", lambda: balance.request(account.asking()), balance.read)
     if answer.value is not None:
         catalogue.BALANCE.set(answer.value, account.provider, account.name)
 
@@ -90,7 +92,7 @@ async def _repeat(seconds: float, work: Work) -> None:
 
 
 class _Pages:
-    """Reads pending messages: from the server, or the embedded store through the query door."""
+    """Reads pending messages: from the server, or the embedded store through the query interface."""
 
     def __init__(self, settings: Settings) -> None:
         url = settings.clickhouse.url

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from ingest.connections.streams import open_producer
 from ingest.processes.child import say_ready
-from ingest.receiver.access import open_doors
+from ingest.receiver.access import access_by_account
 from ingest.receiver.server import Receiver, make_server
 from ingest.settings.accounts import effective_accounts
 from ingest.settings.settings import ReceiverSettings, Settings, split_address
@@ -23,7 +23,7 @@ async def receive(settings: Settings, index: int, stopping: asyncio.Event) -> No
     `index` tells this worker's journal from the others'.
     """
     producer = await open_producer(settings, f"receiver-{index}")
-    receiver = Receiver(open_doors(effective_accounts(settings)), producer, settings.receiver)
+    receiver = Receiver(access_by_account(effective_accounts(settings)), producer, settings.receiver)
     runner = web.ServerRunner(make_server(receiver, settings.receiver), shutdown_timeout=_SHUTDOWN_SECONDS)
     await runner.setup()
     host, port = split_address(settings.receiver_listen)

@@ -1,4 +1,4 @@
-"""The store process: it alone opens the embedded engine, drains the stream into it, and serves the query door."""
+"""The store process: it alone opens the embedded engine, drains the stream into it, and serves the query interface."""
 
 import asyncio
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
@@ -28,7 +28,7 @@ async def keep(settings: Settings, stopping: asyncio.Event) -> None:
     async with AsyncExitStack() as ending:
         ending.callback(store.close)
         if settings.clickhouse.url is None:
-            await ending.enter_async_context(_query_door(settings, store))
+            await ending.enter_async_context(_query_interface(settings, store))
         if settings.kafka is not None:
             await _drain_journals(settings, store)
         consumer = await open_consumer(settings, tuple(TABLES))
@@ -41,7 +41,7 @@ async def keep(settings: Settings, stopping: asyncio.Event) -> None:
             drain.stop()
 
 
-def _query_door(settings: Settings, store: Store) -> AbstractAsyncContextManager[int]:
+def _query_interface(settings: Settings, store: Store) -> AbstractAsyncContextManager[int]:
     from ingest.query.server import serve  # noqa: PLC0415 - needs the embedded engine
 
     host, port = split_address(settings.query.listen)

@@ -1,7 +1,7 @@
 """
 The supervisor: a small parent over the processes that do the work.
 
-It starts them, starts again what dies, serves the admin door, and stops them in the order in which reports flow, so
+It starts them, starts again what dies, serves the admin listener, and stops them in the order in which reports flow, so
 that what was received last is still drained. The engine of the embedded store never shares a process with a receiver.
 """
 

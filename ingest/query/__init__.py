@@ -1,1 +1,1 @@
-"""The query door: ClickHouse's HTTP interface, read-only, over the embedded engine."""
+"""The query interface: ClickHouse's HTTP interface, read-only, over the embedded engine."""

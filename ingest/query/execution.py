@@ -1,4 +1,4 @@
-"""A question from the query door, from its text to the engine's answer; runs in one of the engine's threads."""
+"""A query from the query interface, from its text to the engine's answer; runs in one of the engine's threads."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,12 +16,12 @@ from sinks.clickhouse.readonly import Connection, Result
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
+class Query:
     """
     What a client sent: `query` from the URL, and `body`, which goes on where that ends.
 
     `default_format` is for a query that names none. `revision` is the native protocol's that the client reads, 0 where
-    it says none. `settings` are the URL's parameters that mean nothing to the door.
+    it says none. `settings` are the URL's parameters that this interface ignores.
     """
 
     query: str
@@ -41,7 +41,7 @@ class Question:
         return f"{self.query}\n{text}" if self.query and text else self.query or text
 
 
-class Answer(NamedTuple):
+class QueryAnswer(NamedTuple):
     """What the engine answered, and in which output format."""
 
     result: Result
@@ -61,25 +61,25 @@ def read_functions(connection: Connection) -> Functions:
     )
 
 
-def answer(connection: Connection, question: Question, *, functions: Functions, database: str) -> Answer:
-    """Answer a question that only reads; raises `RefusedQueryError` and `QueryError`."""
-    if question.database not in {"", "default", database}:
+def answer(connection: Connection, query: Query, *, functions: Functions, database: str) -> QueryAnswer:
+    """Answer a query that only reads; raises `RefusedQueryError` and `QueryError`."""
+    if query.database not in {"", "default", database}:
         raise RefusedQueryError(81, "UNKNOWN_DATABASE", f"the current database can only be {database} here")
-    statement = check(question.sql(), functions, database)
-    output_format = find_format(statement.output_format or question.default_format)
+    statement = check(query.sql(), functions, database)
+    output_format = find_format(statement.output_format or query.default_format)
     if not connection.reads_only(statement.sql):
         raise access_denied("only a single statement that reads is open here")
-    if output_format == "Native" and question.revision:
-        return Answer(_native(connection, statement, question), output_format)
-    return Answer(connection.query(statement.sql, output_format, question.parameters), output_format)
+    if output_format == "Native" and query.revision:
+        return QueryAnswer(_native(connection, statement, query), output_format)
+    return QueryAnswer(connection.query(statement.sql, output_format, query.parameters), output_format)
 
 
-def _native(connection: Connection, statement: Statement, question: Question) -> Result:
-    result = connection.query(statement.sql, "Buffers", question.parameters)
+def _native(connection: Connection, statement: Statement, query: Query) -> Result:
+    result = connection.query(statement.sql, "Buffers", query.parameters)
     if not result.body:
         return result
-    columns = _columns(connection, statement, question.parameters)
-    return result._replace(body=native_blocks(result.body, columns, question.revision))
+    columns = _columns(connection, statement, query.parameters)
+    return result._replace(body=native_blocks(result.body, columns, query.revision))
 
 
 def _columns(connection: Connection, statement: Statement, parameters: Mapping[str, str]) -> Sequence[tuple[str, str]]:

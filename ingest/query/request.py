@@ -1,4 +1,4 @@
-"""A request to the query door, as a question: ClickHouse's URL parameters, headers, and compressed bodies."""
+"""A request to the query interface, as a query: ClickHouse's URL parameters, headers, and compressed bodies."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -6,7 +6,7 @@ from typing import Final
 import cramjam
 from aiohttp import web
 
-from ingest.query.execution import Question
+from ingest.query.execution import Query
 from ingest.query.guard.tokens import RefusedQueryError
 from ingest.query.native import decompress_frames
 
@@ -26,7 +26,7 @@ def is_on(values: Mapping[str, str], name: str, default: str = "0") -> bool:
     return values.get(name, default).lower() in {"1", "true"}
 
 
-async def read_question(request: web.Request) -> Question:
+async def read_query(request: web.Request) -> Query:
     """Read the request; raises `RefusedQueryError`, and aiohttp's own where the body is too large."""
     values = dict(request.query)
     if request.content_type == "multipart/form-data":
@@ -34,7 +34,7 @@ async def read_question(request: web.Request) -> Question:
     else:
         body = _decompress(await request.read(), request, values)
     revision = values.get("client_protocol_version", "")
-    return Question(
+    return Query(
         query=values.get("query", ""),
         body=body,
         parameters={

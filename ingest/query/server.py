@@ -1,5 +1,5 @@
 """
-The query door: ClickHouse's HTTP interface over the embedded engine, for reading.
+The query interface: ClickHouse's HTTP interface over the embedded engine, for reading.
 
 It is for this machine alone and knows no users: names and keys are taken and ignored. Against the web pages that an
 analyst's browser shows it guards itself: it answers no request of another site's page, and none under a host name other
@@ -18,16 +18,16 @@ from typing import Final, NamedTuple
 import orjson
 from aiohttp import web
 
-from ingest.query.execution import Answer, Question, answer, read_functions
+from ingest.query.execution import Query, QueryAnswer, answer, read_functions
 from ingest.query.formats import CONTENT_TYPES, STATUSES, compress
 from ingest.query.guard.tokens import RefusedQueryError
 from ingest.query.native import compress_frames
-from ingest.query.request import is_on, read_question
+from ingest.query.request import is_on, read_query
 from ingest.same_origin import is_foreign
 from sinks.clickhouse.readonly import Connection, Limits, QueryError, ReadOnlyEngine, Result
 from sinks.errors import BusyError
 
-Ask = Callable[[Connection, Question], Answer]
+Ask = Callable[[Connection, Query], QueryAnswer]
 
 _MAX_BODY_BYTES: Final = 4 * 1024 * 1024  # a query of 256 KiB, and parameters beside it
 _MAX_LINE_BYTES: Final = 1024 * 1024  # ClickHouse's http_max_uri_size
@@ -45,7 +45,7 @@ async def serve(
     path: Path, host: str, port: int, *, database: str = "dlr", limits: Limits | None = None
 ) -> AsyncIterator[int]:
     """
-    Answer at `host`:`port` from the engine that this process has open at `path`; yields the port (for 0: which one).
+    QueryAnswer at `host`:`port` from the engine that this process has open at `path`; yields the port (for 0: which one).
 
     Raises OSError where the address can't be had, and `QueryError` where the database can't.
     """
@@ -59,7 +59,7 @@ async def serve(
 
 @asynccontextmanager
 async def serve_app(app: web.Application, host: str, port: int) -> AsyncIterator[int]:
-    """Serve with what this door needs of aiohttp; yields the port."""
+    """Serve with the options that this interface needs of aiohttp; yields the port."""
     runner = web.AppRunner(
         app,
         access_log=None,
@@ -79,13 +79,13 @@ async def serve_app(app: web.Application, host: str, port: int) -> AsyncIterator
 def make_app(
     engine: ReadOnlyEngine, ask: Ask | None = None, *, max_body_bytes: int = _MAX_BODY_BYTES
 ) -> web.Application:
-    """Make the door over the engine; `ask` answers instead of the way that only reads."""
+    """Make the application over the engine; `ask` replaces the answering that only reads."""
     if ask is None:
         ask = partial(answer, functions=read_functions(engine.own), database=engine.database)
-    door = _Door(engine, ask)
+    handlers = _Handlers(engine, ask)
     app = web.Application(middlewares=[_turn_pages_away], client_max_size=max_body_bytes)
-    app.router.add_get("/", door.greet_or_answer, allow_head=False)
-    app.router.add_post("/", door.answer)
+    app.router.add_get("/", handlers.greet_or_answer, allow_head=False)
+    app.router.add_post("/", handlers.answer)
     app.router.add_get("/ping", _pong)
     app.router.add_get("/replicas_status", _pong)
     return app
@@ -109,7 +109,7 @@ class _Reply(NamedTuple):
     headers: Mapping[str, str]
 
 
-class _Door:
+class _Handlers:
     def __init__(self, engine: ReadOnlyEngine, ask: Ask) -> None:
         self._engine = engine
         self._ask = ask
@@ -120,7 +120,7 @@ class _Door:
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         try:
-            work = partial(self._reply, request=request, question=await read_question(request))
+            work = partial(self._reply, request=request, query=await read_query(request))
             async with self._engine.place():
                 return await _send(request, await self._engine.run(work))
         except (RefusedQueryError, QueryError) as error:
@@ -130,9 +130,9 @@ class _Door:
         except TimeoutError:
             return self._error(request, 159, "Code: 159. DB::Exception: the query took too long. (TIMEOUT_EXCEEDED)")
 
-    def _reply(self, connection: Connection, *, request: web.Request, question: Question) -> _Reply:
+    def _reply(self, connection: Connection, *, request: web.Request, query: Query) -> _Reply:
         """Answer in one of the engine's threads."""
-        result, output_format = self._ask(connection, question)
+        result, output_format = self._ask(connection, query)
         headers = {
             "Content-Type": CONTENT_TYPES.get(output_format, "text/plain; charset=UTF-8"),
             "X-ClickHouse-Format": output_format,

@@ -1,4 +1,4 @@
-"""Who may post where: the accounts of the settings, each as a door with its secrets and its allowed networks."""
+"""Who may post where: the accounts of the settings, each with its secrets and its allowed networks."""
 
 import hmac
 from collections.abc import Iterable, Mapping
@@ -14,8 +14,8 @@ from normalizers.provider import Provider
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Door:
-    """One account's way in."""
+class Access:
+    """Who may post to one account."""
 
     provider: Provider
     account: Account
@@ -33,16 +33,16 @@ class Door:
         return not self.allow or within(peer, self.allow)
 
 
-Doors = Mapping[tuple[str, str], Door]
+AccessByAccount = Mapping[tuple[str, str], Access]
 
 
-def open_doors(accounts: Iterable[EffectiveAccount]) -> Doors:
-    """Return the door of every account that its provider posts to, by (provider, account)."""
-    return MappingProxyType({account.key: _door(account) for account in accounts if account.provider.methods})
+def access_by_account(accounts: Iterable[EffectiveAccount]) -> AccessByAccount:
+    """Return who may post to every account with callbacks, by (provider, account)."""
+    return MappingProxyType({account.key: _access(account) for account in accounts if account.provider.methods})
 
 
-def _door(account: EffectiveAccount) -> Door:
-    return Door(
+def _access(account: EffectiveAccount) -> Access:
+    return Access(
         provider=account.provider,
         account=account.reading,
         secrets=tuple(secret.encode() for secret in account.secrets),

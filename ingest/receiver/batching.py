@@ -1,9 +1,9 @@
 """
-The intake: callbacks that arrive together are read together, and made durable by one append.
+Batching of callbacks: those that arrive together are parsed one after another and made durable by one append.
 
-Reading one callback right after another costs half of what it costs between two requests of the server, whose code and
-data push the reader's out of the processor's caches; and one append a lot has the stream's own costs shared. As many
-lots are on their way as are worth it (`Producer.at_once`), and what arrives meanwhile makes the next.
+Parsing callbacks back to back costs half as much as parsing each between two requests of the server, because the
+parser's code and data stay in the processor's caches. One append per batch shares the stream's fixed costs.
+`Producer.at_once` batches may be in flight; callbacks that arrive meanwhile form the next batch.
 """
 
 import asyncio
@@ -18,7 +18,8 @@ import structlog
 
 from ingest.logs import SeldomLog
 from ingest.metrics import catalogue
-from ingest.receiver.access import Door
+from ingest.metrics.catalogue import CallbackOutcome
+from ingest.receiver.access import Access
 from normalizers.errors import Fault, ForbiddenError, MalformedError
 from normalizers.model import Callback, DeliveryReport, InboundMessage, Item, Reject
 from normalizers.provider import Reply
@@ -30,45 +31,44 @@ _log = structlog.get_logger(__name__)
 _seldom = SeldomLog(_log)
 
 _MASK: Final = "***"
-#: A lot is what came in until nothing more did, but for this long, and so many bytes of bodies, at most.
+#: A batch is closed when no callback has arrived for `_QUIET_TURNS`, after this long, or at this many bytes of bodies.
 _GATHER_SECONDS: Final = 0.001
-_LOT_BYTES: Final = 256 * 1024
-#: What may wait for a stream that stalls before new callbacks are turned away; each is taken to be this much larger
-#: than its body.
+_BATCH_BYTES: Final = 256 * 1024
+#: While the stream stalls, at most this many bytes of callbacks wait; later ones are answered `busy`. Each callback is
+#: counted as its body and `_CALLBACK_BYTES` for the objects around it.
 _MOST_WAITING_BYTES: Final = 64 * 1024 * 1024
 _CALLBACK_BYTES: Final = 2048
-#: Turns of the loop without a callback that mean so: one to read from a socket, one to handle what was read.
+#: A request needs two turns of the event loop to arrive: one to read the socket, one to handle the bytes.
 _QUIET_TURNS: Final = 2
 
-#: A loop that sleeps until an append is done has the processor sleep too, and a virtual one that has slept is slow for
-#: a millisecond: that many callbacks lose more by it than turning for so long costs.
+#: An idle virtual CPU takes about 1 ms to wake; with this many callbacks waiting, keeping the loop turning is cheaper.
 _CROWD: Final = 8
 _AWAKE_SECONDS: Final = 0.002
 
 
-class Answer(msgspec.Struct, frozen=True):
+class CallbackResult(msgspec.Struct, frozen=True):
     """How a callback ends: the outcome that is counted, and the reply."""
 
-    outcome: str
+    outcome: CallbackOutcome
     reply: Reply
 
 
 class _Waiting(msgspec.Struct, frozen=True):
-    door: Door
+    access: Access
     callback: Callback
-    answer: asyncio.Future[Answer]
+    answer: asyncio.Future[CallbackResult]
 
 
 class _Reading(msgspec.Struct, frozen=True):
-    """What a callback became: to be told once `records` are durable."""
+    """What a callback was parsed into; `answer` is given once `records` are durable."""
 
-    answer: Answer
+    answer: CallbackResult
     records: Sequence[Record] = ()
     faults: Sequence[Fault] = ()
 
 
-class Intake:
-    """Takes callbacks that were let in, and tells how each is answered."""
+class CallbackBatcher:
+    """Takes callbacks that were let in, and returns how each is answered."""
 
     def __init__(self, producer: Producer) -> None:
         """Append to `producer`; needs a running event loop."""
@@ -80,16 +80,16 @@ class Intake:
         self._storing: set[asyncio.Task[None]] = set()
         self._places = asyncio.Semaphore(producer.at_once)
 
-    def take(self, door: Door, callback: Callback) -> asyncio.Future[Answer]:
+    def take(self, access: Access, callback: Callback) -> asyncio.Future[CallbackResult]:
         """
-        Return the answer to come, once all that the callback says is durable: a `SinkError` where it is not.
+        Return a future that holds the answer once everything in the callback is durable, or a `SinkError`.
 
-        Raises `BusyError` where too much waits already.
+        Raises `BusyError` when too many callbacks wait already.
         """
         if self._bytes > _MOST_WAITING_BYTES:
             raise BusyError("the stream does not keep up")
-        answer: asyncio.Future[Answer] = self._loop.create_future()
-        self._waiting.append(_Waiting(door, callback, answer))
+        answer: asyncio.Future[CallbackResult] = self._loop.create_future()
+        self._waiting.append(_Waiting(access, callback, answer))
         self._bytes += len(callback.body) + _CALLBACK_BYTES
         if self._working is None:
             self._working = self._loop.create_task(self._work())
@@ -99,7 +99,7 @@ class Intake:
         while self._waiting:
             await self._places.acquire()
             await self._gather()
-            storing = self._loop.create_task(self._store(self._lot()))
+            storing = self._loop.create_task(self._store(self._next_batch()))
             self._storing.add(storing)  # the loop itself would forget it
             storing.add_done_callback(self._stored)
         self._working = None
@@ -109,7 +109,7 @@ class Intake:
         self._places.release()
 
     async def _gather(self) -> None:
-        """Wait while callbacks come in."""
+        """Wait until no more callbacks arrive, or the batch has waited long enough."""
         deadline = time.monotonic() + _GATHER_SECONDS
         seen = quiet_turns = 0
         while quiet_turns < _QUIET_TURNS and time.monotonic() < deadline:
@@ -117,34 +117,34 @@ class Intake:
             quiet_turns = quiet_turns + 1 if len(self._waiting) == seen else 0
             seen = len(self._waiting)
 
-    def _lot(self) -> Sequence[_Waiting]:
-        """Take the first of those that wait, as many as make a lot."""
+    def _next_batch(self) -> Sequence[_Waiting]:
+        """Take the oldest waiting callbacks, up to the size of a batch."""
         size = count = 0
-        while count < len(self._waiting) and size < _LOT_BYTES:
+        while count < len(self._waiting) and size < _BATCH_BYTES:
             size += len(self._waiting[count].callback.body)
             count += 1
-        lot, self._waiting = self._waiting[:count], self._waiting[count:]
+        batch, self._waiting = self._waiting[:count], self._waiting[count:]
         self._bytes -= size + count * _CALLBACK_BYTES
-        return lot
+        return batch
 
-    async def _store(self, lot: Sequence[_Waiting]) -> None:
+    async def _store(self, batch: Sequence[_Waiting]) -> None:
         try:
-            readings = [_read(waiting.door, waiting.callback) for waiting in lot]
+            readings = [_read(waiting.access, waiting.callback) for waiting in batch]
             records = [record for reading in readings for record in reading.records]
-            await self._while_awake(self._loop.create_task(self._producer.append(records)), len(lot))
-        except Exception as error:  # noqa: BLE001 - it is told to everyone who waits for this lot
-            for waiting in lot:
+            await self._while_awake(self._loop.create_task(self._producer.append(records)), len(batch))
+        except Exception as error:  # noqa: BLE001 - every callback of the batch gets it
+            for waiting in batch:
                 if not waiting.answer.done():  # its client may have gone away
                     waiting.answer.set_exception(error)
             return
-        for waiting, reading in zip(lot, readings, strict=True):
+        for waiting, reading in zip(batch, readings, strict=True):
             for fault in reading.faults:
-                catalogue.count_dead_letter(waiting.door.provider.name, fault)
+                catalogue.count_dead_letter(waiting.access.provider.name, fault)
             if not waiting.answer.done():
                 waiting.answer.set_result(reading.answer)
 
     async def _while_awake(self, appending: asyncio.Task[None], callbacks: int) -> None:
-        """Wait for an append, with the loop turning for a while where many callbacks wait for it."""
+        """Wait for an append; with many callbacks waiting, keep the loop turning meanwhile (see `_CROWD`)."""
         deadline = time.monotonic() + _AWAKE_SECONDS
         while callbacks >= _CROWD and not appending.done() and time.monotonic() < deadline:
             os.sched_yield()
@@ -152,72 +152,72 @@ class Intake:
         await appending
 
 
-def forbid(door: Door, callback: Callback) -> Answer:
+def forbid(access: Access, callback: Callback) -> CallbackResult:
     """Return the answer to a callback that is not let in."""
-    _seldom.warning("forbidden callback", provider=door.provider.name, account=door.account.name)
-    return Answer("forbidden", door.provider.replies.forbidden(callback))
+    _seldom.warning("forbidden callback", provider=access.provider.name, account=access.account.name)
+    return CallbackResult(CallbackOutcome.FORBIDDEN, access.provider.replies.forbidden(callback))
 
 
-def _read(door: Door, callback: Callback) -> _Reading:
+def _read(access: Access, callback: Callback) -> _Reading:
     try:
-        return _parsed(door, callback)
+        return _parsed(access, callback)
     except ForbiddenError:
-        return _Reading(forbid(door, callback))
+        return _Reading(forbid(access, callback))
     except MalformedError as error:
-        return _unreadable(door, callback, error)
-    except Exception as error:  # noqa: BLE001 - our fault: keep the bytes, to be read again once the parser is mended
-        return _unparsed(door, callback, error)
+        return _unreadable(access, callback, error)
+    except Exception as error:  # noqa: BLE001 - a bug of ours: keep the body, to be parsed again once it is fixed
+        return _unparsed(access, callback, error)
 
 
-def _parsed(door: Door, callback: Callback) -> _Reading:
-    items = door.provider.parse(callback)
+def _parsed(access: Access, callback: Callback) -> _Reading:
+    items = access.provider.parse(callback)
     faults = [item.error.why for item in items if isinstance(item, Reject)]
-    records = [_record(door, callback, item) for item in items]
-    return _Reading(Answer("stored", door.provider.replies.stored(callback)), records, faults)
+    records = [_record(access, callback, item) for item in items]
+    return _Reading(CallbackResult(CallbackOutcome.STORED, access.provider.replies.stored(callback)), records, faults)
 
 
-def _unreadable(door: Door, callback: Callback, error: MalformedError) -> _Reading:
-    replies = door.provider.replies
+def _unreadable(access: Access, callback: Callback, error: MalformedError) -> _Reading:
+    replies = access.provider.replies
     _seldom.warning(
-        "unreadable callback", provider=door.provider.name, account=door.account.name, why=error.why, at=error.where
+        "unreadable callback", provider=access.provider.name, account=access.account.name, why=error.why, at=error.where
     )
-    if door.acknowledge_unreadable:
-        answer = Answer("unreadable_acknowledged", replies.stored(callback))
+    if access.acknowledge_unreadable:
+        answer = CallbackResult(CallbackOutcome.UNREADABLE_ACKNOWLEDGED, replies.stored(callback))
     else:
-        answer = Answer("malformed", replies.malformed(callback, error))
-    return _Reading(answer, [_dead_letter(door, callback, error, callback.body)], [error.why])
+        answer = CallbackResult(CallbackOutcome.MALFORMED, replies.malformed(callback, error))
+    return _Reading(answer, [_dead_letter(access, callback, error, callback.body)], [error.why])
 
 
-def _unparsed(door: Door, callback: Callback, error: Exception) -> _Reading:
-    # The error's own words may hold a phone number, so only its kind and place are told.
+def _unparsed(access: Access, callback: Callback, error: Exception) -> _Reading:
+    # The error's text may hold a phone number, so only its type and place are logged.
     place = traceback.extract_tb(error.__traceback__)[-1]
     fault = MalformedError(Fault.PARSER_ERROR, "$", f"{type(error).__name__} at {place.name}:{place.lineno}")
-    _log.error("parser failed", provider=door.provider.name, error=fault.detail)
-    answer = Answer("parser_error", door.provider.replies.stored(callback))
-    return _Reading(answer, [_dead_letter(door, callback, fault, callback.body)], [fault.why])
+    _log.error("parser failed", provider=access.provider.name, error=fault.detail)
+    answer = CallbackResult(CallbackOutcome.PARSER_ERROR, access.provider.replies.stored(callback))
+    return _Reading(answer, [_dead_letter(access, callback, fault, callback.body)], [fault.why])
 
 
-def _record(door: Door, callback: Callback, item: Item) -> Record:
+def _record(access: Access, callback: Callback, item: Item) -> Record:
     match item:
         case DeliveryReport():
             return report_record(item)
         case InboundMessage():
             return inbound_record(item)
         case Reject():
-            return _dead_letter(door, callback, item.error, item.raw)
+            return _dead_letter(access, callback, item.error, item.raw)
 
 
-def _dead_letter(door: Door, callback: Callback, error: MalformedError, body: bytes) -> Record:
-    if door.account.auth_key:
-        body = body.replace(door.account.auth_key.encode(), _MASK.encode())
+def _dead_letter(access: Access, callback: Callback, error: MalformedError, body: bytes) -> Record:
+    if access.account.auth_key:
+        body = body.replace(access.account.auth_key.encode(), _MASK.encode())
     return dead_letter_record(
-        provider=door.provider.name,
-        account=door.account.name,
+        provider=access.provider.name,
+        account=access.account.name,
         why=error.why,
         location=error.where,
         detail=error.detail,
         method=callback.method,
-        path=f"/callbacks/{door.provider.name}/{door.account.name}",  # without the secret
+        path=f"/callbacks/{access.provider.name}/{access.account.name}",  # without the secret
         query=callback.query,
         headers=callback.headers,
         body=body,

@@ -17,8 +17,9 @@ from aiohttp import web
 
 from ingest.logs import SeldomLog
 from ingest.metrics import catalogue
-from ingest.receiver.access import Door, Doors, client_of
-from ingest.receiver.batching import Answer, Intake, forbid
+from ingest.metrics.catalogue import CallbackOutcome
+from ingest.receiver.access import Access, AccessByAccount, client_of
+from ingest.receiver.batching import CallbackBatcher, CallbackResult, forbid
 from ingest.receiver.responses import respond
 from ingest.settings.settings import ReceiverSettings
 from normalizers.model import Callback
@@ -38,49 +39,49 @@ _KEEPALIVE_SECONDS: Final = 75.0
 class Receiver:
     """Answers callbacks: a `web.Server` handler."""
 
-    def __init__(self, doors: Doors, producer: Producer, settings: ReceiverSettings) -> None:
-        """Let in what `doors` let in, append it to `producer`."""
-        self._doors = doors
-        self._intake = Intake(producer)
+    def __init__(self, accesses: AccessByAccount, producer: Producer, settings: ReceiverSettings) -> None:
+        """Let callbacks in as `accesses` say, and append their records to `producer`."""
+        self._accesses = accesses
+        self._batcher = CallbackBatcher(producer)
         self._settings = settings
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Answer one request; whatever goes wrong, what is not durable is not acknowledged."""
+        """Answer one request; a callback whose reports are not durable is never acknowledged."""
         started = time.perf_counter()
         path, _, query = request.raw_path.partition("?")
         provider, account, secret = _route(path)
-        door = self._doors.get((provider, account))
-        if door is None:
+        access = self._accesses.get((provider, account))
+        if access is None:
             return respond(request, _NOWHERE)
-        if request.method not in door.provider.methods:
-            allowed = ", ".join(door.provider.methods)
+        if request.method not in access.provider.methods:
+            allowed = ", ".join(access.provider.methods)
             return respond(request, Reply(405, f"use {allowed}\n".encode(), headers={"Allow": allowed}))
-        answer = await self._answer(request, door, query, secret)
+        answer = await self._answer(request, access, query, secret)
         catalogue.count_callback(provider, account, answer.outcome, time.perf_counter() - started)
         return respond(request, answer.reply)
 
-    async def _answer(self, request: web.BaseRequest, door: Door, query: str, secret: str) -> Answer:
+    async def _answer(self, request: web.BaseRequest, access: Access, query: str, secret: str) -> CallbackResult:
         try:
             body = await self._read(request) if request.body_exists else b""
         except web.HTTPRequestEntityTooLarge:
-            return Answer("too_large", _TOO_LARGE)
+            return CallbackResult(CallbackOutcome.TOO_LARGE, _TOO_LARGE)
         except TimeoutError:
-            return Answer("too_slow", _TOO_SLOW)
+            return CallbackResult(CallbackOutcome.TOO_SLOW, _TOO_SLOW)
         callback = Callback(
-            account=door.account,
+            account=access.account,
             method=request.method,
             query=query.encode("utf-8", "surrogateescape"),
             headers=request.headers,
             body=body,
             received_at=datetime.now(UTC),
         )
-        if not door.admits(self._client(request), secret):
-            return forbid(door, callback)
+        if not access.admits(self._client(request), secret):
+            return forbid(access, callback)
         try:
-            return await self._intake.take(door, callback)
+            return await self._batcher.take(access, callback)
         except SinkError as error:
-            _seldom.warning("stream busy", provider=door.provider.name, account=door.account.name, error=str(error))
-            return Answer("busy", door.provider.replies.busy(callback))
+            _seldom.warning("stream busy", provider=access.provider.name, account=access.account.name, error=str(error))
+            return CallbackResult(CallbackOutcome.BUSY, access.provider.replies.busy(callback))
 
     async def _read(self, request: web.BaseRequest) -> bytes:
         if request.content.is_eof():  # it came with the headers

@@ -150,7 +150,7 @@ class QuerySettings(_Section):
     @model_validator(mode="after")
     def _stays_here(self) -> Self:
         if not is_loopback(self.listen):
-            raise ValueError("listen must be loopback: the query door knows no users")
+            raise ValueError("listen must be loopback: the query interface knows no users")
         return self
 
 

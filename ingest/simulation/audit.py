@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
 from ingest.simulation.compare import Tally, compare, compare_totals, messages_of
-from ingest.simulation.ledger import Kept, Ledger, Row
+from ingest.simulation.ledger import Ledger, RecordKind, Row
 from ingest.simulation.plan import stem
 from ingest.simulation.store import Store
 from ingest.simulation.targets import Line
@@ -23,10 +23,10 @@ _PAUSE_SECONDS: Final = 0.5
 _TRIES: Final = 5
 
 _COLUMNS: Final = {
-    Kept.REPORTS: (
+    RecordKind.REPORTS: (
         "message_id, recipient, country, status, reason, provider_status, provider_code, toUnixTimestamp(occurred_at)"
     ),
-    Kept.INBOUND: "message_id, sender, recipient, content, toUnixTimestamp(occurred_at)",
+    RecordKind.INBOUND: "message_id, sender, recipient, content, toUnixTimestamp(occurred_at)",
 }
 _MESSAGE_COLUMNS: Final = "message_id, recipient, status, toUInt32(reports), conflict"
 _CONTENT: Final = "concat(query, ' ', if(body_encoding = 'base64', tryBase64Decode(body), body))"
@@ -70,13 +70,13 @@ class Audit:
             [
                 max(0, expected - await self._count(line, kept))
                 for line in self._lines
-                for kept in Kept
+                for kept in RecordKind
                 if (expected := self._ledger.acknowledged(kept, line.dialect.name))
             ]
         )
 
-    async def _count(self, line: Line, kept: Kept) -> int:
-        if kept is Kept.DEAD_LETTERS:
+    async def _count(self, line: Line, kept: RecordKind) -> int:
+        if kept is RecordKind.DEAD_LETTERS:
             return len(await self._letters(line))
         return int(await self._store.value(f"SELECT count() FROM {self._table(kept)} WHERE {self._whole_run(line)}"))
 
@@ -84,27 +84,33 @@ class Audit:
         """Compare reports, and the messages that they add up to."""
         reports = messages = Tally()
         for low, high in self._ranges(line):
-            sent = dict(self._ledger.rows(Kept.REPORTS, line.dialect.name, low, high))
+            sent = dict(self._ledger.rows(RecordKind.REPORTS, line.dialect.name, low, high))
             where = self._between(line, low, high)
-            reports += compare(sent, await self._rows(_COLUMNS[Kept.REPORTS], self._table(Kept.REPORTS), where))
+            reports += compare(
+                sent, await self._rows(_COLUMNS[RecordKind.REPORTS], self._table(RecordKind.REPORTS), where)
+            )
             messages += compare(messages_of(sent), await self._rows(_MESSAGE_COLUMNS, self._table("messages"), where))
         return reports, messages
 
     async def _inbound(self, line: Line) -> Tally:
         tally = Tally()
         for low, high in self._ranges(line):
-            sent = dict(self._ledger.rows(Kept.INBOUND, line.dialect.name, low, high))
+            sent = dict(self._ledger.rows(RecordKind.INBOUND, line.dialect.name, low, high))
             where = self._between(line, low, high)
-            tally += compare(sent, await self._rows(_COLUMNS[Kept.INBOUND], self._table(Kept.INBOUND), where))
+            tally += compare(
+                sent, await self._rows(_COLUMNS[RecordKind.INBOUND], self._table(RecordKind.INBOUND), where)
+            )
         return tally
 
     async def _dead_letters(self, line: Line) -> Tally:
-        sent = dict(self._ledger.rows(Kept.DEAD_LETTERS, line.dialect.name, self._run, self._run + "g"))
+        sent = dict(self._ledger.rows(RecordKind.DEAD_LETTERS, line.dialect.name, self._run, self._run + "g"))
         return compare(sent, await self._letters(line))
 
     async def _letters(self, line: Line) -> list[Row]:
         mark = f"lower(extract({_CONTENT}, '(?i){self._run}[0-9a-f]{{7}}'))"
-        return await self._rows(f"{mark} AS mark, why", self._table(Kept.DEAD_LETTERS), f"{_of(line)} AND mark != ''")
+        return await self._rows(
+            f"{mark} AS mark, why", self._table(RecordKind.DEAD_LETTERS), f"{_of(line)} AND mark != ''"
+        )
 
     async def _stats(self, line: Line) -> Tally:
         """Compare the sum over the minutes of this run, without others' reports in them, with the run's reports."""

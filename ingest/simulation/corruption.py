@@ -6,27 +6,27 @@ from typing import Any
 
 import orjson
 
-from ingest.simulation.plan import Request, Spoil
+from ingest.simulation.plan import PlannedRequest, Spoil
 from normalizers.errors import Fault
 
 
-def _cut_short(request: Request, mark: str) -> Request:
+def _cut_short(request: PlannedRequest, mark: str) -> PlannedRequest:
     return replace(request, body=request.body[: request.body.index(mark.encode()) + len(mark)])
 
 
-def _emptied(request: Request, mark: str) -> Request:
+def _emptied(request: PlannedRequest, mark: str) -> PlannedRequest:
     return replace(request, query=f"empty={mark}", body=b"")
 
 
-def _page(request: Request, mark: str) -> Request:
+def _page(request: PlannedRequest, mark: str) -> PlannedRequest:
     return replace(request, body=f"<html><body>502 Bad Gateway ({mark})</body></html>".encode())
 
 
-def _trailing_comma(request: Request, _: str) -> Request:
+def _trailing_comma(request: PlannedRequest, _: str) -> PlannedRequest:
     return replace(request, body=request.body.replace(b"}", b",}", 1))
 
 
-def _garbled(request: Request, mark: str) -> Request:
+def _garbled(request: PlannedRequest, mark: str) -> PlannedRequest:
     in_gbk = "测试".encode("gbk")
     return replace(request, body=request.body.replace(mark.encode(), mark.encode() + in_gbk))
 
@@ -44,7 +44,7 @@ EMPTY = Spoil(Fault.EMPTY, _emptied)
 def without_parameter(name: str) -> Spoil:
     """Leave a parameter out of a GET."""
 
-    def make(request: Request, _: str) -> Request:
+    def make(request: PlannedRequest, _: str) -> PlannedRequest:
         pairs = [pair for pair in request.query.split("&") if pair.partition("=")[0].upper() != name.upper()]
         return replace(request, query="&".join(pairs))
 
@@ -62,7 +62,7 @@ def with_value(*path: str, value: object) -> Spoil:
 
 
 def _changed(why: Fault, path: tuple[str, ...], change: Callable[[dict[str, Any]], object]) -> Spoil:
-    def make(request: Request, _: str) -> Request:
+    def make(request: PlannedRequest, _: str) -> PlannedRequest:
         body = orjson.loads(request.body)
         parent = _element(body)
         for name in path[:-1]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import TypeAlias
 
-from ingest.simulation.plan import ItemSpoil, Outcome, PlannedCallback, Request, Spoil
+from ingest.simulation.plan import ItemSpoil, PlannedCallback, PlannedOutcome, PlannedRequest, Spoil
 from normalizers.model import Account
 
 #: Draws a small number: of items in a callback, of recipients of a message.
@@ -30,8 +30,8 @@ class Dialect:
     name: str
     weight: float
     countries: Mapping[str, float]
-    steps: Sequence[Outcome] = ()
-    finals: Sequence[Outcome]
+    steps: Sequence[PlannedOutcome] = ()
+    finals: Sequence[PlannedOutcome]
     upper: bool = False
     tail: Callable[[Random], str]
     batch: Size = one
@@ -41,8 +41,8 @@ class Dialect:
     inbound: bool = False
     spoils: Sequence[Spoil]
     item_spoils: Sequence[ItemSpoil] = ()
-    request: Callable[[PlannedCallback, Account], Request]
-    acknowledges: Callable[[Request, bytes], bool]
+    request: Callable[[PlannedCallback, Account], PlannedRequest]
+    acknowledges: Callable[[PlannedRequest, bytes], bool]
 
     def message_id(self, stem: str, rng: Random) -> str:
         """Return a message id in the provider's shape."""
@@ -68,6 +68,6 @@ def hexadecimal(rng: Random, digits: int) -> str:
     return f"{rng.getrandbits(4 * digits):0{digits}x}"
 
 
-def says_ok(_: Request, body: bytes) -> bool:
+def says_ok(_: PlannedRequest, body: bytes) -> bool:
     """Tell whether a body is the two letters that acknowledge."""
     return body == b"OK"

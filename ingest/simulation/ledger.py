@@ -26,7 +26,7 @@ from ingest.simulation.plan import (
 Row: TypeAlias = tuple[str | int | None, ...]
 
 
-class Kept(StrEnum):
+class RecordKind(StrEnum):
     """What a sent item is kept as."""
 
     REPORTS = "reports"
@@ -71,26 +71,26 @@ class Ledger:
             [(kept, callback.provider, row[0], orjson.dumps(row).decode(), acknowledged) for kept, row in rows],
         )
 
-    def rows(self, kept: Kept, provider: str, low: str, high: str) -> Iterator[tuple[Row, bool]]:
+    def rows(self, kept: RecordKind, provider: str, low: str, high: str) -> Iterator[tuple[Row, bool]]:
         """Yield what was sent with message ids from `low` to before `high`, and whether it was acknowledged."""
         for row, acknowledged in self._database.execute(_ROWS, (kept, provider, low, high)):
             yield tuple(orjson.loads(row)), bool(acknowledged)
 
-    def acknowledged(self, kept: Kept, provider: str) -> int:
+    def acknowledged(self, kept: RecordKind, provider: str) -> int:
         """Count what the store has to hold."""
         [count] = self._database.execute(_COUNT, (kept, provider)).fetchone()
         return int(count)
 
-    def _row(self, callback: PlannedCallback, item: PlannedItem) -> tuple[Kept, Row]:
+    def _row(self, callback: PlannedCallback, item: PlannedItem) -> tuple[RecordKind, Row]:
         match item:
             case PlannedReject(report, spoil):
-                return Kept.DEAD_LETTERS, (_mark(report), spoil.why)
+                return RecordKind.DEAD_LETTERS, (_mark(report), spoil.why)
             case PlannedInbound():
-                return Kept.INBOUND, _inbound(item)
+                return RecordKind.INBOUND, _inbound(item)
             case PlannedReport():
                 if callback.spoil is not None:
-                    return Kept.DEAD_LETTERS, (_mark(item), callback.spoil.why)
-                return Kept.REPORTS, _report(item)
+                    return RecordKind.DEAD_LETTERS, (_mark(item), callback.spoil.why)
+                return RecordKind.REPORTS, _report(item)
 
 
 def _mark(report: PlannedReport) -> str:

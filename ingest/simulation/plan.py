@@ -41,7 +41,7 @@ class Number(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class PlannedOutcome:
     """
     Something that a provider can say of a message, and what it means.
 
@@ -63,7 +63,7 @@ class PlannedReport:
 
     message_id: str
     number: Number
-    outcome: Outcome
+    outcome: PlannedOutcome
     occurred_at: datetime | None
     seed: int
 
@@ -81,7 +81,7 @@ class PlannedInbound:
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class PlannedRequest:
     """An HTTP request, its address being the account's; `query` is encoded."""
 
     method: str
@@ -99,7 +99,7 @@ class Spoil:
     """
 
     why: Fault
-    make: Callable[[Request, str], Request]
+    make: Callable[[PlannedRequest, str], PlannedRequest]
     method: str = "POST"
     authentic: bool = False
 

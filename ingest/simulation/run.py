@@ -20,7 +20,7 @@ from ingest.simulation.audit import Audit
 from ingest.simulation.dialects import DIALECTS
 from ingest.simulation.ledger import Ledger
 from ingest.simulation.plan import RUN_LENGTH
-from ingest.simulation.send import TIMEOUT, Sender, UnreachableError
+from ingest.simulation.send import TIMEOUT, CallbackSender, UnreachableError
 from ingest.simulation.store import Store, StoreError
 from ingest.simulation.summary import callbacks_table, differences, store_table
 from ingest.simulation.targets import Line, open_lines, query_url, receiver_url
@@ -93,7 +93,7 @@ async def simulate(settings: Settings, options: Options, console: Console) -> Ex
     gone: list[str] = []
     store = Store(options.query_url or query_url(settings), settings.clickhouse.database)
     with closing(Ledger()) as ledger:
-        sender = Sender(options.url or receiver_url(settings), lines, ledger)
+        sender = CallbackSender(options.url or receiver_url(settings), lines, ledger)
         try:
             await _arrive(sender.url)
             gone = await _send(sender, traffic, options)
@@ -121,7 +121,7 @@ def _traffic(options: Options, lines: Mapping[str, Line], run: str) -> Traffic:
     return Traffic([line.dialect for line in lines.values()], mix, schedule, options.seed)
 
 
-async def _send(sender: Sender, traffic: Traffic, options: Options) -> list[str]:
+async def _send(sender: CallbackSender, traffic: Traffic, options: Options) -> list[str]:
     """Send everything; where the receiver went away, return words that say so."""
     try:
         with _progress(options.callbacks) as advance:

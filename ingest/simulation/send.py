@@ -18,7 +18,7 @@ import aiohttp
 from yarl import URL
 
 from ingest.simulation.ledger import Ledger
-from ingest.simulation.plan import PlannedCallback, Request
+from ingest.simulation.plan import PlannedCallback, PlannedRequest
 from ingest.simulation.targets import Line
 
 _FIRST_PAUSE_SECONDS: Final = 0.1
@@ -47,7 +47,7 @@ class Sent:
     seconds: "array[float]" = field(default_factory=lambda: array("d"))
 
 
-class Sender:
+class CallbackSender:
     """Sends callbacks over their providers' lines, and keeps the ledger."""
 
     def __init__(self, url: str, lines: Mapping[str, Line], ledger: Ledger) -> None:
@@ -117,7 +117,7 @@ class Sender:
         return expected
 
     async def _persist(
-        self, session: aiohttp.ClientSession, line: Line, request: Request, sent: Sent
+        self, session: aiohttp.ClientSession, line: Line, request: PlannedRequest, sent: Sent
     ) -> tuple[int, bytes]:
         """Post until there is an answer that does not ask for another try; raises `UnreachableError`."""
         pause = _FIRST_PAUSE_SECONDS
@@ -138,7 +138,7 @@ class Sender:
             await asyncio.sleep(pause * uniform(0.5, 1.0))  # noqa: S311 - jitter, not a secret
             pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
 
-    async def _post(self, session: aiohttp.ClientSession, line: Line, request: Request) -> tuple[int, bytes]:
+    async def _post(self, session: aiohttp.ClientSession, line: Line, request: PlannedRequest) -> tuple[int, bytes]:
         query = f"?{request.query}" if request.query else ""
         url = URL(f"{self.url}{line.path}{query}", encoded=True)  # as it is: Santo sends a raw `|`
         posts = request.method == "POST"

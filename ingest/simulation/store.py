@@ -1,4 +1,4 @@
-"""The store, asked over HTTP: the query door of an embedded one, or a ClickHouse server."""
+"""The store, asked over HTTP: the query interface of an embedded one, or a ClickHouse server."""
 
 from collections.abc import AsyncIterator
 from typing import Any, Final, Self

@@ -83,7 +83,7 @@ def receiver_url(settings: Settings) -> str:
 
 
 def query_url(settings: Settings) -> str:
-    """Return where the store is asked: the ClickHouse server, where there is one, else the query door."""
+    """Return where the store is asked: the ClickHouse server, where there is one, else the query interface."""
     if settings.clickhouse.url is not None:
         return settings.clickhouse.url.get_secret_value()
     return f"http://{settings.query.listen}"

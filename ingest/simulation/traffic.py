@@ -17,10 +17,10 @@ from ingest.simulation.dialect import Dialect, happens
 from ingest.simulation.numbers import number_in
 from ingest.simulation.plan import (
     Number,
-    Outcome,
     PlannedCallback,
     PlannedInbound,
     PlannedItem,
+    PlannedOutcome,
     PlannedReject,
     PlannedReport,
     stem,
@@ -146,7 +146,9 @@ class Traffic:
             groups += [reports] if dialect.together else [(report,) for report in reports]
         return groups
 
-    def _report(self, message_id: str, number: Number, outcome: Outcome, occurred_at: datetime | None) -> PlannedReport:
+    def _report(
+        self, message_id: str, number: Number, outcome: PlannedOutcome, occurred_at: datetime | None
+    ) -> PlannedReport:
         return PlannedReport(
             message_id=message_id,
             number=number,
@@ -170,7 +172,7 @@ class Traffic:
             seed=self._rng.getrandbits(32),
         )
 
-    def _lives(self, dialect: Dialect) -> list[list[Outcome]]:
+    def _lives(self, dialect: Dialect) -> list[list[PlannedOutcome]]:
         """Return what is said of each recipient of one message: the same steps, and an end of its own."""
         steps = [outcome for outcome in dialect.steps if self._happens(outcome.weight)]
         recipients = dialect.recipients(self._rng)
@@ -178,26 +180,26 @@ class Traffic:
             return [steps] * recipients
         return [[*steps, *self._ends(dialect)] for _ in range(recipients)]
 
-    def _ends(self, dialect: Dialect) -> list[Outcome]:
+    def _ends(self, dialect: Dialect) -> list[PlannedOutcome]:
         ends = [self._end(dialect)]
         if self._happens(self._mix.conflicting) and ends[0].status is Status.DELIVERED:
             ends.append(self._final(dialect, failing=True))
         return ends
 
-    def _end(self, dialect: Dialect) -> Outcome:
+    def _end(self, dialect: Dialect) -> PlannedOutcome:
         if dialect.name not in self._outages or not self._happens(self._mix.failing[dialect.name]):
             return self._final(dialect, failing=False)
         if self._happens(_OUTAGE_SHARE):
             return self._outages[dialect.name]
         return self._final(dialect, failing=True)
 
-    def _outage(self, dialect: Dialect) -> Outcome:
+    def _outage(self, dialect: Dialect) -> PlannedOutcome:
         """Choose what most messages of an outage fail for: something that can be told."""
         while (outcome := self._final(dialect, failing=True)).reason in {None, Reason.UNKNOWN}:
             pass
         return outcome
 
-    def _final(self, dialect: Dialect, *, failing: bool) -> Outcome:
+    def _final(self, dialect: Dialect, *, failing: bool) -> PlannedOutcome:
         finals = [outcome for outcome in dialect.finals if outcome.status.failed or not failing]
         [final] = self._rng.choices(finals, [outcome.weight for outcome in finals])
         return final

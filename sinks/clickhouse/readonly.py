@@ -114,7 +114,7 @@ class ReadOnlyEngine:
         self.database = database
         self.limits = limits or Limits()
         place = str(path.resolve())  # the engine compares paths letter by letter
-        self.own = Connection(place, "dlrhub query door", {})  # not for questions of others: it is not confined
+        self.own = Connection(place, "dlrhub query interface", {})  # not for questions of others: it is not confined
         self._connections = [self._open(place, number) for number in range(self.limits.connections)]
         self._idle: asyncio.Queue[Connection] = asyncio.Queue()
         for connection in self._connections:
@@ -125,7 +125,7 @@ class ReadOnlyEngine:
         self._own_thread = ThreadPoolExecutor(1, "query-kill")
 
     def _open(self, path: str, number: int) -> Connection:
-        connection = Connection(path, f"dlrhub query door {number}", self._settings())
+        connection = Connection(path, f"dlrhub query interface {number}", self._settings())
         connection.query(f"USE `{self.database}`")
         connection.query("SET readonly = 1")  # last: no setting can be changed after it
         return connection

@@ -1,5 +1,5 @@
 """
-The doors' side of Kafka: groups of records, confirmed by every in-sync replica.
+The producing side of Kafka: groups of records, confirmed by every in-sync replica.
 
 A group goes out as one batch per partition, which costs a tenth of sending its records one by one. A connection on
 which anything failed is never used again: after an error aiokafka's sequence numbers are ahead of the broker's

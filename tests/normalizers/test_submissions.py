@@ -9,11 +9,12 @@ import pytest
 from normalizers import PROVIDERS
 from normalizers.errors import MalformedError
 from normalizers.model import Account
-from normalizers.submissions import Sender, Senders, Submission, read_submissions
+from normalizers.submissions import Submission, SubmittingAccount, SubmittingAccounts, read_submissions
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
-SENDERS: Senders = {
-    (name, "default"): Sender(provider, Account(), provider.reports_within) for name, provider in PROVIDERS.items()
+SENDERS: SubmittingAccounts = {
+    (name, "default"): SubmittingAccount(provider, Account(), provider.reports_within)
+    for name, provider in PROVIDERS.items()
 }
 
 

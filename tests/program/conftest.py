@@ -4,9 +4,9 @@ import secrets
 
 import pytest
 
-from tests.ingest.query.fixtures import writable_door
+from tests.ingest.query.fixtures import writable_server
 
-__all__ = ["writable_door"]
+__all__ = ["writable_server"]
 
 
 @pytest.fixture

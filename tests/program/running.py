@@ -14,7 +14,7 @@ from typing import Any, Self, TypeAlias
 
 import orjson
 
-from tests.ingest.query.fixtures import Door
+from tests.ingest.query.fixtures import QueryServer
 from tests.sinks.kafka.broker import free_ports
 
 START_SECONDS = 60
@@ -52,18 +52,18 @@ def counts(ask: Ask) -> set[int]:
 class Server:
     """A database on a ClickHouse server that parts of the program share."""
 
-    def __init__(self, door: Door, database: str) -> None:
+    def __init__(self, query_server: QueryServer, database: str) -> None:
         """Name the database; whoever drains makes it."""
-        self._door = door
+        self._query_server = query_server
         self._database = database
         self.settings = {
-            "DLRHUB_CLICKHOUSE__URL": f"http://127.0.0.1:{door.port}",
+            "DLRHUB_CLICKHOUSE__URL": f"http://127.0.0.1:{query_server.port}",
             "DLRHUB_CLICKHOUSE__DATABASE": database,
         }
 
     def ask(self, sql: str) -> list[dict[str, Any]]:
         """Ask the store."""
-        reply = self._door.ask(sql, database=self._database, default_format="JSONEachRow")
+        reply = self._query_server.ask(sql, database=self._database, default_format="JSONEachRow")
         assert reply.status == 200, reply.text
         return [orjson.loads(line) for line in reply.body.splitlines()]
 
@@ -156,7 +156,7 @@ class Program:
         return self.post(self.receiver, f"/callbacks/{path}", body)
 
     def ask(self, sql: str) -> list[dict[str, Any]]:
-        """Ask the store through the query door."""
+        """Ask the store through the query interface."""
         status, body = self.post(self.query_port, "/?default_format=JSONEachRow", sql.encode())
         assert status == 200, body
         return [orjson.loads(line) for line in body.splitlines()]

@@ -10,7 +10,7 @@ import pytest
 
 from normalizers import PROVIDERS
 from normalizers.model import Source
-from tests.ingest.query.fixtures import Door
+from tests.ingest.query.fixtures import QueryServer
 from tests.normalizers.recorded import event_ids, recorded
 from tests.program.running import Ask, Program, Server, counts, kafka_settings
 
@@ -65,7 +65,7 @@ def test_every_stream_goes_with_every_store(
     settings: dict[str, str] = {}
     if stream == "kafka":
         settings |= kafka_settings(request.getfixturevalue("kafka"), name, partitions=1)
-    server = Server(request.getfixturevalue("writable_door"), name) if store == "server" else None
+    server = Server(request.getfixturevalue("writable_server"), name) if store == "server" else None
     program = Program(tmp_path, settings=settings | (server.settings if server else {}))
     ask = server.ask if server else program.ask
     with program:
@@ -80,19 +80,19 @@ def test_every_stream_goes_with_every_store(
     ]
 
 
-def test_migrate_says_what_it_applies(tmp_path: Path, writable_door: Door, name: str) -> None:
+def test_migrate_says_what_it_applies(tmp_path: Path, writable_server: QueryServer, name: str) -> None:
     """`dlrhub migrate` names the migrations that it applies, embedded and on a server; the next time there is none."""
     embedded = Program(tmp_path)
-    server = Program(tmp_path, settings=Server(writable_door, name).settings)
+    server = Program(tmp_path, settings=Server(writable_server, name).settings)
     for program in (embedded, server):
         assert program.call("migrate").startswith("applied 0001_reports")
         assert program.call("migrate") == "nothing to apply\n"
 
 
-def test_a_drain_reads_again_from_a_time(tmp_path: Path, kafka: str, writable_door: Door, name: str) -> None:
+def test_a_drain_reads_again_from_a_time(tmp_path: Path, kafka: str, writable_server: QueryServer, name: str) -> None:
     """`dlrhub drain --from` brings back what the store has lost since then, and doubles nothing of what it has."""
     began = datetime.now(UTC)
-    server = Server(writable_door, name)
+    server = Server(writable_server, name)
     settings = kafka_settings(kafka, name, partitions=2) | server.settings
 
     def drain(*options: str) -> Program:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.ingest.query.fixtures import Door
+from tests.ingest.query.fixtures import QueryServer
 from tests.program.providers import Providers
 from tests.program.running import Program, Server, counts, kafka_settings
 from tests.sinks.kafka.broker import Broker
@@ -20,9 +20,9 @@ STALL_SECONDS = 8
 class Parts:
     """Receivers and two drains on one broker and one server."""
 
-    def __init__(self, folder: Path, bootstrap: str, door: Door, database: str) -> None:
+    def __init__(self, folder: Path, bootstrap: str, query_server: QueryServer, database: str) -> None:
         """Set the parts up; nothing runs yet."""
-        server = Server(door, database)
+        server = Server(query_server, database)
         self.ask = server.ask
         settings = kafka_settings(bootstrap, database, partitions=4) | server.settings
         self.ingest, self.first, self.second = (
@@ -57,9 +57,9 @@ def _made(folder: Path) -> Path:
 
 
 @pytest.fixture
-def parts(tmp_path: Path, kafka_broker: Broker, writable_door: Door, name: str) -> Iterator[Parts]:
+def parts(tmp_path: Path, kafka_broker: Broker, writable_server: QueryServer, name: str) -> Iterator[Parts]:
     """Run the parts."""
-    parts = Parts(tmp_path, kafka_broker.bootstrap, writable_door, name)
+    parts = Parts(tmp_path, kafka_broker.bootstrap, writable_server, name)
     with ExitStack() as running:
         for program in (parts.first, parts.second, parts.ingest):
             running.enter_context(program)

@@ -1,1 +1,1 @@
-"""The guard of the query door: it lets through statements that read known tables, and refuses all others."""
+"""The guard of the query interface: it lets through statements that read known tables, and refuses all others."""

@@ -1,5 +1,5 @@
 """
-What may be asked through the query door: one statement that reads the store's tables, and nothing else.
+What may be asked through the query interface: one statement that reads the store's tables, and nothing else.
 
 What the engine runs is what was checked. The text is split into tokens and put together again with a space between
 each, without comments, so that no lexer can read it otherwise; where a token is not known for certain, it is refused.

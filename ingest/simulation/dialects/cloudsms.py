@@ -10,35 +10,35 @@ import orjson
 
 from ingest.simulation import corruption
 from ingest.simulation.dialect import Dialect, happens, hexadecimal, whims_of
-from ingest.simulation.plan import UTC_8, Outcome, PlannedCallback, PlannedReport, Request, Spoil
+from ingest.simulation.plan import UTC_8, PlannedCallback, PlannedOutcome, PlannedReport, PlannedRequest, Spoil
 from normalizers.errors import Fault
 from normalizers.model import Account, Reason, Status
 
 _STEPS: Final = (
-    Outcome(code="9", text="IDLE", status=Status.SCHEDULED, weight=0.05),
-    Outcome(code="6", text="ACCEPTED", status=Status.ACCEPTED, weight=0.4),
-    Outcome(code="1", text="ENROUTE", status=Status.ENROUTE, weight=0.7),
+    PlannedOutcome(code="9", text="IDLE", status=Status.SCHEDULED, weight=0.05),
+    PlannedOutcome(code="6", text="ACCEPTED", status=Status.ACCEPTED, weight=0.4),
+    PlannedOutcome(code="1", text="ENROUTE", status=Status.ENROUTE, weight=0.7),
 )
 _FINALS: Final = (
-    Outcome(code="2", text="DELIVERED", status=Status.DELIVERED, weight=930),
-    Outcome(code="3", text="EXPIRED", status=Status.EXPIRED, reason=Reason.EXPIRED, weight=20),
-    Outcome(code="4", text="DELETED", status=Status.DELETED, reason=Reason.DELETED, weight=1),
-    Outcome(code="5", text="UNDELIVERABLE", status=Status.UNDELIVERABLE, reason=Reason.UNKNOWN, weight=28),
-    Outcome(code="7", text="UNKNOWN", status=Status.UNKNOWN, weight=3),
-    Outcome(code="8", text="REJECTED", status=Status.REJECTED, reason=Reason.UNKNOWN, weight=9),
-    Outcome(code="60", text="LOCAL_REJECTED", status=Status.REJECTED, reason=Reason.PROVIDER_REJECTED, weight=6),
+    PlannedOutcome(code="2", text="DELIVERED", status=Status.DELIVERED, weight=930),
+    PlannedOutcome(code="3", text="EXPIRED", status=Status.EXPIRED, reason=Reason.EXPIRED, weight=20),
+    PlannedOutcome(code="4", text="DELETED", status=Status.DELETED, reason=Reason.DELETED, weight=1),
+    PlannedOutcome(code="5", text="UNDELIVERABLE", status=Status.UNDELIVERABLE, reason=Reason.UNKNOWN, weight=28),
+    PlannedOutcome(code="7", text="UNKNOWN", status=Status.UNKNOWN, weight=3),
+    PlannedOutcome(code="8", text="REJECTED", status=Status.REJECTED, reason=Reason.UNKNOWN, weight=9),
+    PlannedOutcome(code="60", text="LOCAL_REJECTED", status=Status.REJECTED, reason=Reason.PROVIDER_REJECTED, weight=6),
     # In no table.
-    Outcome(code="10", text="SKIPPED", status=Status.UNKNOWN, weight=1),
-    Outcome(code="61", text="LOCAL_REJECTED", status=Status.UNKNOWN, weight=1),
+    PlannedOutcome(code="10", text="SKIPPED", status=Status.UNKNOWN, weight=1),
+    PlannedOutcome(code="61", text="LOCAL_REJECTED", status=Status.UNKNOWN, weight=1),
 )
 _COUNTRIES: Final = {
     "HK": 28, "SG": 14, "CN": 14, "TW": 9, "JP": 8, "KR": 7, "MY": 6, "MO": 4, "AU": 4, "GB": 3, "US": 3,
 }  # fmt: skip
 
 
-def request(callback: PlannedCallback, account: Account) -> Request:
+def request(callback: PlannedCallback, account: Account) -> PlannedRequest:
     """Write a message's report: all its recipients, with the account's AUTH_KEY where it has one."""
-    return Request("POST", body=orjson.dumps(envelope(callback.reports, account)))
+    return PlannedRequest("POST", body=orjson.dumps(envelope(callback.reports, account)))
 
 
 def envelope(reports: Sequence[PlannedReport], account: Account) -> dict[str, object]:
@@ -83,7 +83,7 @@ def _stamp(at: datetime) -> str:
     return f"{at:%Y-%m-%d %H:%M:%S}"
 
 
-def acknowledges(request: Request, body: bytes) -> bool:
+def acknowledges(request: PlannedRequest, body: bytes) -> bool:
     """Tell whether a body is the ANSWER to a request, and says OK."""
     try:
         answer = orjson.loads(body)
@@ -98,7 +98,7 @@ def acknowledges(request: Request, body: bytes) -> bool:
     return isinstance(answer, dict) and expected.items() <= answer.items()
 
 
-def _without_uid(request: Request, mark: str) -> Request:
+def _without_uid(request: PlannedRequest, mark: str) -> PlannedRequest:
     fields = orjson.loads(request.body)
     del fields["SMS_UID"]
     return replace(request, body=orjson.dumps(fields | {"CUSTOMER_BODY": {"order": mark}}))

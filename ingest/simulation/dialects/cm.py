@@ -11,7 +11,7 @@ import orjson
 
 from ingest.simulation import corruption
 from ingest.simulation.dialect import Dialect, happens, hexadecimal, says_ok, whims_of
-from ingest.simulation.plan import Number, Outcome, PlannedCallback, PlannedReport, Request
+from ingest.simulation.plan import Number, PlannedCallback, PlannedOutcome, PlannedReport, PlannedRequest
 from normalizers.model import Account, Reason, Status
 
 #: Weight of each error code where a message failed (3), and of those that also come with a refusal (1).
@@ -39,27 +39,31 @@ _ERRORS: Final = (
 )
 
 
-def _failures() -> Iterator[Outcome]:
+def _failures() -> Iterator[PlannedOutcome]:
     for error, reason, text, failed, refused in _ERRORS:
-        yield Outcome(code="3", error=error, text=text, status=Status.UNDELIVERABLE, reason=reason, weight=failed)
+        yield PlannedOutcome(
+            code="3", error=error, text=text, status=Status.UNDELIVERABLE, reason=reason, weight=failed
+        )
         if refused:
-            yield Outcome(code="1", error=error, text=text, status=Status.REJECTED, reason=reason, weight=refused)
+            yield PlannedOutcome(
+                code="1", error=error, text=text, status=Status.REJECTED, reason=reason, weight=refused
+            )
 
 
-_STEPS: Final = (Outcome(code="0", text="Accepted", status=Status.ACCEPTED, weight=0.85),)
+_STEPS: Final = (PlannedOutcome(code="0", text="Accepted", status=Status.ACCEPTED, weight=0.85),)
 _FINALS: Final = (
-    Outcome(code="2", text="Delivered", status=Status.DELIVERED, weight=1400),
-    Outcome(code="2", error="0", text="Delivered", status=Status.DELIVERED, weight=60),
-    Outcome(code="2", error="200", text="Delivered", status=Status.DELIVERED, weight=20),
-    Outcome(code="2", error="delivered", text="Delivered", status=Status.DELIVERED, weight=20),
+    PlannedOutcome(code="2", text="Delivered", status=Status.DELIVERED, weight=1400),
+    PlannedOutcome(code="2", error="0", text="Delivered", status=Status.DELIVERED, weight=60),
+    PlannedOutcome(code="2", error="200", text="Delivered", status=Status.DELIVERED, weight=20),
+    PlannedOutcome(code="2", error="delivered", text="Delivered", status=Status.DELIVERED, weight=20),
     *_failures(),
-    Outcome(code="1", status=Status.REJECTED, reason=Reason.UNKNOWN, weight=3),
-    Outcome(code="3", status=Status.UNDELIVERABLE, reason=Reason.UNKNOWN, weight=3),
+    PlannedOutcome(code="1", status=Status.REJECTED, reason=Reason.UNKNOWN, weight=3),
+    PlannedOutcome(code="3", status=Status.UNDELIVERABLE, reason=Reason.UNKNOWN, weight=3),
     # In no table: error codes and states that were seen elsewhere.
-    Outcome(code="3", error="206", text="Failure", status=Status.UNDELIVERABLE, reason=Reason.UNKNOWN, weight=1),
-    Outcome(code="3", error="UNDELIV", status=Status.UNDELIVERABLE, reason=Reason.UNKNOWN, weight=0.5),
-    Outcome(code="4", text="Read", status=Status.UNKNOWN, weight=1),
-    Outcome(code="-2", text="Cancelled", status=Status.UNKNOWN, weight=0.5),
+    PlannedOutcome(code="3", error="206", text="Failure", status=Status.UNDELIVERABLE, reason=Reason.UNKNOWN, weight=1),
+    PlannedOutcome(code="3", error="UNDELIV", status=Status.UNDELIVERABLE, reason=Reason.UNKNOWN, weight=0.5),
+    PlannedOutcome(code="4", text="Read", status=Status.UNKNOWN, weight=1),
+    PlannedOutcome(code="-2", text="Cancelled", status=Status.UNKNOWN, weight=0.5),
 )
 _COUNTRIES: Final = {
     "NL": 30, "GB": 18, "DE": 10, "FR": 9, "BE": 8, "ES": 5, "IT": 5, "PL": 3, "TR": 3, "US": 3, "ZA": 2, "AE": 2, "IN": 2,
@@ -83,7 +87,7 @@ _OPERATORS: Final = {
 _ERROR_TEXTS: Final = ("STANDARDERRORTTEXT", "STANDARDERRORTXT", "STANDARDERRORTEXT")
 
 
-def request(callback: PlannedCallback, account: Account) -> Request:
+def request(callback: PlannedCallback, account: Account) -> PlannedRequest:
     """Write a callback: several reports only by POST, one by either."""
     whims = whims_of(callback.seed)
     posts = len(callback.items) > 1 or happens(0.6, whims)
@@ -92,13 +96,13 @@ def request(callback: PlannedCallback, account: Account) -> Request:
         account = Account()  # a parameter is left out by the document's name for it
     if posts:
         return _post(callback.reports, account, whims)
-    return Request("GET", query=_query(callback.reports[0], account, whims))
+    return PlannedRequest("GET", query=_query(callback.reports[0], account, whims))
 
 
-def _post(reports: list[PlannedReport], account: Account, whims: Random) -> Request:
+def _post(reports: list[PlannedReport], account: Account, whims: Random) -> PlannedRequest:
     messages = [_message(report, account, whims) for report in reports]
     listed = len(messages) > 1 or happens(0.1, whims)
-    return Request("POST", body=orjson.dumps({"messages": {"msg": messages if listed else messages[0]}}))
+    return PlannedRequest("POST", body=orjson.dumps({"messages": {"msg": messages if listed else messages[0]}}))
 
 
 def _message(report: PlannedReport, account: Account, whims: Random) -> dict[str, object]:

@@ -11,33 +11,33 @@ from ingest.simulation.dialect import Dialect, happens, hexadecimal, says_ok, wh
 from ingest.simulation.plan import (
     UTC_8,
     ItemSpoil,
-    Outcome,
     PlannedCallback,
     PlannedInbound,
     PlannedItem,
+    PlannedOutcome,
     PlannedReport,
-    Request,
+    PlannedRequest,
 )
 from normalizers.errors import Fault
 from normalizers.model import Account, Reason, Status
 
 
-def _rejected(code: str, reason: Reason, weight: float) -> Outcome:
-    return Outcome(code=code, status=Status.REJECTED, reason=reason, weight=weight)
+def _rejected(code: str, reason: Reason, weight: float) -> PlannedOutcome:
+    return PlannedOutcome(code=code, status=Status.REJECTED, reason=reason, weight=weight)
 
 
-def _undeliverable(code: str, reason: Reason, weight: float) -> Outcome:
-    return Outcome(code=code, status=Status.UNDELIVERABLE, reason=reason, weight=weight)
+def _undeliverable(code: str, reason: Reason, weight: float) -> PlannedOutcome:
+    return PlannedOutcome(code=code, status=Status.UNDELIVERABLE, reason=reason, weight=weight)
 
 
-def _unmapped(code: str, weight: float) -> Outcome:
-    return Outcome(code=code, status=Status.UNKNOWN, weight=weight)
+def _unmapped(code: str, weight: float) -> PlannedOutcome:
+    return PlannedOutcome(code=code, status=Status.UNKNOWN, weight=weight)
 
 
 _FINALS: Final = (
-    Outcome(code="DELIVRD", status=Status.DELIVERED, weight=1500),
-    Outcome(code="EXPIRED", status=Status.EXPIRED, reason=Reason.EXPIRED, weight=12),
-    Outcome(code="DELETED", status=Status.DELETED, reason=Reason.DELETED, weight=0.5),
+    PlannedOutcome(code="DELIVRD", status=Status.DELIVERED, weight=1500),
+    PlannedOutcome(code="EXPIRED", status=Status.EXPIRED, reason=Reason.EXPIRED, weight=12),
+    PlannedOutcome(code="DELETED", status=Status.DELETED, reason=Reason.DELETED, weight=0.5),
     _rejected("REJECTED", Reason.UNKNOWN, 5),
     _rejected("MA:0001", Reason.BLOCKLISTED, 6),
     _rejected("MA:0002", Reason.CONTENT_REJECTED, 5),
@@ -77,12 +77,12 @@ _FINALS: Final = (
 _ACCESS_CODES: Final = ("106901234", "1069055512", "10690231221")
 
 
-def request(callback: PlannedCallback, account: Account) -> Request:
+def request(callback: PlannedCallback, account: Account) -> PlannedRequest:
     """Write a callback: an array, or now and then one object without it."""
     whims = whims_of(callback.seed)
     items = [_item(item, account) for item in callback.items]
     lone = len(items) == 1 and callback.spoil is None and happens(0.05, whims)
-    return Request("POST", body=orjson.dumps(items[0] if lone else items))
+    return PlannedRequest("POST", body=orjson.dumps(items[0] if lone else items))
 
 
 def _item(item: PlannedItem, account: Account) -> dict[str, object]:

@@ -7,21 +7,21 @@ from urllib.parse import quote
 
 from ingest.simulation import corruption
 from ingest.simulation.dialect import Dialect, happens, hexadecimal, says_ok, whims_of
-from ingest.simulation.plan import Outcome, PlannedCallback, PlannedReport, Request, Spoil
+from ingest.simulation.plan import PlannedCallback, PlannedOutcome, PlannedReport, PlannedRequest, Spoil
 from normalizers.errors import Fault
 from normalizers.model import Account, Reason, Status
 
 _FINALS: Final = (
-    Outcome(code="0", error="DELIVRD", status=Status.DELIVERED, weight=880),
-    Outcome(code="400", error="401", status=Status.REJECTED, reason=Reason.INSUFFICIENT_BALANCE, weight=4),
-    Outcome(code="400", error="402", status=Status.REJECTED, reason=Reason.CONTENT_REJECTED, weight=14),
-    Outcome(code="400", error="403", status=Status.REJECTED, reason=Reason.NOT_REGISTERED, weight=10),
-    Outcome(code="400", error="404", status=Status.REJECTED, reason=Reason.PROVIDER_REJECTED, weight=22),
-    Outcome(code="500", error="501", status=Status.UNDELIVERABLE, reason=Reason.UNKNOWN, weight=65),
+    PlannedOutcome(code="0", error="DELIVRD", status=Status.DELIVERED, weight=880),
+    PlannedOutcome(code="400", error="401", status=Status.REJECTED, reason=Reason.INSUFFICIENT_BALANCE, weight=4),
+    PlannedOutcome(code="400", error="402", status=Status.REJECTED, reason=Reason.CONTENT_REJECTED, weight=14),
+    PlannedOutcome(code="400", error="403", status=Status.REJECTED, reason=Reason.NOT_REGISTERED, weight=10),
+    PlannedOutcome(code="400", error="404", status=Status.REJECTED, reason=Reason.PROVIDER_REJECTED, weight=22),
+    PlannedOutcome(code="500", error="501", status=Status.UNDELIVERABLE, reason=Reason.UNKNOWN, weight=65),
     # In no table.
-    Outcome(code="400", error="405", status=Status.UNKNOWN, weight=2),
-    Outcome(code="600", error="601", status=Status.UNKNOWN, weight=1),
-    Outcome(code="0", error="UNDELIV", status=Status.UNKNOWN, weight=1),
+    PlannedOutcome(code="400", error="405", status=Status.UNKNOWN, weight=2),
+    PlannedOutcome(code="600", error="601", status=Status.UNKNOWN, weight=1),
+    PlannedOutcome(code="0", error="UNDELIV", status=Status.UNKNOWN, weight=1),
 )
 _COUNTRIES: Final = {
     "TH": 14, "MY": 12, "VN": 12, "ID": 11, "PH": 10, "IN": 8, "BR": 7, "MX": 6, "NG": 5, "KE": 3, "SA": 3, "EG": 3,
@@ -66,7 +66,7 @@ _FORMS: Final = (
 )
 
 
-def request(callback: PlannedCallback, _: Account) -> Request:
+def request(callback: PlannedCallback, _: Account) -> PlannedRequest:
     """Write a report in the form that its seed decides."""
     report = callback.reports[0]
     if callback.spoil is not None:
@@ -74,7 +74,7 @@ def request(callback: PlannedCallback, _: Account) -> Request:
     return written(report, _form(whims_of(report.seed)))
 
 
-def written(report: PlannedReport, form: Form) -> Request:
+def written(report: PlannedReport, form: Form) -> PlannedRequest:
     """Write a report."""
     parameters = {"command": "RT_REQUEST", "msgid": report.message_id, "da": report.number.digits, "dc": form.dc}
     said = f"{report.message_id}|{report.outcome.code}|{report.outcome.error}{form.ending}"
@@ -84,8 +84,8 @@ def written(report: PlannedReport, form: Form) -> Request:
         parameters["rsm"] = quote(_clear(report, said, form), safe="" if form.encoded else "|")
     pairs = "&".join(f"{name}={value}" for name, value in parameters.items() if value)
     if form.posts:
-        return Request("POST", body=pairs.encode(), content_type="application/x-www-form-urlencoded")
-    return Request("GET", query=pairs)
+        return PlannedRequest("POST", body=pairs.encode(), content_type="application/x-www-form-urlencoded")
+    return PlannedRequest("GET", query=pairs)
 
 
 def _coded(said: str, form: Form) -> str:
@@ -111,12 +111,12 @@ def _form(whims: Random) -> Form:
     return replace(DOCUMENTED, dc=dc)
 
 
-def _silent(request: Request, _: str) -> Request:
+def _silent(request: PlannedRequest, _: str) -> PlannedRequest:
     pairs = [pair for pair in request.query.split("&") if not pair.startswith(("sm=", "rsm="))]
     return replace(request, query="&".join(pairs))
 
 
-def _babbling(request: Request, mark: str) -> Request:
+def _babbling(request: PlannedRequest, mark: str) -> PlannedRequest:
     return replace(_silent(request, mark), query=f"{_silent(request, mark).query}&sm=3x&rsm={mark}")
 
 

@@ -52,8 +52,8 @@ def test_every_query_says_what_it_answers(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", sorted(QUERIES.glob("*.sql")), ids=lambda path: path.stem)
-def test_the_query_door_answers_every_query(watched: Watched, path: Path) -> None:
-    """Every query is one that the read-only door takes."""
+def test_the_query_interface_answers_every_query(watched: Watched, path: Path) -> None:
+    """Every query is one that the read-only query server takes."""
     watched.program.ask(path.read_text(encoding="utf-8"))
 
 

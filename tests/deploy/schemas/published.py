@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator
 from normalizers import PROVIDERS
 from normalizers.errors import CallbackError, Fault
 from normalizers.model import Account, DeliveryReport, InboundMessage
-from normalizers.submissions import Sender, Submission, read_submissions
+from normalizers.submissions import Submission, SubmittingAccount, read_submissions
 from sinks.records import DeadLetter, dead_letter_record, inbound_record, report_record, submission_record
 from sinks.stream import Record, Topic
 from tests.normalizers.recorded import recorded
@@ -74,7 +74,7 @@ def _dead_letter(provider: str, body: bytes) -> Record:
 
 
 def _submissions() -> Iterator[Record]:
-    senders = {("cm", "default"): Sender(PROVIDERS["cm"], Account(name="default"), timedelta(hours=72))}
+    senders = {("cm", "default"): SubmittingAccount(PROVIDERS["cm"], Account(name="default"), timedelta(hours=72))}
     whole = {"reference": "r-1", "submitted_at": "2026-11-20T12:00:00+01:00", "tags": {"campaign": "a"}}
     for fields in ({}, whole):
         sent = {"provider": "cm", "message_id": "m-1", "recipient": "+447911123456", **fields}

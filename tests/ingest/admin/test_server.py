@@ -1,4 +1,4 @@
-"""What the admin door answers, and to whom."""
+"""What the admin listener answers, and to whom."""
 
 from collections.abc import Mapping
 
@@ -24,7 +24,7 @@ def saying(fault: str) -> Check:
 async def open_admin(
     aiohttp_client: AiohttpClient, checks: Mapping[str, Check] | None = None, token: str | None = None
 ) -> TestClient:  # type: ignore[type-arg]
-    """Open an admin door over counted callbacks."""
+    """Open an admin listener over counted callbacks."""
     totals = Totals(catalogue.ALL)
     totals.update("receiver-0", {"dlr_callbacks": [(("cm", "stored"), 3)]})
     settings = AdminSettings.model_validate({"token": token})

@@ -12,7 +12,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from ingest.admin.server import Admin, make_app
-from ingest.admin.submissions import SubmissionsDoor
+from ingest.admin.submissions import SubmissionsEndpoint
 from ingest.metrics.series import Totals
 from ingest.settings.settings import Settings
 from sinks.errors import BusyError
@@ -26,9 +26,9 @@ Client = TestClient[web.Request, web.Application]
 
 @asynccontextmanager
 async def door(folder: Path, **given: Any) -> AsyncIterator[Client]:
-    """Serve the admin door."""
+    """Serve the admin listener."""
     settings = Settings.model_validate({"data_dir": folder, **given})
-    submissions = SubmissionsDoor(settings, "admin-test")
+    submissions = SubmissionsEndpoint(settings, "admin-test")
     app = make_app(Admin({}, Totals([])), settings.admin)
     app.router.add_post("/submissions", submissions.post)
     try:

@@ -8,10 +8,10 @@ from typing import Final
 import orjson
 import pytest
 
-from tests.ingest.query.fixtures import writable_door
+from tests.ingest.query.fixtures import writable_server
 from tests.program.running import Program
 
-__all__ = ["writable_door"]
+__all__ = ["writable_server"]
 
 #: The numbers that are posted: none of them may be seen anywhere.
 NUMBERS: Final = ("13800138", "7911123456", "18618612345", "689837455")

@@ -19,7 +19,7 @@ from sinks.clickhouse.store import open_server
 from sinks.records import report_record
 from sinks.stream import Topic
 from tests.factories import make_report
-from tests.ingest.query.fixtures import Door
+from tests.ingest.query.fixtures import QueryServer
 
 _NOW: Final = datetime.now(UTC)
 _HALF_HOUR: Final = timedelta(minutes=30)
@@ -55,9 +55,9 @@ def _traffic() -> Iterator[bytes]:
 
 
 @pytest.fixture(scope="module")
-def settings(writable_door: Door) -> Settings:
+def settings(writable_server: QueryServer) -> Settings:
     """Fill a database with a week in which accounts did well, badly, and nothing."""
-    url, database = f"http://127.0.0.1:{writable_door.port}", f"t{secrets.token_hex(4)}"
+    url, database = f"http://127.0.0.1:{writable_server.port}", f"t{secrets.token_hex(4)}"
     store = open_server(url, database)
     migrate(store)
     store.insert(Topic.REPORTS, list(_traffic()))

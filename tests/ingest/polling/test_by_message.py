@@ -15,8 +15,8 @@ import pytest
 from aiohttp import web
 
 from ingest.metrics import catalogue
-from ingest.polling.by_message import About
-from ingest.polling.client import Asker
+from ingest.polling.by_message import MessagePoller
+from ingest.polling.client import ProviderClient
 from ingest.polling.state import PollState, Tick
 from ingest.simulation import pull
 from ingest.simulation.pull import PullServer
@@ -63,17 +63,17 @@ class Drained:
 @asynccontextmanager
 async def about_of(
     server: PullServer, folder: Path, drained: Drained, provider: str = "santo", **given: Any
-) -> AsyncIterator[About]:
+) -> AsyncIterator[MessagePoller]:
     """Ask a server about what the store holds."""
     async with server.serve() as url:
         account = make_account(provider, url, **given)
-        asker = Asker(account)
+        client = ProviderClient(account)
         assert account.poll.about is not None
         with closing(PollState(folder / "poll.db")) as state:
             try:
-                yield About(asker, account.poll.about, state, drained, drained.read)
+                yield MessagePoller(client, account.poll.about, state, drained, drained.read)
             finally:
-                await asker.close()
+                await client.close()
 
 
 def recent(message_id: str, provider: str = "santo", **given: Any) -> Submission:

@@ -14,48 +14,48 @@ import structlog
 from aiohttp import web
 
 from ingest.metrics import catalogue
-from ingest.polling.client import Answer, Asker
+from ingest.polling.client import PollAnswer, ProviderClient
 from ingest.simulation import pull
 from ingest.simulation.pull import PullServer
-from normalizers.polling import Outcome
+from normalizers.polling import PollOutcome
 from tests.ingest.polling.accounts import make_account, make_server
 
 
 @asynccontextmanager
-async def asker_of(url: str, provider: str = "cmessages", **given: Any) -> AsyncIterator[Asker]:
-    """Make an asker, and hang up in the end."""
-    asker = Asker(make_account(provider, url, **given))
+async def asker_of(url: str, provider: str = "cmessages", **given: Any) -> AsyncIterator[ProviderClient]:
+    """Make an client, and hang up in the end."""
+    client = ProviderClient(make_account(provider, url, **given))
     try:
-        yield asker
+        yield client
     finally:
-        await asker.close()
+        await client.close()
 
 
-async def ask_balance(asker: Asker) -> Answer[float]:
+async def ask_balance(client: ProviderClient) -> PollAnswer[float]:
     """Ask the simplest question."""
-    balance = asker.account.poll.balance
+    balance = client.account.poll.balance
     assert balance is not None
-    return await asker.ask("balance", lambda: balance.request(asker.account.asking()), balance.read)
+    return await client.ask("balance", lambda: balance.request(client.account.asking()), balance.read)
 
 
-async def outcome_of(server: PullServer, **given: Any) -> Outcome:
+async def outcome_of(server: PullServer, **given: Any) -> PollOutcome:
     """Ask a server once."""
-    async with server.serve() as url, asker_of(url, **given) as asker:
-        return (await ask_balance(asker)).outcome
+    async with server.serve() as url, asker_of(url, **given) as client:
+        return (await ask_balance(client)).outcome
 
 
 @pytest.mark.parametrize(
     ("handler", "outcome"),
     [
-        (pull.answer_500, Outcome.FAILED),
-        (pull.answer_502, Outcome.FAILED),
-        (pull.answer_429, Outcome.RATE_LIMITED),
-        (pull.answer_rubbish, Outcome.UNREADABLE),
-        (pull.answer_half, Outcome.UNREADABLE),
-        (pull.answer_late, Outcome.UNREACHABLE),
+        (pull.answer_500, PollOutcome.FAILED),
+        (pull.answer_502, PollOutcome.FAILED),
+        (pull.answer_429, PollOutcome.RATE_LIMITED),
+        (pull.answer_rubbish, PollOutcome.UNREADABLE),
+        (pull.answer_half, PollOutcome.UNREADABLE),
+        (pull.answer_late, PollOutcome.UNREACHABLE),
     ],
 )
-async def test_whatever_is_answered_has_an_outcome(handler: pull.Handler, outcome: Outcome) -> None:
+async def test_whatever_is_answered_has_an_outcome(handler: pull.Handler, outcome: PollOutcome) -> None:
     """Errors, rate limits, rubbish, half an answer and none in time are told apart, and raise nothing."""
     server = make_server(forced={"cmessages": deque([handler])})
     assert await outcome_of(server, timeout_s=1) is outcome
@@ -64,26 +64,26 @@ async def test_whatever_is_answered_has_an_outcome(handler: pull.Handler, outcom
 @pytest.mark.parametrize("provider", ["cmessages", "santo", "juhe"])
 async def test_the_credentials_are_those_of_the_settings(provider: str) -> None:
     """Each provider's server, which knows its credentials and its clock, lets an account in."""
-    async with make_server().serve() as url, asker_of(url, provider) as asker:
-        answer = await ask_balance(asker)
+    async with make_server().serve() as url, asker_of(url, provider) as client:
+        answer = await ask_balance(client)
         assert (answer.outcome, answer.value) == (
-            Outcome.ANSWERED,
+            PollOutcome.ANSWERED,
             {"cmessages": 10, "santo": 100, "juhe": -153278040}[provider],
         )
 
 
 async def test_an_address_may_end_in_the_path() -> None:
     """A Juhe address is taken with or without the `/sms` that its document prints."""
-    async with make_server().serve() as url, asker_of(f"{url}/sms", "juhe") as asker:
-        assert (await ask_balance(asker)).outcome is Outcome.ANSWERED
+    async with make_server().serve() as url, asker_of(f"{url}/sms", "juhe") as client:
+        assert (await ask_balance(client)).outcome is PollOutcome.ANSWERED
 
 
 async def test_nobody_there() -> None:
     """A server that does not listen is unreachable."""
     async with make_server().serve() as url:
         pass
-    async with asker_of(url) as asker:
-        assert (await ask_balance(asker)).outcome is Outcome.UNREACHABLE
+    async with asker_of(url) as client:
+        assert (await ask_balance(client)).outcome is PollOutcome.UNREACHABLE
 
 
 async def test_a_redirect_is_not_followed() -> None:
@@ -95,7 +95,7 @@ async def test_a_redirect_is_not_followed() -> None:
             raise web.HTTPTemporaryRedirect(f"{other}/sms/get_balance")
 
         server = make_server(forced={"cmessages": deque([redirect])})
-        assert await outcome_of(server) is Outcome.DENIED
+        assert await outcome_of(server) is PollOutcome.DENIED
     assert elsewhere.requests == []
 
 
@@ -105,8 +105,8 @@ async def test_a_rejected_signature_is_one_line_and_no_storm() -> None:
     before = catalogue.POLL_REQUESTS.values.get(labels, 0)
     server = make_server()
     with structlog.testing.capture_logs() as logs:
-        async with server.serve() as url, asker_of(url, app_key="wr0ng", concurrency=8) as asker:
-            asking = [asyncio.create_task(ask_balance(asker)) for _ in range(20)]
+        async with server.serve() as url, asker_of(url, app_key="wr0ng", concurrency=8) as client:
+            asking = [asyncio.create_task(ask_balance(client)) for _ in range(20)]
             await asyncio.wait(asking, timeout=2.0)
             for task in asking:
                 task.cancel()
@@ -124,10 +124,10 @@ async def test_trouble_is_told_once() -> None:
     """A provider that is down is one line in the log, however often it is asked."""
     server = make_server(forced={"cmessages": deque([pull.answer_500] * 3)})
     with structlog.testing.capture_logs() as logs:
-        async with server.serve() as url, asker_of(url) as asker:
+        async with server.serve() as url, asker_of(url) as client:
             for _ in range(3):
-                await ask_balance(asker)
-    assert [line["outcome"] for line in logs] == [Outcome.FAILED]
+                await ask_balance(client)
+    assert [line["outcome"] for line in logs] == [PollOutcome.FAILED]
 
 
 async def test_a_stranger_with_a_certificate_of_its_own_is_told_nothing(tmp_path: Path) -> None:
@@ -148,8 +148,8 @@ async def test_a_stranger_with_a_certificate_of_its_own_is_told_nothing(tmp_path
     await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
     port = runner.addresses[0][1]
     with structlog.testing.capture_logs() as logs:
-        async with asker_of(f"https://localhost:{port}") as asker:
-            assert (await ask_balance(asker)).outcome is Outcome.UNREACHABLE
+        async with asker_of(f"https://localhost:{port}") as client:
+            assert (await ask_balance(client)).outcome is PollOutcome.UNREACHABLE
     await runner.cleanup()
     assert "Certificate" in logs[0]["why"]
     assert server.requests == []
@@ -167,11 +167,11 @@ async def test_what_is_under_way_is_finished_at_the_end() -> None:
         return web.json_response({"balance": 1})
 
     server = make_server(forced={"cmessages": deque([slow])})
-    async with server.serve() as url, asker_of(url) as asker:
-        balance = asker.account.poll.balance
+    async with server.serve() as url, asker_of(url) as client:
+        balance = client.account.poll.balance
         assert balance is not None
         asking = asyncio.create_task(
-            asker.ask("balance", lambda: balance.request(asker.account.asking()), balance.read, keep)
+            client.ask("balance", lambda: balance.request(client.account.asking()), balance.read, keep)
         )
         while not server.requests:
             await asyncio.sleep(0.01)

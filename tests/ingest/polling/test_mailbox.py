@@ -10,8 +10,8 @@ from typing import Any
 import orjson
 from aiohttp import web
 
-from ingest.polling.client import Asker
-from ingest.polling.mailbox import News
+from ingest.polling.client import ProviderClient
+from ingest.polling.mailbox import MailboxPoller
 from ingest.polling.state import PollState
 from ingest.simulation import pull
 from ingest.simulation.pull import PullServer, juhe_report
@@ -21,15 +21,15 @@ from tests.ingest.polling.accounts import Collected, make_account, make_server
 
 
 @asynccontextmanager
-async def news_of(server: PullServer, folder: Path, producer: Producer, **given: Any) -> AsyncIterator[News]:
+async def news_of(server: PullServer, folder: Path, producer: Producer, **given: Any) -> AsyncIterator[MailboxPoller]:
     """Ask a server, remembering in a folder."""
     async with server.serve() as url:
-        asker = Asker(make_account("juhe", url, **given))
+        client = ProviderClient(make_account("juhe", url, **given))
         with closing(PollState(folder / "poll.db")) as state:
             try:
-                yield News(asker, state, producer)
+                yield MailboxPoller(client, state, producer)
             finally:
-                await asker.close()
+                await client.close()
 
 
 def ids(records: Sequence[Record], topic: Topic = Topic.REPORTS) -> list[str]:

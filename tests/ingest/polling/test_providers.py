@@ -9,7 +9,7 @@ import pytest
 from normalizers import PROVIDERS
 from normalizers.errors import MalformedError
 from normalizers.model import Account, Callback, DeliveryReport, InboundMessage, Reason, Reject, Source, Status
-from normalizers.polling import Asking, Outcome, Poll, Question, Subject
+from normalizers.polling import Asking, Poll, PollOutcome, PollQuestion, Subject
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 CREDENTIALS = {
@@ -31,7 +31,7 @@ def asking(provider: str, *subjects: Subject, at: datetime = NOON, size: int = 0
     return Asking(credentials=CREDENTIALS[provider], at=at, size=size, subjects=subjects)
 
 
-def question(provider: str, name: str) -> Question:
+def question(provider: str, name: str) -> PollQuestion:
     """Return one of the questions that a provider answers."""
     poll = poll_of(provider)
     return next(found for found in (*poll.news, poll.about) if found is not None and found.name == name)
@@ -43,7 +43,7 @@ def read(provider: str, name: str, body: Any, *subjects: Subject) -> list[Any]:
     return list(question(provider, name).read(answer, subjects))
 
 
-def judged(provider: str, status: int, body: Any) -> Outcome:
+def judged(provider: str, status: int, body: Any) -> PollOutcome:
     """Tell what an answer says of its request."""
     return poll_of(provider).judge(status, body if isinstance(body, bytes) else orjson.dumps(body)).outcome
 
@@ -92,29 +92,29 @@ def test_cmessages_states(status: int, means: Status) -> None:
 @pytest.mark.parametrize(
     ("status", "body", "outcome"),
     [
-        (200, [], Outcome.ANSWERED),
-        (200, [{"id": "1008", "mobile": "1009", "message_status": 1}], Outcome.ANSWERED),
-        (200, {"balance": 1010}, Outcome.ANSWERED),
-        (200, {"code": 1010, "message": "账号锁定"}, Outcome.DENIED),
-        (400, {"code": 1001}, Outcome.REFUSED),
-        (400, {"code": "1006"}, Outcome.REFUSED),
-        (400, {"error": {"code": 1008}}, Outcome.REFUSED),
-        (400, {"code": 1009}, Outcome.DENIED),
-        (400, {"code": 1010}, Outcome.DENIED),
-        (400, {"code": 1011}, Outcome.FAILED),
-        (400, b"1011", Outcome.FAILED),
-        (400, b"", Outcome.REFUSED),
-        (422, {"id_list": "required"}, Outcome.REFUSED),
-        (401, b"", Outcome.DENIED),
-        (403, {"message": "sign error"}, Outcome.DENIED),
-        (404, b"", Outcome.DENIED),
-        (302, b"", Outcome.DENIED),
-        (429, b"", Outcome.RATE_LIMITED),
-        (500, b"", Outcome.FAILED),
-        (502, b"<html>", Outcome.FAILED),
+        (200, [], PollOutcome.ANSWERED),
+        (200, [{"id": "1008", "mobile": "1009", "message_status": 1}], PollOutcome.ANSWERED),
+        (200, {"balance": 1010}, PollOutcome.ANSWERED),
+        (200, {"code": 1010, "message": "账号锁定"}, PollOutcome.DENIED),
+        (400, {"code": 1001}, PollOutcome.REFUSED),
+        (400, {"code": "1006"}, PollOutcome.REFUSED),
+        (400, {"error": {"code": 1008}}, PollOutcome.REFUSED),
+        (400, {"code": 1009}, PollOutcome.DENIED),
+        (400, {"code": 1010}, PollOutcome.DENIED),
+        (400, {"code": 1011}, PollOutcome.FAILED),
+        (400, b"1011", PollOutcome.FAILED),
+        (400, b"", PollOutcome.REFUSED),
+        (422, {"id_list": "required"}, PollOutcome.REFUSED),
+        (401, b"", PollOutcome.DENIED),
+        (403, {"message": "sign error"}, PollOutcome.DENIED),
+        (404, b"", PollOutcome.DENIED),
+        (302, b"", PollOutcome.DENIED),
+        (429, b"", PollOutcome.RATE_LIMITED),
+        (500, b"", PollOutcome.FAILED),
+        (502, b"<html>", PollOutcome.FAILED),
     ],
 )
-def test_cmessages_errors(status: int, body: Any, outcome: Outcome) -> None:
+def test_cmessages_errors(status: int, body: Any, outcome: PollOutcome) -> None:
     """Every HTTP status and error code of the document says whether, and when, to ask again."""
     assert judged("cmessages", status, body) is outcome
 
@@ -160,22 +160,22 @@ def test_santo_may_leave_out_what_was_asked() -> None:
 @pytest.mark.parametrize(
     ("code", "outcome"),
     [
-        ("000", Outcome.ANSWERED),
-        ("0100", Outcome.REFUSED),
-        ("0101", Outcome.REFUSED),
-        ("0104", Outcome.DENIED),
-        ("0106", Outcome.DENIED),
-        ("0107", Outcome.DENIED),
-        ("0108", Outcome.DENIED),
-        ("0110", Outcome.REFUSED),
-        ("0111", Outcome.REFUSED),
-        ("0112", Outcome.REFUSED),
-        ("0600", Outcome.FAILED),
-        ("0999", Outcome.FAILED),
+        ("000", PollOutcome.ANSWERED),
+        ("0100", PollOutcome.REFUSED),
+        ("0101", PollOutcome.REFUSED),
+        ("0104", PollOutcome.DENIED),
+        ("0106", PollOutcome.DENIED),
+        ("0107", PollOutcome.DENIED),
+        ("0108", PollOutcome.DENIED),
+        ("0110", PollOutcome.REFUSED),
+        ("0111", PollOutcome.REFUSED),
+        ("0112", PollOutcome.REFUSED),
+        ("0600", PollOutcome.FAILED),
+        ("0999", PollOutcome.FAILED),
     ],
 )
 @pytest.mark.parametrize("name", ["errcode", "errode", "mterrcode", "mtterrcode", "mterrocode"])
-def test_santo_errors(code: str, outcome: Outcome, name: str) -> None:
+def test_santo_errors(code: str, outcome: PollOutcome, name: str) -> None:
     """Every error code of section 5.1, however its name is spelled, says whether, and when, to ask again."""
     assert judged("santo", 200, [{name: code, "mtstat": "REJECTD"}]) is outcome
     assert judged("santo", 200, {name: code}) is outcome
@@ -214,7 +214,7 @@ INBOUND = {
 def test_juhe_reports(status: object) -> None:
     """The document's reports are read, whether `status` is text or a number."""
     answer = {"status": status, "balance": -153278040, "list": [REPORT, {**REPORT, "flag": "0", "mid": "6"}]}
-    assert judged("juhe", 200, answer) is Outcome.ANSWERED
+    assert judged("juhe", 200, answer) is PollOutcome.ANSWERED
     first, second = read("juhe", "report", answer)
     assert isinstance(first, DeliveryReport)
     assert isinstance(second, DeliveryReport)
@@ -272,20 +272,20 @@ def test_an_answer_that_is_none_can_not_be_read(body: bytes) -> None:
 @pytest.mark.parametrize(
     ("status", "outcome"),
     [
-        (1, Outcome.REFUSED),
-        (2, Outcome.DENIED),
-        (3, Outcome.DENIED),
-        (4, Outcome.REFUSED),
-        (5, Outcome.FAILED),
-        (6, Outcome.DENIED),
-        (7, Outcome.DENIED),
-        (21, Outcome.RATE_LIMITED),
-        (100, Outcome.FAILED),
-        (102, Outcome.REFUSED),
-        (41, Outcome.FAILED),
+        (1, PollOutcome.REFUSED),
+        (2, PollOutcome.DENIED),
+        (3, PollOutcome.DENIED),
+        (4, PollOutcome.REFUSED),
+        (5, PollOutcome.FAILED),
+        (6, PollOutcome.DENIED),
+        (7, PollOutcome.DENIED),
+        (21, PollOutcome.RATE_LIMITED),
+        (100, PollOutcome.FAILED),
+        (102, PollOutcome.REFUSED),
+        (41, PollOutcome.FAILED),
     ],
 )
-def test_juhe_errors(status: int, outcome: Outcome) -> None:
+def test_juhe_errors(status: int, outcome: PollOutcome) -> None:
     """Every status of section 7, as text or as a number, says whether, and when, to ask again."""
     assert judged("juhe", 200, {"status": status}) is outcome
     assert judged("juhe", 200, {"status": str(status)}) is outcome

@@ -4,7 +4,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ingest.polling.state import Kept, PollState, Tick
+from ingest.polling.state import KeptAnswer, PollState, Tick
 from sinks.clickhouse.pending import Position
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -17,9 +17,9 @@ async def test_answers_are_read_in_order_until_they_are_let_go_of(tmp_path: Path
         await state.keep("juhe", "b", "report", NOON, b"other")
         second = await state.keep("juhe", "a", "mo", NOON, b"2")
     with closing(PollState(tmp_path / "poll.db")) as state:
-        assert await state.kept("juhe", "a") == Kept(first, "report", NOON, b"1")
+        assert await state.kept("juhe", "a") == KeptAnswer(first, "report", NOON, b"1")
         await state.forget(first)
-        assert await state.kept("juhe", "a") == Kept(second, "mo", NOON, b"2")
+        assert await state.kept("juhe", "a") == KeptAnswer(second, "mo", NOON, b"2")
         await state.forget(second)
         assert await state.kept("juhe", "a") is None
         assert await state.kept("juhe", "b") is not None

@@ -1,5 +1,5 @@
-"""What the tests of the query door share."""
+"""What the tests of the query interface share."""
 
-from tests.ingest.query.fixtures import door, writable_door
+from tests.ingest.query.fixtures import query_server, writable_server
 
-__all__ = ["door", "writable_door"]
+__all__ = ["query_server", "writable_server"]

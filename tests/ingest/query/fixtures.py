@@ -1,4 +1,4 @@
-"""Fixtures: a running query door, and one that can be written to, each in a process of its own."""
+"""Fixtures: a running query interface, and one that can be written to, each in a process of its own."""
 
 import json
 import os
@@ -16,7 +16,7 @@ import pytest
 
 @dataclass(frozen=True)
 class Reply:
-    """What a door answered."""
+    """What a query server answered."""
 
     status: int
     headers: Mapping[str, str]
@@ -29,8 +29,8 @@ class Reply:
 
 
 @dataclass(frozen=True)
-class Door:
-    """A running door and the folder of its engine."""
+class QueryServer:
+    """A running query_server and the folder of its engine."""
 
     port: int
     folder: Path
@@ -55,8 +55,8 @@ class Door:
 
 
 @contextmanager
-def running(folder: Path, *arguments: str) -> Iterator[Door]:
-    """Run a door until the block ends; it has to end well."""
+def running(folder: Path, *arguments: str) -> Iterator[QueryServer]:
+    """Run a query server until the block ends; it has to end well."""
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.ingest.query.serve", str(folder), *arguments],
         stdin=subprocess.PIPE,
@@ -68,15 +68,15 @@ def running(folder: Path, *arguments: str) -> Iterator[Door]:
         assert process.stdin is not None
         assert process.stdout is not None
         line = process.stdout.readline()
-        assert line, "the door did not start"
-        yield Door(int(line), folder)
+        assert line, "the query server did not start"
+        yield QueryServer(int(line), folder)
         process.stdin.close()
         assert process.wait(30) == 0
 
 
 @pytest.fixture(scope="session")
-def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
-    """Run a door with limits that a test can reach."""
+def query_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[QueryServer]:
+    """Run a query server with limits that a test can reach."""
     limits = {
         "query_seconds": 3,
         "memory_bytes": 1024**3,
@@ -84,12 +84,12 @@ def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
         "connections": 3,
         "result_bytes": 50_000_000,
     }
-    with running(tmp_path_factory.mktemp("door"), json.dumps(limits)) as running_door:
-        yield running_door
+    with running(tmp_path_factory.mktemp("query_server"), json.dumps(limits)) as running_server:
+        yield running_server
 
 
 @pytest.fixture(scope="session")
-def writable_door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
-    """Run a door over an empty engine that takes everything, as a ClickHouse server would."""
-    with running(tmp_path_factory.mktemp("writable"), "--writable") as running_door:
-        yield running_door
+def writable_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[QueryServer]:
+    """Run a query server over an empty engine that takes everything, as a ClickHouse server would."""
+    with running(tmp_path_factory.mktemp("writable"), "--writable") as running_server:
+        yield running_server

@@ -1,5 +1,5 @@
 """
-A process with an engine and the query door over it, for tests: a process can have one engine only.
+A process with an engine and the query interface over it, for tests: a process can have one engine only.
 
     python -m tests.ingest.query.serve FOLDER [--writable] [LIMITS as JSON]
 
@@ -41,7 +41,7 @@ MOST_BYTES = 256 * 1024 * 1024
 async def main(folder: Path, limits: Limits, *, writable: bool) -> None:
     """Serve until standard input ends."""
     path = folder / "engine"
-    store = chdb.connect(str(path.resolve()))  # the store's own connection: the door's stand beside it
+    store = chdb.connect(str(path.resolve()))  # the store's own connection: the query server's stand beside it
     ended = asyncio.Event()
     asyncio.get_running_loop().add_reader(sys.stdin.fileno(), ended.set)
     if not writable:

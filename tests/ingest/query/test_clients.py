@@ -1,4 +1,4 @@
-"""clickhouse-connect against the query door, as against a server."""
+"""clickhouse-connect against the query interface, as against a server."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -8,21 +8,21 @@ import pytest
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import DatabaseError
 
-from tests.ingest.query.fixtures import Door
+from tests.ingest.query.fixtures import QueryServer
 
 
 @pytest.fixture(params=["lz4", "zstd", "gzip", False])
-def client(door: Door, request: pytest.FixtureRequest) -> Iterator[Client]:
+def client(query_server: QueryServer, request: pytest.FixtureRequest) -> Iterator[Client]:
     """Connect in every way that the client compresses."""
-    client = clickhouse_connect.get_client(host="127.0.0.1", port=door.port, compress=request.param)
+    client = clickhouse_connect.get_client(host="127.0.0.1", port=query_server.port, compress=request.param)
     yield client
     client.close()
 
 
 @pytest.fixture
-def writer(writable_door: Door) -> Iterator[Client]:
-    """Connect to a door that can be written to."""
-    client = clickhouse_connect.get_client(host="127.0.0.1", port=writable_door.port)
+def writer(writable_server: QueryServer) -> Iterator[Client]:
+    """Connect to a query server that can be written to."""
+    client = clickhouse_connect.get_client(host="127.0.0.1", port=writable_server.port)
     yield client
     client.close()
 
@@ -79,7 +79,7 @@ def test_errors_have_their_code(client: Client) -> None:
 
 
 def test_a_writable_door_is_a_server_for_tests(writer: Client) -> None:
-    """In tests, the door takes DDL, native and raw inserts, and settings, as a server does."""
+    """In tests, the query server takes DDL, native and raw inserts, and settings, as a server does."""
     writer.command("CREATE DATABASE IF NOT EXISTS tests")
     writer.command(
         "CREATE OR REPLACE TABLE tests.t (a UInt32, b String, t DateTime64(3, 'UTC')) ENGINE = MergeTree ORDER BY a"

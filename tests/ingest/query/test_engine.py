@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.ingest.query.guard.test_breakout import WRITE
 from tests.ingest.query.test_questions import QUESTIONS
 
-#: Runs in a process of its own, as every engine does: asks a connection of the door, with no guard before it.
+#: Runs in a process of its own, as every engine does: asks a connection of the query server, with no guard before it.
 PROBE = """
 import json, sys
 from pathlib import Path
@@ -56,13 +56,13 @@ def test_the_engine_itself_refuses_to_write(tmp_path: Path) -> None:
 
 def test_the_engine_itself_takes_questions_for_reading(tmp_path: Path) -> None:
     """The engine's parser agrees with the guard on what only reads."""
-    for question, (reads_only, error) in zip(QUESTIONS, probe(tmp_path / "engine", QUESTIONS), strict=True):
-        assert reads_only, question
-        assert not error, question
+    for query, (reads_only, error) in zip(QUESTIONS, probe(tmp_path / "engine", QUESTIONS), strict=True):
+        assert reads_only, query
+        assert not error, query
 
 
 def test_a_connection_keeps_its_limits(tmp_path: Path) -> None:
-    """No statement on a door's connection changes its settings."""
+    """No statement on a query server's connection changes its settings."""
     changes = ["SET readonly = 0", "SET max_execution_time = 0", "SELECT 1 SETTINGS max_memory_usage = 0"]
     for _, error in probe(tmp_path / "engine", changes):
         assert "READONLY" in error

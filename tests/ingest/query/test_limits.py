@@ -1,4 +1,4 @@
-"""The query door's limits: time, memory, rows, and how many at once."""
+"""The query interface's limits: time, memory, rows, and how many at once."""
 
 import socket
 import time
@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.ingest.query.fixtures import Door, Reply
+from tests.ingest.query.fixtures import QueryServer, Reply
 
 ENDLESS = "SELECT sum(number) FROM numbers(1000000000000)"
 
@@ -17,10 +17,10 @@ def code(reply: Reply) -> str:
     return reply.headers.get("X-ClickHouse-Exception-Code", "")
 
 
-def test_a_query_ends_in_time(door: Door) -> None:
+def test_a_query_ends_in_time(query_server: QueryServer) -> None:
     """A query that would take days ends after the limit, and says so."""
     started = time.monotonic()
-    reply = door.ask(ENDLESS)
+    reply = query_server.ask(ENDLESS)
     assert (code(reply), reply.status) == ("159", 408)
     assert 2.5 < time.monotonic() - started < 8
 
@@ -37,16 +37,16 @@ def test_a_query_ends_in_time(door: Door) -> None:
         ("WITH RECURSIVE r AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM r) SELECT max(n) FROM r", "306"),
     ],
 )
-def test_a_query_stays_within_memory_and_rows(door: Door, sql: str, expected: str) -> None:
+def test_a_query_stays_within_memory_and_rows(query_server: QueryServer, sql: str, expected: str) -> None:
     """A query that would fill the memory, or return millions of rows, is an error."""
-    assert code(door.ask(sql)) == expected
-    assert door.ask("SELECT count() FROM reports").text == "1000\n"
+    assert code(query_server.ask(sql)) == expected
+    assert query_server.ask("SELECT count() FROM reports").text == "1000\n"
 
 
-def test_a_wide_format_counts_as_memory(door: Door) -> None:
+def test_a_wide_format_counts_as_memory(query_server: QueryServer) -> None:
     """A result that is small in columns but large in its format stays within the memory too."""
     columns = ", ".join(f"toUInt8(1) AS {'c' * 100}{number}" for number in range(100))
-    assert code(door.ask(f"SELECT {columns} FROM numbers(900000)", default_format="JSONEachRow")) == "241"
+    assert code(query_server.ask(f"SELECT {columns} FROM numbers(900000)", default_format="JSONEachRow")) == "241"
 
 
 @pytest.mark.parametrize("output_format", ["TabSeparatedWithNames", "JSON", "Native", "Parquet", "XML"])
@@ -58,50 +58,52 @@ def test_a_wide_format_counts_as_memory(door: Door) -> None:
         "SELECT other",
     ],
 )
-def test_nothing_of_a_failed_query_is_in_the_next_answer(door: Door, sql: str, output_format: str) -> None:
+def test_nothing_of_a_failed_query_is_in_the_next_answer(
+    query_server: QueryServer, sql: str, output_format: str
+) -> None:
     """What a query wrote before it failed is in nobody's answer."""
     for _ in range(door_connections := 3):
-        assert code(door.ask(sql, default_format=output_format))
+        assert code(query_server.ask(sql, default_format=output_format))
     for _ in range(door_connections):
-        reply = door.ask("SELECT 1 AS one", default_format=output_format)
+        reply = query_server.ask("SELECT 1 AS one", default_format=output_format)
         assert b"other" not in reply.body
         assert len(reply.body) < 1000
         assert b"one" in reply.body
 
 
-def test_too_many_at_once_are_told_to_come_back(door: Door) -> None:
+def test_too_many_at_once_are_told_to_come_back(query_server: QueryServer) -> None:
     """While as many queries run as may, others wait a while and are told that there are too many."""
     with ThreadPoolExecutor(5) as threads:
-        codes = sorted(code(reply) for reply in threads.map(door.ask, [ENDLESS] * 5))
+        codes = sorted(code(reply) for reply in threads.map(query_server.ask, [ENDLESS] * 5))
     assert codes == ["159", "159", "159", "202", "202"]
-    assert door.ask("SELECT 1").text == "1\n"
+    assert query_server.ask("SELECT 1").text == "1\n"
 
 
-def test_other_requests_go_on_while_queries_run(door: Door) -> None:
+def test_other_requests_go_on_while_queries_run(query_server: QueryServer) -> None:
     """Running queries keep nobody else from being answered."""
     with ThreadPoolExecutor(2) as threads:
-        busy = [threads.submit(door.ask, ENDLESS) for _ in range(2)]
+        busy = [threads.submit(query_server.ask, ENDLESS) for _ in range(2)]
         slowest = 0.0
         for _ in range(20):
             started = time.monotonic()
-            assert door.ask(method="GET", path="/ping").text == "Ok.\n"
-            assert door.ask("SELECT 1").text == "1\n"
+            assert query_server.ask(method="GET", path="/ping").text == "Ok.\n"
+            assert query_server.ask("SELECT 1").text == "1\n"
             slowest = max(slowest, time.monotonic() - started)
         assert not any(query.done() for query in busy)
     assert slowest < 2
 
 
-def test_a_client_that_hangs_up_stops_its_query(door: Door) -> None:
+def test_a_client_that_hangs_up_stops_its_query(query_server: QueryServer) -> None:
     """Queries of clients that went away make room at once, not when their time is over."""
     request = f"GET /?query={quote(ENDLESS)} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
-    clients = [socket.create_connection(("127.0.0.1", door.port)) for _ in range(3)]
+    clients = [socket.create_connection(("127.0.0.1", query_server.port)) for _ in range(3)]
     for client in clients:
         client.sendall(request)
-    while code(door.ask("SELECT 1")) != "202":  # until the three run
+    while code(query_server.ask("SELECT 1")) != "202":  # until the three run
         time.sleep(0.01)
     for client in clients:
         client.close()
     left = time.monotonic()
-    while code(door.ask("SELECT 1")) == "202":
+    while code(query_server.ask("SELECT 1")) == "202":
         time.sleep(0.01)
     assert time.monotonic() - left < 1.5

@@ -1,4 +1,4 @@
-"""The query door's HTTP, byte by byte where clients look."""
+"""The query interface's HTTP, byte by byte where clients look."""
 
 import gzip
 import json
@@ -10,7 +10,7 @@ import cramjam
 import pytest
 
 from ingest.query.native import compress_frames, decompress_frames
-from tests.ingest.query.fixtures import Door
+from tests.ingest.query.fixtures import QueryServer
 
 MOST = 1_000_000
 
@@ -28,23 +28,23 @@ def pack(body: bytes, encoding: str) -> bytes:
 
 
 @pytest.mark.parametrize("path", ["/", "/ping", "/replicas_status"])
-def test_health_checks_are_answered_as_by_a_server(door: Door, path: str) -> None:
+def test_health_checks_are_answered_as_by_a_server(query_server: QueryServer, path: str) -> None:
     """What load balancers and drivers ping answers `Ok.`."""
-    reply = door.ask(method="GET", path=path)
+    reply = query_server.ask(method="GET", path=path)
     assert (reply.status, reply.text) == (200, "Ok.\n")
 
 
-def test_a_query_comes_by_url_or_body(door: Door) -> None:
+def test_a_query_comes_by_url_or_body(query_server: QueryServer) -> None:
     """A query is in the URL, in the body, or begins in the one and goes on in the other."""
-    assert door.ask(method="GET", query="SELECT 1").text == "1\n"
-    assert door.ask("SELECT 1").text == "1\n"
-    assert door.ask(" 1", query="SELECT").text == "1\n"
-    assert door.ask("SELECT {x:String}", param_x="it's").text == "it\\'s\n"
+    assert query_server.ask(method="GET", query="SELECT 1").text == "1\n"
+    assert query_server.ask("SELECT 1").text == "1\n"
+    assert query_server.ask(" 1", query="SELECT").text == "1\n"
+    assert query_server.ask("SELECT {x:String}", param_x="it's").text == "it\\'s\n"
 
 
-def test_the_headers_are_clickhouses(door: Door) -> None:
+def test_the_headers_are_clickhouses(query_server: QueryServer) -> None:
     """An answer tells its query, format, zone and cost in ClickHouse's headers."""
-    reply = door.ask("SELECT number FROM numbers(3) FORMAT JSONEachRow", query_id="my-query")
+    reply = query_server.ask("SELECT number FROM numbers(3) FORMAT JSONEachRow", query_id="my-query")
     assert reply.headers["X-ClickHouse-Query-Id"] == "my-query"
     assert reply.headers["X-ClickHouse-Format"] == "JSONEachRow"
     assert reply.headers["X-ClickHouse-Timezone"] == "UTC"
@@ -54,9 +54,9 @@ def test_the_headers_are_clickhouses(door: Door) -> None:
     assert (summary["read_rows"], summary["result_rows"]) == ("3", "3")
 
 
-def test_a_query_id_of_nonsense_is_replaced(door: Door) -> None:
+def test_a_query_id_of_nonsense_is_replaced(query_server: QueryServer) -> None:
     """No query id of a client's can break the answer's headers."""
-    reply = door.ask("SELECT 1", query_id="x\r\nSet-Cookie: a=b")
+    reply = query_server.ask("SELECT 1", query_id="x\r\nSet-Cookie: a=b")
     assert re.fullmatch(r"[0-9a-f-]{36}", reply.headers["X-ClickHouse-Query-Id"])
     assert "Set-Cookie" not in reply.headers
 
@@ -78,23 +78,25 @@ def test_a_query_id_of_nonsense_is_replaced(door: Door) -> None:
         ("Arrow", "application/octet-stream"),
     ],
 )
-def test_formats_have_their_content_type(door: Door, name: str, content_type: str) -> None:
+def test_formats_have_their_content_type(query_server: QueryServer, name: str, content_type: str) -> None:
     """A format's content type is ClickHouse's, however the format was named."""
     for reply in (
-        door.ask(f"SELECT 1 AS x FORMAT {name}"),
-        door.ask("SELECT 1 AS x", default_format=name.lower()),
-        door.ask("SELECT 1 AS x", {"X-ClickHouse-Format": name}, default_format="CSV"),
+        query_server.ask(f"SELECT 1 AS x FORMAT {name}"),
+        query_server.ask("SELECT 1 AS x", default_format=name.lower()),
+        query_server.ask("SELECT 1 AS x", {"X-ClickHouse-Format": name}, default_format="CSV"),
     ):
         assert (reply.status, reply.headers["Content-Type"]) == (200, content_type)
         assert reply.headers["X-ClickHouse-Format"] == name
         assert reply.body
 
 
-def test_every_open_format_is_the_engines(door: Door) -> None:
-    """Each format that the door lists has the engine's content type, and is one that it writes."""
+def test_every_open_format_is_the_engines(query_server: QueryServer) -> None:
+    """Each format that the query server lists has the engine's content type, and is one that it writes."""
     from ingest.query.formats import CONTENT_TYPES  # noqa: PLC0415
 
-    rows = door.ask("SELECT name, content_type FROM system.formats WHERE is_output FORMAT JSONCompactEachRow").text
+    rows = query_server.ask(
+        "SELECT name, content_type FROM system.formats WHERE is_output FORMAT JSONCompactEachRow"
+    ).text
     engines = dict(json.loads(row) for row in rows.splitlines())
     assert {name: engines.get(name) for name in CONTENT_TYPES} == dict(CONTENT_TYPES)
 
@@ -111,9 +113,9 @@ def test_every_open_format_is_the_engines(door: Door) -> None:
         ("SELECT {x:UInt8}", 400, 456, "UNKNOWN_QUERY_PARAMETER"),
     ],
 )
-def test_errors_are_clickhouses(door: Door, sql: str, status: int, code: int, name: str) -> None:
+def test_errors_are_clickhouses(query_server: QueryServer, sql: str, status: int, code: int, name: str) -> None:
     """An error has ClickHouse's code, name, text and HTTP status."""
-    reply = door.ask(sql)
+    reply = query_server.ask(sql)
     assert reply.headers["X-ClickHouse-Exception-Code"] == str(code)
     assert re.fullmatch(rf"Code: {code}\. DB::Exception: .*\({name}\) \(version [\d.]+\)\n", reply.text, re.DOTALL)
     assert reply.status == (500 if code == 456 else status)
@@ -129,44 +131,47 @@ def test_errors_are_clickhouses(door: Door, sql: str, status: int, code: int, na
         ("br", cramjam.brotli.decompress),
     ],
 )
-def test_answers_are_compressed(door: Door, encoding: str, decode: type[bytes]) -> None:
-    """A client gets its answer in the first encoding of its list that the door knows."""
-    reply = door.ask("SELECT number FROM numbers(1000)", {"Accept-Encoding": f"nonsense, {encoding};q=0.5"})
+def test_answers_are_compressed(query_server: QueryServer, encoding: str, decode: type[bytes]) -> None:
+    """A client gets its answer in the first encoding of its list that the query server knows."""
+    reply = query_server.ask("SELECT number FROM numbers(1000)", {"Accept-Encoding": f"nonsense, {encoding};q=0.5"})
     assert reply.headers["Content-Encoding"] == encoding
     assert bytes(decode(reply.body)).split()[-1] == b"999"
-    plain = door.ask("SELECT 1", {"Accept-Encoding": encoding}, enable_http_compression="0")
+    plain = query_server.ask("SELECT 1", {"Accept-Encoding": encoding}, enable_http_compression="0")
     assert (plain.text, "Content-Encoding" in plain.headers) == ("1\n", False)
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate", "zstd", "lz4"])
-def test_a_query_may_be_compressed(door: Door, encoding: str) -> None:
+def test_a_query_may_be_compressed(query_server: QueryServer, encoding: str) -> None:
     """A client may send its query compressed."""
-    assert door.ask(pack(b"SELECT 42", encoding), {"Content-Encoding": encoding}).text == "42\n"
+    assert query_server.ask(pack(b"SELECT 42", encoding), {"Content-Encoding": encoding}).text == "42\n"
 
 
-def test_frames_go_both_ways(door: Door) -> None:
+def test_frames_go_both_ways(query_server: QueryServer) -> None:
     """`compress=1` and `decompress=1` mean ClickHouse's own compressed frames."""
-    reply = door.ask("SELECT number FROM numbers(500000)", compress="1")
+    reply = query_server.ask("SELECT number FROM numbers(500000)", compress="1")
     assert decompress_frames(reply.body, 10 * MOST).split()[-1] == b"499999"
-    assert door.ask(compress_frames(b"SELECT 42"), decompress="1").text == "42\n"
-    assert decompress_frames(door.ask("SELECT nope", compress="1").body, MOST).startswith(b"Code: 47.")
-    assert door.ask("SELECT file('x')", compress="1").text.startswith("Code: 497.")
+    assert query_server.ask(compress_frames(b"SELECT 42"), decompress="1").text == "42\n"
+    assert decompress_frames(query_server.ask("SELECT nope", compress="1").body, MOST).startswith(b"Code: 47.")
+    assert query_server.ask("SELECT file('x')", compress="1").text.startswith("Code: 497.")
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate", "zstd", "lz4", "br"])
-def test_a_small_body_that_grows_large_is_refused(door: Door, encoding: str) -> None:
+def test_a_small_body_that_grows_large_is_refused(query_server: QueryServer, encoding: str) -> None:
     """A compressed body has the limit of one that is not."""
     bomb = pack(b"SELECT 1 " + b" " * 50_000_000, encoding)
-    assert door.ask(bomb, {"Content-Encoding": encoding}).status in {400, 413, 500}
-    assert door.ask("SELECT 1").text == "1\n"
+    assert query_server.ask(bomb, {"Content-Encoding": encoding}).status in {400, 413, 500}
+    assert query_server.ask("SELECT 1").text == "1\n"
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "lz4", "zstd"])
-def test_garbage_for_a_compressed_body_is_refused(door: Door, encoding: str) -> None:
+def test_garbage_for_a_compressed_body_is_refused(query_server: QueryServer, encoding: str) -> None:
     """What is not compressed as it says gets an error, not a fault."""
-    assert door.ask(b"not compressed", {"Content-Encoding": encoding}).status in {400, 500}
-    assert door.ask(b"not frames", decompress="1").headers["X-ClickHouse-Exception-Code"] == "271"
-    assert door.ask(compress_frames(b"SELECT 1")[:-1], decompress="1").headers["X-ClickHouse-Exception-Code"] == "271"
+    assert query_server.ask(b"not compressed", {"Content-Encoding": encoding}).status in {400, 500}
+    assert query_server.ask(b"not frames", decompress="1").headers["X-ClickHouse-Exception-Code"] == "271"
+    assert (
+        query_server.ask(compress_frames(b"SELECT 1")[:-1], decompress="1").headers["X-ClickHouse-Exception-Code"]
+        == "271"
+    )
 
 
 @pytest.mark.parametrize(
@@ -188,15 +193,18 @@ def test_garbage_for_a_compressed_body_is_refused(door: Door, encoding: str) -> 
         ({"Host": "localhost:8123", "Sec-Fetch-Site": "none"}, 200),
     ],
 )
-def test_web_pages_are_turned_away(door: Door, headers: dict[str, str], status: int) -> None:
+def test_web_pages_are_turned_away(query_server: QueryServer, headers: dict[str, str], status: int) -> None:
     """No page of another site, and none under a name made to point here, is answered."""
-    for reply in (door.ask("SELECT 1", headers), door.ask(headers=headers, method="GET", query="SELECT 1")):
+    for reply in (
+        query_server.ask("SELECT 1", headers),
+        query_server.ask(headers=headers, method="GET", query="SELECT 1"),
+    ):
         assert reply.status == status
         assert (reply.text == "1\n") is (status == 200)
         assert "Access-Control-Allow-Origin" not in reply.headers
 
 
-def test_users_and_keys_are_taken_and_ignored(door: Door) -> None:
+def test_users_and_keys_are_taken_and_ignored(query_server: QueryServer) -> None:
     """A client that sends a name and a key is not turned away."""
     headers = {
         "X-ClickHouse-User": "u",
@@ -205,38 +213,38 @@ def test_users_and_keys_are_taken_and_ignored(door: Door) -> None:
         "X-ClickHouse-Database": "dlr",
     }
     parameters = {"user": "u", "password": "p", "session_id": "s", "max_result_rows": "5", "wait_end_of_query": "1"}
-    assert door.ask("SELECT currentDatabase()", headers, **parameters).text == "dlr\n"
+    assert query_server.ask("SELECT currentDatabase()", headers, **parameters).text == "dlr\n"
 
 
-def test_a_long_url_is_read(door: Door) -> None:
+def test_a_long_url_is_read(query_server: QueryServer) -> None:
     """A query of a hundred kilobytes may be in the URL."""
     ids = ",".join(f"'m-{number}'" for number in range(10_000))
-    reply = door.ask(method="GET", query=f"SELECT count() FROM reports WHERE message_id IN ({ids})")
+    reply = query_server.ask(method="GET", query=f"SELECT count() FROM reports WHERE message_id IN ({ids})")
     assert reply.text == "1000\n"
 
 
-def test_bytes_that_are_no_text_are_refused(door: Door) -> None:
+def test_bytes_that_are_no_text_are_refused(query_server: QueryServer) -> None:
     """A query that is not UTF-8 gets an error."""
-    assert door.ask(b"SELECT '\xff'").status == 400
-    with socket.create_connection(("127.0.0.1", door.port)) as client:
+    assert query_server.ask(b"SELECT '\xff'").status == 400
+    with socket.create_connection(("127.0.0.1", query_server.port)) as client:
         client.sendall(b"GET /?query=SELECT%20%27%FF%27 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         assert client.makefile("rb").readline().split()[1] in {b"200", b"400"}
 
 
-def test_native_blocks_at_a_revision_have_what_clients_read(door: Door) -> None:
+def test_native_blocks_at_a_revision_have_what_clients_read(query_server: QueryServer) -> None:
     """A client that names its protocol revision gets blocks with their info and each column's serialization kind."""
     sql = "SELECT toUInt8(1) AS check, 'x' AS s FORMAT Native"
     plain = b"\x02\x01\x05check\x05UInt8\x01\x01s\x06String\x01x"
-    assert door.ask(sql).body == plain
+    assert query_server.ask(sql).body == plain
     info = b"\x01\x00\x02\xff\xff\xff\xff\x00"
-    assert door.ask(sql, client_protocol_version="54405").body == info + plain
+    assert query_server.ask(sql, client_protocol_version="54405").body == info + plain
     kinds = b"\x02\x01\x05check\x05UInt8\x00\x01\x01s\x06String\x00\x01x"
-    assert door.ask(sql, client_protocol_version="54460").body == info + kinds
-    assert door.ask("SELECT 1 WHERE 0 FORMAT Native", client_protocol_version="54460").body == b""
+    assert query_server.ask(sql, client_protocol_version="54460").body == info + kinds
+    assert query_server.ask("SELECT 1 WHERE 0 FORMAT Native", client_protocol_version="54460").body == b""
     assert (
         b"DateTime('UTC')"
-        in door.ask("SELECT seen_at FROM reports FORMAT Native", client_protocol_version="54460").body
+        in query_server.ask("SELECT seen_at FROM reports FORMAT Native", client_protocol_version="54460").body
     )
-    shown = door.ask("SHOW TABLES FORMAT Native", client_protocol_version="54460").body
+    shown = query_server.ask("SHOW TABLES FORMAT Native", client_protocol_version="54460").body
     assert shown.startswith(info + b"\x01\x03\x04name\x06String\x00\x08failures")
-    assert door.ask("SELECT 1", client_protocol_version="x").text == "1\n"
+    assert query_server.ask("SELECT 1", client_protocol_version="x").text == "1\n"

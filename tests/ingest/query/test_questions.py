@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.ingest.query.fixtures import Door
+from tests.ingest.query.fixtures import QueryServer
 
 QUESTIONS = r"""
 SELECT 1
@@ -106,39 +106,39 @@ SELECT TABLE_NAME FROM INFORMATION_SCHEMA.TABLES WHERE TABLE_SCHEMA = 'dlr'
 """.strip().splitlines()
 
 
-@pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question[:60])
-def test_an_analysts_question_is_answered(door: Door, question: str) -> None:
+@pytest.mark.parametrize("query", QUESTIONS, ids=lambda query: query[:60])
+def test_an_analysts_question_is_answered(query_server: QueryServer, query: str) -> None:
     """What an analyst or a tool may ask is answered, with at least one row."""
-    reply = door.ask(question, default_format="JSONCompact")
+    reply = query_server.ask(query, default_format="JSONCompact")
     assert reply.status == 200, reply.text
     assert '"rows": 0' not in reply.text
 
 
-def test_the_engine_gets_what_was_written(door: Door) -> None:
+def test_the_engine_gets_what_was_written(query_server: QueryServer) -> None:
     """Comments, strings, numbers and names mean the same to the engine as they did when written."""
-    reply = door.ask(
+    reply = query_server.ask(
         "/* a */ SELECT 'a -- b /* c */ ''d'' \\'e\\' \\t\\\\' AS `x -- y`, 1 -- one\n + 2 /* two */ * 3 AS n # and so on",
         default_format="JSONCompactEachRowWithNames",
     )
     assert reply.text == '["x -- y", "n"]\n["a -- b \\/* c *\\/ \'d\' \'e\' \\t\\\\", 7]\n'
 
 
-def test_a_refusal_says_what_is_wrong(door: Door) -> None:
+def test_a_refusal_says_what_is_wrong(query_server: QueryServer) -> None:
     """Whoever is refused learns which word it was."""
-    assert "the function file is not open here" in door.ask("SELECT file('x')").text
-    assert "there is no function toStartOfMinut here" in door.ask("SELECT toStartOfMinut(1)").text
-    assert "system.processes is not open here" in door.ask("SELECT * FROM system.processes").text
-    assert "SETTINGS are not open here" in door.ask("SELECT 1 SETTINGS max_threads = 1").text
-    assert "line 2, column 8" in door.ask("SELECT 1,\n       $$x$$").text
-    assert "Expecting )" in door.ask("SELECT (1").text
+    assert "the function file is not open here" in query_server.ask("SELECT file('x')").text
+    assert "there is no function toStartOfMinut here" in query_server.ask("SELECT toStartOfMinut(1)").text
+    assert "system.processes is not open here" in query_server.ask("SELECT * FROM system.processes").text
+    assert "SETTINGS are not open here" in query_server.ask("SELECT 1 SETTINGS max_threads = 1").text
+    assert "line 2, column 8" in query_server.ask("SELECT 1,\n       $$x$$").text
+    assert "Expecting )" in query_server.ask("SELECT (1").text
 
 
-def test_no_function_of_the_engine_is_newer_than_those_that_were_read(door: Door) -> None:
+def test_no_function_of_the_engine_is_newer_than_those_that_were_read(query_server: QueryServer) -> None:
     """With a newer engine, somebody reads the list of its functions again (`functions.REVIEWED`)."""
     from ingest.query.guard.functions import REVIEWED  # noqa: PLC0415
 
     major, minor = REVIEWED
-    newer = door.ask(
+    newer = query_server.ask(
         "SELECT name FROM system.functions WHERE arrayMap(x -> toUInt32OrZero(x), arraySlice(splitByChar('.', introduced_in),"
         f" 1, 2)) > [{major}, {minor}] AND introduced_in != ''"
     )

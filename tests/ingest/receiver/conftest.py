@@ -10,7 +10,7 @@ import orjson
 import pytest
 from aiohttp import web
 
-from ingest.receiver.access import open_doors
+from ingest.receiver.access import access_by_account
 from ingest.receiver.server import Receiver, make_server
 from ingest.settings.accounts import effective_accounts
 from ingest.settings.settings import Settings
@@ -54,7 +54,7 @@ async def start_receiver(tmp_path: Path) -> AsyncIterator[StartReceiver]:
     async def start(**settings: Any) -> Post:
         given = Settings.model_validate({"data_dir": tmp_path, **settings})
         journal = Journal(tmp_path / f"{len(started)}.db")
-        receiver = Receiver(open_doors(effective_accounts(given)), journal, given.receiver)
+        receiver = Receiver(access_by_account(effective_accounts(given)), journal, given.receiver)
         runner = web.ServerRunner(make_server(receiver, given.receiver))
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)

@@ -8,9 +8,10 @@ from datetime import UTC, datetime
 
 import pytest
 
+from ingest.metrics.catalogue import CallbackOutcome
 from ingest.receiver import batching as intakes
-from ingest.receiver.access import Door
-from ingest.receiver.batching import Answer, Intake
+from ingest.receiver.access import Access
+from ingest.receiver.batching import CallbackBatcher, CallbackResult
 from normalizers import PROVIDERS
 from normalizers.model import Account, Callback
 from sinks.errors import BusyError
@@ -47,18 +48,22 @@ def juhe(*ids: str, padding: int = 0) -> Callback:
     return Callback(account=Account(), method="POST", body=body, received_at=datetime.now(UTC))
 
 
-async def taken(intake: Intake, *callbacks: Callback) -> list[Answer | BaseException]:
+async def taken(batcher: CallbackBatcher, *callbacks: Callback) -> list[CallbackResult | BaseException]:
     """Hand callbacks in at once."""
-    door = Door(provider=PROVIDERS["juhe"], account=Account())
-    return await asyncio.gather(*(intake.take(door, callback) for callback in callbacks), return_exceptions=True)
+    access = Access(provider=PROVIDERS["juhe"], account=Account())
+    return await asyncio.gather(*(batcher.take(access, callback) for callback in callbacks), return_exceptions=True)
 
 
 async def test_what_arrives_together_is_one_append_and_each_has_its_answer() -> None:
     """A report, a batch, and one that can't be read: one append, in their order, and three answers."""
     stream = Stream()
     broken = Callback(account=Account(), method="POST", body=b"[", received_at=datetime.now(UTC))
-    answers = await taken(Intake(stream), juhe("a"), broken, juhe("b", "c"))
-    assert [isinstance(answer, Answer) and answer.outcome for answer in answers] == ["stored", "malformed", "stored"]
+    answers = await taken(CallbackBatcher(stream), juhe("a"), broken, juhe("b", "c"))
+    assert [isinstance(answer, CallbackResult) and answer.outcome for answer in answers] == [
+        "stored",
+        "malformed",
+        "stored",
+    ]
     [records] = stream.appends
     assert [record.topic for record in records] == [Topic.REPORTS, Topic.DEAD_LETTERS, Topic.REPORTS, Topic.REPORTS]
     assert [record.key for record in records if record.topic is Topic.REPORTS] == ["a", "b", "c"]
@@ -68,13 +73,13 @@ async def test_what_arrives_together_is_one_append_and_each_has_its_answer() -> 
 async def test_callbacks_that_follow_one_another_are_gathered(
     patience: float, monkeypatch: pytest.MonkeyPatch, *, gathered: bool
 ) -> None:
-    """Requests are handled one a turn of the loop, so a lot is closed after turns that brought none, or in time."""
+    """Requests are handled one a turn of the loop, so a batch is closed after turns that brought none, or in time."""
     monkeypatch.setattr(intakes, "_GATHER_SECONDS", patience)
     stream = Stream()
-    intake = Intake(stream)
+    batcher = CallbackBatcher(stream)
     answers = []
     for number in range(20):
-        answers.append(asyncio.create_task(taken(intake, juhe(f"m{number}"))))
+        answers.append(asyncio.create_task(taken(batcher, juhe(f"m{number}"))))
         await asyncio.sleep(0)
     await asyncio.gather(*answers)
     assert (len(stream.appends) == 1) is gathered
@@ -94,10 +99,10 @@ async def test_as_many_appends_are_under_way_as_the_stream_takes(at_once: int, m
 
     monkeypatch.setattr(stream, "at_once", at_once)
     monkeypatch.setattr(stream, "append", stall)
-    intake = Intake(stream)
+    batcher = CallbackBatcher(stream)
     answers = []
     for number in range(5):
-        answers.append(asyncio.create_task(taken(intake, juhe(f"m{number}"))))
+        answers.append(asyncio.create_task(taken(batcher, juhe(f"m{number}"))))
         await asyncio.sleep(0.02)
     assert under_way == [1] * at_once
     stalled.set()
@@ -115,8 +120,8 @@ async def test_the_loop_stays_awake_for_a_crowd(
     monkeypatch.setattr(stream, "append", lambda _records: stalled.wait())
     offers: list[float] = []
     monkeypatch.setattr(os, "sched_yield", lambda: offers.append(time.monotonic()))
-    intake = Intake(stream)
-    answers = asyncio.create_task(taken(intake, *(juhe(f"m{number}") for number in range(callbacks))))
+    batcher = CallbackBatcher(stream)
+    answers = asyncio.create_task(taken(batcher, *(juhe(f"m{number}") for number in range(callbacks))))
     await asyncio.sleep(0.1)
     assert bool(offers) is turns
     assert not offers or offers[-1] - offers[0] < 0.05
@@ -125,20 +130,22 @@ async def test_the_loop_stays_awake_for_a_crowd(
 
 
 async def test_large_callbacks_are_not_gathered_without_end() -> None:
-    """A lot is closed at 256 KiB, so that a stream that bounds what waits can take it."""
+    """A batch is closed at 256 KiB, so that a stream that bounds what waits can take it."""
     stream = Stream()
-    answers = await taken(Intake(stream), *(juhe(f"m{number}", padding=100 * KIB) for number in range(7)))
-    assert [isinstance(answer, Answer) and answer.outcome for answer in answers] == ["stored"] * 7
+    answers = await taken(CallbackBatcher(stream), *(juhe(f"m{number}", padding=100 * KIB) for number in range(7)))
+    assert [isinstance(answer, CallbackResult) and answer.outcome for answer in answers] == ["stored"] * 7
     assert [len(records) for records in stream.appends] == [3, 3, 1]
 
 
 async def test_a_lot_that_is_not_durable_is_acknowledged_to_none() -> None:
-    """Where the append fails all of its callbacks are told so, and the next lot is another matter."""
+    """Where the append fails all of its callbacks are told so, and the next batch is another matter."""
     stream = Stream()
     stream.failures = 1
-    intake = Intake(stream)
-    assert all(isinstance(answer, BusyError) for answer in await taken(intake, juhe("a"), juhe("b")))
-    assert await taken(intake, juhe("a")) == [Answer("stored", PROVIDERS["juhe"].replies.stored(juhe("a")))]
+    batcher = CallbackBatcher(stream)
+    assert all(isinstance(answer, BusyError) for answer in await taken(batcher, juhe("a"), juhe("b")))
+    assert await taken(batcher, juhe("a")) == [
+        CallbackResult(CallbackOutcome.STORED, PROVIDERS["juhe"].replies.stored(juhe("a")))
+    ]
 
 
 async def test_a_stalled_stream_turns_callbacks_away_before_memory_ends(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -151,11 +158,11 @@ async def test_a_stalled_stream_turns_callbacks_away_before_memory_ends(monkeypa
         stream.appends.append(list(records))
 
     monkeypatch.setattr(stream, "append", stall)
-    intake = Intake(stream)
-    door = Door(provider=PROVIDERS["juhe"], account=Account())
-    waiting = [intake.take(door, juhe(f"m{number}", padding=1024 * KIB)) for number in range(64)]
+    batcher = CallbackBatcher(stream)
+    access = Access(provider=PROVIDERS["juhe"], account=Account())
+    waiting = [batcher.take(access, juhe(f"m{number}", padding=1024 * KIB)) for number in range(64)]
     with pytest.raises(BusyError, match="keep up"):
-        intake.take(door, juhe("one too many"))
+        batcher.take(access, juhe("one too many"))
     stalled.set()
     assert {answer.outcome for answer in await asyncio.gather(*waiting)} == {"stored"}
     assert sum(map(len, stream.appends)) == len(waiting)
@@ -164,14 +171,14 @@ async def test_a_stalled_stream_turns_callbacks_away_before_memory_ends(monkeypa
 async def test_a_client_that_goes_away_costs_the_others_nothing() -> None:
     """A callback whose sender hung up is stored, and those beside it are answered."""
     stream = Stream()
-    intake = Intake(stream)
-    gone = asyncio.create_task(taken(intake, juhe("a")))
-    stays = asyncio.create_task(taken(intake, juhe("b")))
+    batcher = CallbackBatcher(stream)
+    gone = asyncio.create_task(taken(batcher, juhe("a")))
+    stays = asyncio.create_task(taken(batcher, juhe("b")))
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     gone.cancel()
     [answer] = await stays
-    assert isinstance(answer, Answer)
+    assert isinstance(answer, CallbackResult)
     assert answer.outcome == "stored"
     assert [record.key for records in stream.appends for record in records] == ["a", "b"]
     with pytest.raises(asyncio.CancelledError):

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ingest.simulation.dialects import DIALECTS
-from ingest.simulation.plan import PlannedCallback, Request
+from ingest.simulation.plan import PlannedCallback, PlannedRequest
 from ingest.simulation.traffic import Mix, Schedule, Traffic
 from normalizers import PROVIDERS
 from normalizers.model import Account, Callback, Item
@@ -23,7 +23,7 @@ def plan(
     return list(Traffic(dialects, Mix(**mix), schedule, seed))
 
 
-def written(callback: PlannedCallback, account: Account | None = None) -> Request:
+def written(callback: PlannedCallback, account: Account | None = None) -> PlannedRequest:
     """Write a callback, spoiled where it is to be."""
     request = DIALECTS[callback.provider].request(callback, account or Account())
     if callback.spoil is None:

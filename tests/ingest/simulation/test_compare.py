@@ -1,7 +1,7 @@
 """The comparison: what is lost, doubled, wrong or was never sent does not go unnoticed."""
 
 from ingest.simulation.compare import Tally, compare, compare_totals, messages_of
-from ingest.simulation.ledger import Kept, Ledger, Row
+from ingest.simulation.ledger import Ledger, RecordKind, Row
 from normalizers.model import Status
 from tests.ingest.simulation.planning import plan
 
@@ -97,8 +97,8 @@ def test_the_ledger_knows_a_repeat() -> None:
     ledger = Ledger()
     for acknowledged in (False, True, False):
         ledger.record(callback, acknowledged=acknowledged)
-    rows = list(ledger.rows(Kept.REPORTS, "juhe", "", "z"))
-    assert len(rows) == len(callback.reports) == ledger.acknowledged(Kept.REPORTS, "juhe")
+    rows = list(ledger.rows(RecordKind.REPORTS, "juhe", "", "z"))
+    assert len(rows) == len(callback.reports) == ledger.acknowledged(RecordKind.REPORTS, "juhe")
     assert all(acknowledged for _, acknowledged in rows)
     ledger.close()
 
@@ -110,9 +110,9 @@ def test_the_ledger_gives_out_ranges() -> None:
     for callback in callbacks:
         ledger.record(callback, acknowledged=True)
     middle = next(callback.reports[0].message_id for callback in callbacks[100:] if not callback.spoil)
-    low = list(ledger.rows(Kept.REPORTS, "cm", "", middle))
-    high = list(ledger.rows(Kept.REPORTS, "cm", middle, "z"))
+    low = list(ledger.rows(RecordKind.REPORTS, "cm", "", middle))
+    high = list(ledger.rows(RecordKind.REPORTS, "cm", middle, "z"))
     assert low
     assert high
-    assert len(low) + len(high) == ledger.acknowledged(Kept.REPORTS, "cm")
+    assert len(low) + len(high) == ledger.acknowledged(RecordKind.REPORTS, "cm")
     ledger.close()

@@ -9,17 +9,17 @@ import orjson
 import pytest
 
 from ingest.simulation.dialects import DIALECTS, cloudsms, santo
-from ingest.simulation.ledger import Kept, Ledger
-from ingest.simulation.plan import Number, Outcome, PlannedCallback, PlannedReject, PlannedReport, Request
+from ingest.simulation.ledger import Ledger, RecordKind
+from ingest.simulation.plan import Number, PlannedCallback, PlannedOutcome, PlannedReject, PlannedReport, PlannedRequest
 from normalizers.errors import MalformedError
 from normalizers.model import Account, DeliveryReport, InboundMessage, Item, Reject, Status
 from tests.ingest.simulation.planning import plan, read, written
 
 _DELIVERED = {
-    "cm": Outcome(code="2", status=Status.DELIVERED, weight=1),
-    "juhe": Outcome(code="DELIVRD", status=Status.DELIVERED, weight=1),
-    "santo": Outcome(code="0", error="DELIVRD", status=Status.DELIVERED, weight=1),
-    "cloudsms": Outcome(code="2", text="DELIVERED", status=Status.DELIVERED, weight=1),
+    "cm": PlannedOutcome(code="2", status=Status.DELIVERED, weight=1),
+    "juhe": PlannedOutcome(code="DELIVRD", status=Status.DELIVERED, weight=1),
+    "santo": PlannedOutcome(code="0", error="DELIVRD", status=Status.DELIVERED, weight=1),
+    "cloudsms": PlannedOutcome(code="2", text="DELIVERED", status=Status.DELIVERED, weight=1),
 }
 
 
@@ -27,7 +27,7 @@ def _report(provider: str, message_id: str, number: Number, at: datetime | None,
     return PlannedReport(message_id=message_id, number=number, outcome=_DELIVERED[provider], occurred_at=at, seed=seed)
 
 
-def _forms(provider: str, report: dict[str, Any], account: Account | None = None) -> list[Request]:
+def _forms(provider: str, report: dict[str, Any], account: Account | None = None) -> list[PlannedRequest]:
     """Return a report in many of the forms that its provider has for it."""
     reports = [_report(provider, **report, seed=seed) for seed in range(200)]
     return [written(PlannedCallback(provider, (each,)), account) for each in reports]
@@ -36,7 +36,7 @@ def _forms(provider: str, report: dict[str, Any], account: Account | None = None
 def test_santo_writes_its_documents_example() -> None:
     """Santo's example of section 4.3 is written byte for byte."""
     report = _report("santo", "0513594772db8c", Number("CN", 86, "18688888888"), None)
-    assert santo.written(report, santo.DOCUMENTED) == Request(
+    assert santo.written(report, santo.DOCUMENTED) == PlannedRequest(
         "GET",
         query="command=RT_REQUEST&msgid=0513594772db8c&da=8618688888888&dc=15"
         "&sm=30353133353934373732646238637c307c44454c495652447c7c&rsm=0513594772db8c|0|DELIVRD||",
@@ -149,7 +149,9 @@ def test_what_is_said_is_what_is_read(provider: str, account: Account) -> None:
             with pytest.raises(MalformedError) as refused:
                 read(callback, account)
             assert refused.value.why == callback.spoil.why
-    meant = {row for kept in (Kept.REPORTS, Kept.INBOUND) for row, _ in ledger.rows(kept, provider, "", "z")}
+    meant = {
+        row for kept in (RecordKind.REPORTS, RecordKind.INBOUND) for row, _ in ledger.rows(kept, provider, "", "z")
+    }
     assert found == meant
     ledger.close()
 
@@ -187,7 +189,7 @@ def test_an_unreadable_item_costs_itself() -> None:
 
 def test_a_repeat_is_the_same_request() -> None:
     """A report that comes again alone comes in the very same bytes."""
-    first_seen: dict[PlannedCallback, Request] = {}
+    first_seen: dict[PlannedCallback, PlannedRequest] = {}
     repeats = 0
     for callback in plan(repeated=0.3):
         request = written(callback)
@@ -198,7 +200,7 @@ def test_a_repeat_is_the_same_request() -> None:
 
 def test_only_the_right_answer_acknowledges() -> None:
     """`OK` acknowledges, and for CloudSMS an ANSWER of the same SERIAL with RESULT_CODE 1; nothing else does."""
-    request = Request("POST", body=b'{"SERIAL":7}')
+    request = PlannedRequest("POST", body=b'{"SERIAL":7}')
     answer = {"METHOD": "SMS_PUSH_REPORT", "TYPE": "ANSWER", "SERIAL": 7, "RESULT_CODE": 1, "RESULT_DESC": "OK"}
     right = orjson.dumps(answer)
     wrong = [orjson.dumps(answer | change) for change in ({"SERIAL": 8}, {"RESULT_CODE": 3}, {"TYPE": "REQUEST"})]

@@ -11,9 +11,9 @@ from aiohttp import web
 
 from ingest.settings.settings import Settings
 from ingest.simulation import send
-from ingest.simulation.ledger import Kept, Ledger
+from ingest.simulation.ledger import Ledger, RecordKind
 from ingest.simulation.plan import PlannedCallback
-from ingest.simulation.send import Sender, UnreachableError
+from ingest.simulation.send import CallbackSender, UnreachableError
 from ingest.simulation.targets import open_lines
 from tests.ingest.simulation.planning import plan, written
 
@@ -44,8 +44,8 @@ async def _send(
     provider: str = "cm",
     per_second: float = 0,
     concurrency: int = 4,
-) -> Sender:
-    sender = Sender(url, open_lines(Settings(), providers=(provider,)), Ledger())
+) -> CallbackSender:
+    sender = CallbackSender(url, open_lines(Settings(), providers=(provider,)), Ledger())
     await sender.send(callbacks, per_second=per_second, concurrency=concurrency, advance=lambda: None)
     return sender
 
@@ -109,8 +109,8 @@ async def test_any_other_answer_is_final_and_no_acknowledgement(answer: tuple[in
     went = sender.sent["cm"]
     assert len(received) == 1
     assert (went.acknowledged, went.unexpected) == (0, Counter({status: 1}))
-    assert sender.ledger.acknowledged(Kept.REPORTS, "cm") == 0
-    assert len(list(sender.ledger.rows(Kept.REPORTS, "cm", "", "z"))) == 1
+    assert sender.ledger.acknowledged(RecordKind.REPORTS, "cm") == 0
+    assert len(list(sender.ledger.rows(RecordKind.REPORTS, "cm", "", "z"))) == 1
 
 
 async def test_a_malformed_callback_has_to_be_refused() -> None:
@@ -120,17 +120,17 @@ async def test_a_malformed_callback_has_to_be_refused() -> None:
         refused = await _send(url, callbacks)
     async with _receiver(lambda *_: web.Response(text="OK")) as (url, _):
         taken = await _send(url, callbacks)
-    assert (refused.sent["cm"].malformed, refused.ledger.acknowledged(Kept.DEAD_LETTERS, "cm")) == (20, 20)
+    assert (refused.sent["cm"].malformed, refused.ledger.acknowledged(RecordKind.DEAD_LETTERS, "cm")) == (20, 20)
     assert (taken.sent["cm"].malformed, taken.sent["cm"].unexpected) == (0, Counter({200: 20}))
 
 
 async def test_a_receiver_that_stays_away_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
     """Trying again is bounded: a receiver that is gone ends the run, and what it did not acknowledge is known."""
     monkeypatch.setattr(send, "_PATIENCE_SECONDS", 0.3)
-    sender = Sender("http://127.0.0.1:9", open_lines(Settings(), providers=("cm",)), Ledger())
+    sender = CallbackSender("http://127.0.0.1:9", open_lines(Settings(), providers=("cm",)), Ledger())
     with pytest.raises(UnreachableError):
         await sender.send(_reports(100), per_second=0, concurrency=4, advance=lambda: None)
-    sent = list(sender.ledger.rows(Kept.REPORTS, "cm", "", "z"))
+    sent = list(sender.ledger.rows(RecordKind.REPORTS, "cm", "", "z"))
     assert 1 <= len(sent) <= 10
     assert not any(acknowledged for _, acknowledged in sent)
 

@@ -10,7 +10,7 @@ import phonenumbers
 import pytest
 
 from ingest.simulation.dialects import DIALECTS
-from ingest.simulation.plan import Outcome, PlannedInbound, PlannedReject, PlannedReport
+from ingest.simulation.plan import PlannedInbound, PlannedOutcome, PlannedReject, PlannedReport
 from normalizers.model import Reason, Status
 from tests.ingest.simulation.planning import NOON, RUN, plan
 from tests.normalizers.code_tables import transcribed
@@ -23,11 +23,11 @@ def _reports(*providers: str, **mix: Any) -> list[PlannedReport]:
     return [report for callback in plan(*providers, **mix) for report in callback.reports if not callback.spoil]
 
 
-def _outcomes(provider: str) -> list[Outcome]:
+def _outcomes(provider: str) -> list[PlannedOutcome]:
     return [*DIALECTS[provider].steps, *DIALECTS[provider].finals]
 
 
-def _key(provider: str, outcome: Outcome) -> str:
+def _key(provider: str, outcome: PlannedOutcome) -> str:
     """Return a code as the table has it."""
     return f"{outcome.code}|{outcome.error}" if provider == "santo" else outcome.code
 

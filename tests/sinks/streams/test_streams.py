@@ -13,7 +13,7 @@ from tests.sinks.streams.fixtures import Stream, read, read_and_commit
 
 @pytest.fixture
 async def producer(stream: Stream) -> AsyncIterator[Producer]:
-    """Open the doors' side."""
+    """Open the producing side."""
     producer = await stream.open_producer()
     yield producer
     await producer.close()

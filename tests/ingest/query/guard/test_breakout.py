@@ -1,8 +1,8 @@
 """
-Attacks on the query door: ways to files, to other servers, to other people's queries, and past the limits.
+Attacks on the query interface: ways to files, to other servers, to other people's queries, and past the limits.
 
 Each has to be refused before the engine sees it. That nothing happened is seen from outside: a canary file is in no
-answer, no file appears, and a listening server gets no call. The same attacks succeed where the door is not guarded.
+answer, no file appears, and a listening server gets no call. The same attacks succeed where the query server is not guarded.
 """
 
 import socket
@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.ingest.query.fixtures import Door
+from tests.ingest.query.fixtures import QueryServer
 
 CANARY = "canary-4711-content"
 
@@ -418,9 +418,11 @@ ATTACKS = READ_BY_FUNCTION + READ_BY_TABLE + WRITE + REACH_A_SERVER + LEARN_OF_O
 
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack[:60])
-def test_an_attack_is_refused_before_the_engine_sees_it(door: Door, outside: Outside, attack: str) -> None:
-    """What is not a single question to the store's own tables is refused, and nothing happens."""
-    reply = door.ask(outside.fill(attack), param_t="reports", param_f="file")
+def test_an_attack_is_refused_before_the_engine_sees_it(
+    query_server: QueryServer, outside: Outside, attack: str
+) -> None:
+    """What is not a single query to the store's own tables is refused, and nothing happens."""
+    reply = query_server.ask(outside.fill(attack), param_t="reports", param_f="file")
     assert reply.headers.get("X-ClickHouse-Exception-Code") in REFUSALS | {"167"}, reply.text[:300]
     assert reply.status in {400, 403, 404}
     assert CANARY not in reply.text
@@ -428,39 +430,42 @@ def test_an_attack_is_refused_before_the_engine_sees_it(door: Door, outside: Out
 
 
 @pytest.mark.parametrize("name", ["`<canary>`", "'<canary>'", "json", "os", "file", "processes"])
-def test_a_bare_name_is_only_ever_a_table_of_the_store(door: Door, outside: Outside, name: str) -> None:
+def test_a_bare_name_is_only_ever_a_table_of_the_store(query_server: QueryServer, outside: Outside, name: str) -> None:
     """No file, Python variable or table of another database stands in for a table that is missing."""
-    for question in ("SELECT * FROM <>", "DESCRIBE TABLE <>", "SELECT 1 IN <>", "SHOW CREATE TABLE <>"):
-        reply = door.ask(outside.fill(question.replace("<>", name)))
+    for query in ("SELECT * FROM <>", "DESCRIBE TABLE <>", "SELECT 1 IN <>", "SHOW CREATE TABLE <>"):
+        reply = query_server.ask(outside.fill(query.replace("<>", name)))
         assert reply.status in {400, 403, 404, 500}
         assert CANARY not in reply.text
 
 
-def test_a_query_is_one_whether_in_the_url_or_the_body(door: Door, outside: Outside) -> None:
+def test_a_query_is_one_whether_in_the_url_or_the_body(query_server: QueryServer, outside: Outside) -> None:
     """URL and body are one text, and are judged as one."""
     for query, body in (("SELECT file(", "'<canary>')"), ("SELECT 1", "; SELECT 2"), ("SELECT 1 --", "\n;SELECT 2")):
-        reply = door.ask(outside.fill(body), query=outside.fill(query))
+        reply = query_server.ask(outside.fill(body), query=outside.fill(query))
         assert reply.headers["X-ClickHouse-Exception-Code"] in REFUSALS
-    reply = door.ask(method="GET", query=outside.fill("SELECT file('<canary>')"))
+    reply = query_server.ask(method="GET", query=outside.fill("SELECT file('<canary>')"))
     assert reply.status == 403
 
 
 @pytest.mark.parametrize("name", ["Template", "CapnProto", "Dataframe", "nonsense"])
-def test_a_format_by_url_or_header_is_judged_too(door: Door, name: str) -> None:
+def test_a_format_by_url_or_header_is_judged_too(query_server: QueryServer, name: str) -> None:
     """The output format is judged wherever it is named."""
-    assert door.ask("SELECT 1", default_format=name).status == 404
-    assert door.ask("SELECT 1", {"X-ClickHouse-Format": name}).status == 404
+    assert query_server.ask("SELECT 1", default_format=name).status == 404
+    assert query_server.ask("SELECT 1", {"X-ClickHouse-Format": name}).status == 404
 
 
 @pytest.mark.parametrize("database", ["system", "default`; DROP", "information_schema", "other"])
-def test_another_database_is_no_ones_current(door: Door, database: str) -> None:
+def test_another_database_is_no_ones_current(query_server: QueryServer, database: str) -> None:
     """The current database is the store's, so that a bare name means one of its tables."""
-    for reply in (door.ask("SELECT 1", database=database), door.ask("SELECT 1", {"X-ClickHouse-Database": database})):
+    for reply in (
+        query_server.ask("SELECT 1", database=database),
+        query_server.ask("SELECT 1", {"X-ClickHouse-Database": database}),
+    ):
         assert (reply.status, reply.headers["X-ClickHouse-Exception-Code"]) == (404, "81")
-    assert door.ask("SELECT count() FROM reports", database="default").text == "1000\n"
+    assert query_server.ask("SELECT count() FROM reports", database="default").text == "1000\n"
 
 
-def test_the_urls_settings_loosen_nothing(door: Door) -> None:
+def test_the_urls_settings_loosen_nothing(query_server: QueryServer) -> None:
     """Settings in the URL are ignored, whatever they are."""
     loose: dict[str, Any] = {
         "readonly": "0",
@@ -470,16 +475,16 @@ def test_the_urls_settings_loosen_nothing(door: Door) -> None:
         "user": "x",
     }
     value = "SELECT value FROM system.settings WHERE name = 'max_execution_time'"
-    assert door.ask(value, **loose).text == "3\n"
-    assert door.ask("SELECT number FROM numbers(1000001)", **loose).status == 500
-    assert door.ask("DROP TABLE reports", **loose).status == 403
+    assert query_server.ask(value, **loose).text == "3\n"
+    assert query_server.ask("SELECT number FROM numbers(1000001)", **loose).status == 500
+    assert query_server.ask("DROP TABLE reports", **loose).status == 403
 
 
-def test_the_attacks_would_succeed_without_the_door(writable_door: Door, tmp_path: Path) -> None:
+def test_the_attacks_would_succeed_without_the_door(writable_server: QueryServer, tmp_path: Path) -> None:
     """The canary and the missing file do prove something: unguarded, the engine gives the one and makes the other."""
     canary, out = tmp_path / "canary.txt", tmp_path / "out"
     canary.write_text(CANARY)
     for attack in (f"SELECT file('{canary}')", f"SELECT arrayMap(file, ['{canary}'])"):
-        assert CANARY in writable_door.ask(attack).text
-    writable_door.ask(f"SELECT 1 INTO OUTFILE '{out}'")
+        assert CANARY in writable_server.ask(attack).text
+    writable_server.ask(f"SELECT 1 INTO OUTFILE '{out}'")
     assert out.exists()

@@ -1,4 +1,4 @@
-"""The query guard by itself: no question of any shape carries an attack past it."""
+"""The query guard by itself: no query of any shape carries an attack past it."""
 
 import json
 from typing import NoReturn
@@ -7,14 +7,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ingest.query.execution import Question, answer
+from ingest.query.execution import Query, answer
 from ingest.query.guard import functions as listing
 from ingest.query.guard.functions import Functions, judge
 from ingest.query.guard.statements import Statement, check
 from ingest.query.guard.tokens import RefusedQueryError, Token, join, tokenize
 from ingest.query.guard.tree import check_tree
 from sinks.clickhouse.readonly import Connection
-from tests.ingest.query.fixtures import Door
+from tests.ingest.query.fixtures import QueryServer
 from tests.ingest.query.guard.test_breakout import (
     LEARN_OF_OTHERS,
     REACH_A_SERVER,
@@ -24,7 +24,7 @@ from tests.ingest.query.guard.test_breakout import (
 )
 from tests.ingest.query.test_questions import QUESTIONS
 
-#: What may be in no question, wherever it stands.
+#: What may be in no query, wherever it stands.
 FORBIDDEN = [
     "file('x')",
     "`file`('x')",
@@ -50,11 +50,11 @@ APPLY COLUMNS QUALIFY FETCH GLOBAL DATE INTERPOLATE FILL VALUES UNNEST PIVOT TAB
 
 
 @pytest.fixture(scope="module")
-def functions(door: Door) -> Functions:
+def functions(query_server: QueryServer) -> Functions:
     """Judge the functions of the engine that runs here."""
 
     def rows(sql: str) -> list[list[str]]:
-        answer = door.ask(sql, default_format="JSONCompactStringsEachRow").text
+        answer = query_server.ask(sql, default_format="JSONCompactStringsEachRow").text
         return [json.loads(line) for line in answer.splitlines()]
 
     return judge(
@@ -75,7 +75,7 @@ def judged(sql: str, functions: Functions) -> Statement | None:
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_an_attack_is_refused_wherever_it_stands(functions: Functions, data: st.DataObject) -> None:
-    """An attack put anywhere into any question is refused."""
+    """An attack put anywhere into any query is refused."""
     tokens = tokenize(data.draw(st.sampled_from(QUESTIONS)))
     place = data.draw(st.integers(0, len(tokens)))
     attack = data.draw(st.sampled_from(FORBIDDEN))
@@ -194,11 +194,9 @@ def test_the_engines_own_parser_has_the_last_word(functions: Functions) -> None:
         def query(self, *_: object) -> NoReturn:
             pytest.fail("it was run")
 
-    question = Question(
-        query="SELECT 1", body=b"", parameters={}, database="", default_format="CSV", revision=0, settings={}
-    )
+    query = Query(query="SELECT 1", body=b"", parameters={}, database="", default_format="CSV", revision=0, settings={})
     with pytest.raises(RefusedQueryError, match="only a single statement that reads"):
-        answer(Suspicious(), question, functions=functions, database="dlr")
+        answer(Suspicious(), query, functions=functions, database="dlr")
 
 
 def test_no_open_function_reaches_outside(functions: Functions) -> None:
