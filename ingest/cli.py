@@ -13,7 +13,9 @@ import typer
 from ingest import logs
 from ingest.commands.query import QuestionError, ask
 from ingest.processes.supervisor import UNUSABLE, UnusableError
-from ingest.settings.settings import InvalidSettingsError, Settings, load
+from ingest.settings.errors import InvalidSettingsError
+from ingest.settings.loading import load
+from ingest.settings.settings import Settings
 from sinks.errors import SinkError
 
 app: Final = typer.Typer(

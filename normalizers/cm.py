@@ -193,4 +193,5 @@ PROVIDER: Final = Provider(
     parse=parse,
     replies=PLAIN_TEXT,
     known_by_reference=True,
+    renamable=_PARAMETERS,
 )

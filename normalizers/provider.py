@@ -43,7 +43,8 @@ class Provider:
 
     `home` is the region whose national numbers it writes, None where it writes international ones. `reports_within` is
     how long after a submission its last report may come. `known_by_reference` says that a report names a message by
-    the customer's reference. `poll` is how it is asked, where it can be.
+    the customer's reference. `poll` is how it is asked, where it can be. `renamable` are the parameters whose names the
+    customer may choose at the provider, as the document spells them.
     """
 
     name: str
@@ -56,3 +57,4 @@ class Provider:
     reports_within: timedelta = timedelta(hours=72)
     known_by_reference: bool = False
     poll: Poll | None = None
+    renamable: frozenset[str] = frozenset()

@@ -17,7 +17,8 @@ from aiohttp import web
 from ingest.connections.streams import open_producer
 from ingest.same_origin import is_foreign
 from ingest.settings.accounts import EffectiveAccount, effective_accounts
-from ingest.settings.settings import InvalidSettingsError, Settings
+from ingest.settings.errors import InvalidSettingsError
+from ingest.settings.settings import Settings
 from normalizers.errors import Fault, MalformedError
 from normalizers.submissions import Submission, SubmittingAccount, SubmittingAccounts, read_submission, read_submissions
 from sinks.errors import RefusedError, SinkError

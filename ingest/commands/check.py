@@ -14,7 +14,8 @@ from ingest.polling.account import PolledAccount, polled_accounts
 from ingest.polling.client import ProviderClient
 from ingest.receiver.access import access_by_account
 from ingest.settings.accounts import effective_accounts
-from ingest.settings.settings import KafkaSettings, Settings, split_address
+from ingest.settings.settings import KafkaSettings, Settings
+from ingest.settings.values import split_address
 from sinks.errors import SinkError
 
 _TIMEOUT_SECONDS: Final = 2.0

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from rich.table import Table
 
-from ingest.settings.settings import InvalidSettingsError
+from ingest.settings.errors import InvalidSettingsError
 from normalizers import PROVIDERS
 from normalizers.model import CodeTable
 from normalizers.provider import Provider

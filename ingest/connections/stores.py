@@ -8,7 +8,8 @@ from typing import Final
 import structlog
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from ingest.settings.settings import InvalidSettingsError, Settings
+from ingest.settings.errors import InvalidSettingsError
+from ingest.settings.settings import Settings
 from sinks.clickhouse.migrate import Migration, migrate
 from sinks.clickhouse.retention import apply_retention
 from sinks.clickhouse.store import Store, open_embedded, open_server

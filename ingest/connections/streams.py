@@ -9,7 +9,8 @@ import structlog
 from pydantic import SecretStr
 
 from ingest.metrics.catalogue import SpillMetrics
-from ingest.settings.settings import InvalidSettingsError, KafkaSettings, Settings
+from ingest.settings.errors import InvalidSettingsError
+from ingest.settings.settings import KafkaSettings, Settings
 from sinks.errors import BusyError, RefusedError
 from sinks.journal.journal import Journal, JournalConsumer
 from sinks.stream import Consumer, Producer, Topic

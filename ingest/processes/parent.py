@@ -20,7 +20,9 @@ from ingest.metrics.series import Totals
 from ingest.page.api import Page
 from ingest.processes.supervisor import Child, supervise
 from ingest.settings.accounts import effective_accounts
-from ingest.settings.settings import InvalidSettingsError, Settings, split_address
+from ingest.settings.errors import InvalidSettingsError
+from ingest.settings.settings import Settings
+from ingest.settings.values import split_address
 
 _log = structlog.get_logger(__name__)
 

@@ -11,7 +11,8 @@ from ingest.processes.child import say_ready
 from ingest.receiver.access import access_by_account
 from ingest.receiver.server import Receiver, make_server
 from ingest.settings.accounts import effective_accounts
-from ingest.settings.settings import ReceiverSettings, Settings, split_address
+from ingest.settings.settings import ReceiverSettings, Settings
+from ingest.settings.values import split_address
 
 _SHUTDOWN_SECONDS = 4.0
 

@@ -9,7 +9,8 @@ from ingest.connections.streams import open_consumer
 from ingest.metrics.catalogue import DrainMetrics
 from ingest.processes.child import say_ready
 from ingest.settings.accounts import effective_accounts
-from ingest.settings.settings import Settings, split_address
+from ingest.settings.settings import Settings
+from ingest.settings.values import split_address
 from sinks.clickhouse.store import TABLES, Store, engine_path
 from sinks.drain import Drain
 from sinks.journal.journal import JournalConsumer

@@ -8,7 +8,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from types import MappingProxyType
 
 from ingest.settings.accounts import EffectiveAccount
-from ingest.settings.settings import Network
+from ingest.settings.values import Network
 from normalizers.model import Account
 from normalizers.provider import Provider
 

@@ -11,7 +11,8 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from ingest.settings.polling import PollSettings
-from ingest.settings.settings import AccountSettings, Network, Settings
+from ingest.settings.settings import AccountSettings, Settings
+from ingest.settings.values import Network
 from normalizers import PROVIDERS
 from normalizers.model import Account
 from normalizers.provider import Provider

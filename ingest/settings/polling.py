@@ -6,6 +6,8 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveInt, SecretStr
 
+from ingest.settings.errors import SettingError
+from ingest.settings.values import Secret
 from normalizers import PROVIDERS
 
 _CREDENTIALS: Final = ("app_id", "app_key", "cpid", "cppwd", "account", "password")
@@ -16,9 +18,6 @@ def _checked_url(url: str) -> str:
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.username:
         raise ValueError("give it as https://host[:port][/path], without credentials")
     return url
-
-
-_Secret = Annotated[SecretStr, Field(min_length=1, max_length=256)]
 
 
 class PollSettings(BaseModel):
@@ -33,12 +32,12 @@ class PollSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     url: Annotated[str, AfterValidator(_checked_url)] | None = None
-    app_id: _Secret | None = None
-    app_key: _Secret | None = None
-    cpid: _Secret | None = None
-    cppwd: _Secret | None = None
-    account: _Secret | None = None
-    password: _Secret | None = None
+    app_id: Secret | None = None
+    app_key: Secret | None = None
+    cpid: Secret | None = None
+    cppwd: Secret | None = None
+    account: Secret | None = None
+    password: Secret | None = None
     every_s: Annotated[float, Field(ge=0.2)] = 30.0
     first_delay_s: NonNegativeFloat = 120.0
     growth: Annotated[float, Field(ge=1.2)] = 2.5
@@ -58,16 +57,16 @@ class PollSettings(BaseModel):
         poll = PROVIDERS[provider].poll
         if poll is None:
             able = ", ".join(name for name, known in PROVIDERS.items() if known.poll is not None)
-            raise ValueError(f"poll: {provider} can't be asked; these can: {able}")
+            raise SettingError("poll", f"{provider} can't be asked for reports; these can: {able}")
         given = {name for name in _CREDENTIALS if self._credential(name) is not None}
         if given != set(poll.credentials):
-            raise ValueError(
-                f"poll: {provider} is asked with {' and '.join(poll.credentials)}, and no other credentials"
+            raise SettingError(
+                "poll", f"{provider} is asked with {' and '.join(poll.credentials)}, and no other credentials"
             )
         if not (self.url or poll.url):
-            raise ValueError(f"poll.url: is missing; {provider} has no address of its own")
+            raise SettingError("poll.url", f"is missing: {provider}'s document names no address")
         if self.size is not None and not poll.sizes.least <= self.size <= poll.sizes.most:
-            raise ValueError(f"poll.size: must be {poll.sizes.least} to {poll.sizes.most} for {provider}")
+            raise SettingError("poll.size", f"must be {poll.sizes.least} to {poll.sizes.most} for {provider}")
 
     def _credential(self, name: str) -> SecretStr | None:
         value: SecretStr | None = getattr(self, name)

@@ -1,106 +1,44 @@
-"""
-The settings: `dlrhub.toml` (or `--config`), every value also as `DLRHUB_SECTION__NAME`.
+"""Every setting that a user may give: the sections of `dlrhub.toml`, what each may hold, and what must go together."""
 
-What is wrong stops the start with one message that names every fault. A value that may be a secret is never shown.
-"""
-
-import re
-from collections.abc import Iterator
-from ipaddress import IPv4Network, IPv6Network, ip_address
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
     NonNegativeInt,
     PositiveFloat,
     PositiveInt,
-    SecretStr,
-    ValidationError,
     model_validator,
 )
-from pydantic_settings import (
-    BaseSettings,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-    SettingsError,
-    TomlConfigSettingsSource,
-)
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from ingest.settings.errors import SettingError
 from ingest.settings.polling import PollSettings
+from ingest.settings.values import (
+    Address,
+    ClusterName,
+    DatabaseName,
+    Name,
+    Network,
+    PathSecret,
+    ProviderName,
+    Region,
+    Secret,
+    Servers,
+    ServerUrl,
+    TimeZoneName,
+    TopicPrefix,
+    did_you_mean,
+    is_loopback,
+    split_address,
+)
 from normalizers import PROVIDERS
 
-DEFAULT_FILE: Final = Path("dlrhub.toml")
-
-
-class InvalidSettingsError(Exception):
-    """The settings can't be used; the text names every fault."""
-
-
-def _checked_address(text: str) -> str:
-    host, separator, port = text.rpartition(":")
-    if not separator or not port.isdigit() or int(port) > 65535:  # noqa: PLR2004 - the highest port
-        raise ValueError("give it as host:port, such as 127.0.0.1:8080")
-    if host and host != "localhost":
-        ip_address(host.strip("[]"))
-    return text
-
-
-def _checked_servers(text: str) -> str:
-    servers = [server.strip() for server in text.split(",")]
-    if not all(re.fullmatch(r"[^:\s]+:\d{1,5}|\[[0-9A-Fa-f:]+\]:\d{1,5}", server) for server in servers):
-        raise ValueError("give it as host:port,host:port, such as kafka-1:9092,kafka-2:9092")
-    return ",".join(servers)
-
-
-def _checked_url(url: SecretStr) -> SecretStr:
-    parts = urlsplit(url.get_secret_value())
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ValueError("give it as https://user:password@host:8443")
-    return url
-
-
-def _checked_timezone(text: str) -> str:
-    try:
-        ZoneInfo(text)
-    except (ZoneInfoNotFoundError, ValueError) as error:
-        raise ValueError("no such time zone; give an IANA name such as Asia/Shanghai") from error
-    return text
-
-
-def _checked_secret(secret: SecretStr) -> SecretStr:
-    if "/" in secret.get_secret_value():
-        raise ValueError("a path secret has no slash")
-    return secret
-
-
-def _checked_provider(text: str) -> str:
-    if text not in PROVIDERS:
-        raise ValueError(f"no such provider; there are {', '.join(PROVIDERS)}")
-    return text
-
-
-Address = Annotated[str, AfterValidator(_checked_address)]
-Network = IPv4Network | IPv6Network
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
-PathSecret = Annotated[SecretStr, Field(min_length=1, max_length=256), AfterValidator(_checked_secret)]
-
-
-def split_address(address: str) -> tuple[str, int]:
-    """Split `host:port`; an empty host means every interface."""
-    host, _, port = address.rpartition(":")
-    return host.strip("[]") or "0.0.0.0", int(port)  # noqa: S104 - what `:8080` says
-
-
-def is_loopback(address: str) -> bool:
-    """Tell whether only this machine can reach a `host:port`."""
-    host, _ = split_address(address)
-    return host == "localhost" or ip_address(host).is_loopback
+#: Hosts that stand for every interface of this machine.
+_EVERYWHERE: Final = {"0.0.0.0", "::"}  # noqa: S104 - compared, not bound
 
 
 class _Section(BaseModel):
@@ -122,9 +60,9 @@ class ReceiverSettings(_Section):
     @model_validator(mode="after")
     def _certificate_has_its_key(self) -> Self:
         if (self.tls_cert is None) != (self.tls_key is None):
-            raise ValueError("tls_cert and tls_key go together")
+            raise SettingError("tls_cert" if self.tls_cert else "tls_key", "tls_cert and tls_key go together")
         if self.tls_client_ca is not None and self.tls_cert is None:
-            raise ValueError("tls_client_ca needs tls_cert and tls_key")
+            raise SettingError("tls_client_ca", "needs tls_cert and tls_key")
         return self
 
 
@@ -132,13 +70,15 @@ class AdminSettings(_Section):
     """The operator's door; `show_numbers` has its page show phone numbers in full."""
 
     listen: Address = "127.0.0.1:8081"
-    token: SecretStr | None = None
+    token: Secret | None = None
     show_numbers: bool = False
 
     @model_validator(mode="after")
     def _strangers_need_a_token(self) -> Self:
         if not is_loopback(self.listen) and self.token is None:
-            raise ValueError("listen is not loopback: set a token")
+            raise SettingError(
+                "listen", "other machines could reach this address: set admin.token, or listen on 127.0.0.1"
+            )
         return self
 
 
@@ -150,7 +90,9 @@ class QuerySettings(_Section):
     @model_validator(mode="after")
     def _stays_here(self) -> Self:
         if not is_loopback(self.listen):
-            raise ValueError("listen must be loopback: the query interface knows no users")
+            raise SettingError(
+                "listen", "must be a loopback address such as 127.0.0.1:8123: the query interface knows no users"
+            )
         return self
 
 
@@ -161,8 +103,8 @@ class KafkaSettings(_Section):
     `partitions` and `replication_factor` (default: the brokers') are those of topics that have to be made.
     """
 
-    bootstrap_servers: Annotated[str, AfterValidator(_checked_servers)]
-    topic_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{0,200}$")] = "dlr."
+    bootstrap_servers: Servers
+    topic_prefix: TopicPrefix = "dlr."
     group: Name = "dlrhub-drain"
     confirm_timeout_ms: PositiveInt = 2000
     partitions: PositiveInt = 12
@@ -171,18 +113,20 @@ class KafkaSettings(_Section):
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
     sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "PLAIN"
     sasl_username: str | None = None
-    sasl_password: SecretStr | None = None
+    sasl_password: Secret | None = None
     ssl_cafile: Path | None = None
     ssl_certfile: Path | None = None
     ssl_keyfile: Path | None = None
-    ssl_password: SecretStr | None = None
+    ssl_password: Secret | None = None
 
     @model_validator(mode="after")
     def _credentials_are_whole(self) -> Self:
         if self.security_protocol.startswith("SASL") and not (self.sasl_username and self.sasl_password):
-            raise ValueError(f"security_protocol {self.security_protocol} needs sasl_username and sasl_password")
+            raise SettingError("security_protocol", "needs sasl_username and sasl_password")
         if (self.ssl_certfile is None) != (self.ssl_keyfile is None):
-            raise ValueError("ssl_certfile and ssl_keyfile go together")
+            raise SettingError(
+                "ssl_certfile" if self.ssl_certfile else "ssl_keyfile", "ssl_certfile and ssl_keyfile go together"
+            )
         return self
 
 
@@ -193,9 +137,9 @@ class ClickHouseSettings(_Section):
     `retention_days` (0: for ever) is how long rows are kept after their receipt.
     """
 
-    url: Annotated[SecretStr, AfterValidator(_checked_url)] | None = None
-    database: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] = "dlr"
-    cluster: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.{}-]*$")] = ""
+    url: ServerUrl | None = None
+    database: DatabaseName = "dlr"
+    cluster: ClusterName = ""
     batch_rows: PositiveInt = 20_000
     batch_ms: PositiveInt = 300
     async_insert: bool = False
@@ -211,38 +155,49 @@ class ClickHouseSettings(_Section):
 class AccountSettings(_Section):
     """One account at one provider: who may post to it, and how what it posts is read."""
 
-    provider: Annotated[str, AfterValidator(_checked_provider)]
+    provider: ProviderName
     name: Name = "default"
     secrets: tuple[PathSecret, ...] = ()
     allow: tuple[Network, ...] = ()
-    auth_key: SecretStr | None = None
+    auth_key: Secret | None = None
     open: bool = False
-    timezone: Annotated[str, AfterValidator(_checked_timezone)] | None = None
-    default_region: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] | None = None
+    timezone: TimeZoneName | None = None
+    default_region: Region | None = None
     fields: dict[str, str] = Field(default_factory=dict)
     acknowledge_unreadable: bool = False
     age_out_h: Annotated[float, Field(gt=0, le=240)] | None = None
     poll: PollSettings | None = None
 
     @model_validator(mode="after")
-    def _is_asked_as_its_provider_is(self) -> Self:
+    def _fits_its_provider(self) -> Self:
+        provider = PROVIDERS[self.provider]
         if self.poll is not None:
             self.poll.check(self.provider)
+        if self.auth_key is not None and self.provider != "cloudsms":
+            raise SettingError("auth_key", f"only cloudsms sends an AUTH_KEY; {self.provider} sends none")
+        for name in self.fields:
+            self._check_parameter(name, provider.renamable)
         return self
 
-    @model_validator(mode="after")
-    def _provider_knows_its_own(self) -> Self:
-        if self.auth_key is not None and self.provider != "cloudsms":
-            raise ValueError(f"auth_key is CloudSMS'; {self.provider} sends none")
-        if self.fields and self.provider != "cm":
-            raise ValueError(f"fields renames CM's parameters; {self.provider}'s have fixed names")
-        return self
+    def _check_parameter(self, name: str, known: frozenset[str]) -> None:
+        """Raise `SettingError` where `fields` renames a parameter that the provider's document does not have."""
+        if not known:
+            raise SettingError("fields", f"{self.provider}'s parameters have fixed names; only cm's can be renamed")
+        if name.upper() not in known:
+            allowed = ", ".join(sorted(known))
+            raise SettingError(
+                f"fields.{name}", f"cm has no such parameter{did_you_mean(name, known)}; it has {allowed}"
+            )
 
     @property
     def guarded(self) -> bool:
         """Whether something keeps strangers out, or the operator said that nothing has to, or there is no way in."""
-        called = bool(PROVIDERS[self.provider].methods)
-        return bool(self.secrets or self.allow or self.auth_key or self.open or not called)
+        return bool(self.secrets or self.allow or self.auth_key or self.open or not self.called)
+
+    @property
+    def called(self) -> bool:
+        """Whether its provider posts callbacks."""
+        return bool(PROVIDERS[self.provider].methods)
 
 
 class Settings(BaseSettings):
@@ -276,61 +231,74 @@ class Settings(BaseSettings):
 
     @property
     def receiver_listen(self) -> str:
-        """Where the receiver listens: on this machine only, while anybody could post."""
-        return self.receiver.listen or ("127.0.0.1:8080" if self.unguarded else "0.0.0.0:8080")
+        """
+        Where the receiver listens.
+
+        By default that is this machine only, as long as anybody could post, or no account is posted to.
+        """
+        private = self.unguarded or not any(account.called for account in self.accounts)
+        return self.receiver.listen or ("127.0.0.1:8080" if private else "0.0.0.0:8080")
+
+    @property
+    def listeners(self) -> dict[str, str]:
+        """The addresses that `dlrhub run` listens on, by the setting that names each."""
+        found = {"receiver.listen": self.receiver_listen, "admin.listen": self.admin.listen}
+        if self.clickhouse.url is None:
+            found["query.listen"] = self.query.listen
+        return found
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - the hook's signature
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Let the environment lead over the file, whose values are given to the constructor."""
+        return env_settings, init_settings
 
     @model_validator(mode="after")
     def _accounts_are_distinct(self) -> Self:
-        names = [(account.provider, account.name) for account in self.accounts]
-        twice = sorted({f"{provider}/{name}" for provider, name in names if names.count((provider, name)) > 1})
-        if twice:
-            raise ValueError(f"accounts: given twice: {', '.join(twice)}")
+        seen: set[tuple[str, str]] = set()
+        for index, account in enumerate(self.accounts):
+            key = (account.provider, account.name)
+            if key in seen:
+                raise SettingError(
+                    f"accounts.{index}.name", f"there is another account {'/'.join(key)}: give each a name of its own"
+                )
+            seen.add(key)
+        return self
+
+    @model_validator(mode="after")
+    def _accounts_are_reachable(self) -> Self:
+        for index, account in enumerate(self.accounts):
+            if not account.called and account.poll is None:
+                raise SettingError(
+                    f"accounts.{index}.poll", f"is missing: {account.provider} sends no callbacks, it has to be asked"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _listeners_are_distinct(self) -> Self:
+        taken: dict[int, tuple[str, str]] = {}
+        for name, address in self.listeners.items():
+            host, port = split_address(address)
+            other, other_host = taken.get(port, ("", ""))
+            if other and port and (host == other_host or {host, other_host} & _EVERYWHERE):
+                raise SettingError(name, f"{other} has the same port ({port}): give each listener a port of its own")
+            taken[port] = name, host
         return self
 
     @model_validator(mode="after")
     def _strangers_are_kept_out(self) -> Self:
-        if self.unguarded and not is_loopback(self.receiver_listen):
-            open_to_all = [f"{a.provider}/{a.name}" for a in self.accounts if not a.guarded] or [
-                "no account is configured"
-            ]
-            raise ValueError(
-                f"receiver.listen is not loopback, and anybody could post ({', '.join(open_to_all)}): give each account "
-                "secrets, allow or (CloudSMS) auth_key, or say open = true"
-            )
-        return self
-
-
-def load(path: Path | None = None) -> Settings:
-    """
-    Read the settings from `path` (default: `dlrhub.toml` where there is one) and the environment, which leads.
-
-    Raises `InvalidSettingsError` that names everything that is wrong.
-    """
-    if path is not None and not path.is_file():
-        raise InvalidSettingsError(f"{path}: no such file")
-    file = path or DEFAULT_FILE
-
-    class _FromFile(Settings):
-        @classmethod
-        def settings_customise_sources(
-            cls,
-            settings_cls: type[BaseSettings],
-            init_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the hook's signature
-            env_settings: PydanticBaseSettingsSource,
-            dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-            file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-        ) -> tuple[PydanticBaseSettingsSource, ...]:
-            return env_settings, TomlConfigSettingsSource(settings_cls, toml_file=file)
-
-    try:
-        return _FromFile()
-    except ValidationError as error:
-        raise InvalidSettingsError("\n".join(_faults(error))) from None
-    except (SettingsError, ValueError, OSError) as error:
-        raise InvalidSettingsError(f"{file}: {error}") from None
-
-
-def _faults(error: ValidationError) -> Iterator[str]:
-    for fault in error.errors(include_url=False, include_input=False, include_context=False):
-        where = ".".join(str(part) for part in fault["loc"]) or "settings"
-        yield f"{where}: {fault['msg'].removeprefix('Value error, ')}"
+        if not self.unguarded or is_loopback(self.receiver_listen):
+            return self
+        unguarded = [f"{account.provider}/{account.name}" for account in self.accounts if not account.guarded]
+        why = f"of {', '.join(unguarded)}" if unguarded else "of every provider, since no account is configured"
+        raise SettingError(
+            "receiver.listen",
+            f"other machines could reach this address, and anybody could post reports {why}: "
+            "give each account secrets, allow or (cloudsms) auth_key, or say open = true",
+        )

@@ -15,7 +15,8 @@ import aiohttp
 from rich.console import Console
 from rich.progress import Progress
 
-from ingest.settings.settings import InvalidSettingsError, Settings
+from ingest.settings.errors import InvalidSettingsError
+from ingest.settings.settings import Settings
 from ingest.simulation.audit import Audit
 from ingest.simulation.dialects import DIALECTS
 from ingest.simulation.ledger import Ledger

@@ -6,7 +6,9 @@ import signal
 from rich.console import Console
 from rich.table import Table
 
-from ingest.settings.settings import InvalidSettingsError, Settings, split_address
+from ingest.settings.errors import InvalidSettingsError
+from ingest.settings.settings import Settings
+from ingest.settings.values import split_address
 from ingest.simulation.pull import PullServer
 from normalizers import PROVIDERS
 

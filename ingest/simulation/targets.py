@@ -6,7 +6,9 @@ from typing import Final
 from urllib.parse import quote
 
 from ingest.settings.accounts import effective_account
-from ingest.settings.settings import AccountSettings, InvalidSettingsError, Settings, split_address
+from ingest.settings.errors import InvalidSettingsError
+from ingest.settings.settings import AccountSettings, Settings
+from ingest.settings.values import split_address
 from ingest.simulation.dialect import Dialect
 from ingest.simulation.dialects import DIALECTS
 from normalizers.model import Account

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ingest.settings.settings import Settings, load
+from ingest.settings.loading import load
+from ingest.settings.settings import Settings
 from tests.deploy.files import COMING_SECTIONS, DEPLOY, documents, setting_names, variables
 
 _EXAMPLE = DEPLOY / "env.example"

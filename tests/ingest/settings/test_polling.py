@@ -18,12 +18,12 @@ def account(provider: str, **given: Any) -> AccountSettings:
 @pytest.mark.parametrize(
     ("provider", "given", "said"),
     [
-        ("cm", {}, "poll: cm can't be asked; these can: juhe, santo, cmessages"),
-        ("santo", {"cppwd": None}, "poll: santo is asked with cpid and cppwd, and no other credentials"),
-        ("santo", {"app_id": "x"}, "poll: santo is asked with cpid and cppwd, and no other credentials"),
-        ("juhe", {}, "poll.url: is missing; juhe has no address of its own"),
-        ("juhe", {"url": "http://h", "size": 5}, "poll.size: must be 10 to 10000 for juhe"),
-        ("santo", {"size": 2}, "poll.size: must be 1 to 1 for santo"),
+        ("cm", {}, "cm can't be asked for reports; these can: juhe, santo, cmessages"),
+        ("santo", {"cppwd": None}, "santo is asked with cpid and cppwd, and no other credentials"),
+        ("santo", {"app_id": "x"}, "santo is asked with cpid and cppwd, and no other credentials"),
+        ("juhe", {}, "is missing: juhe's document names no address"),
+        ("juhe", {"url": "http://h", "size": 5}, "must be 10 to 10000 for juhe"),
+        ("santo", {"size": 2}, "must be 1 to 1 for santo"),
         ("juhe", {"url": "h:80"}, "give it as https://host"),
         ("juhe", {"url": "http://me:secret@h"}, "without credentials"),
         ("cmessages", {"requests_per_minute": 0}, "greater than 0"),
@@ -45,8 +45,8 @@ def test_santo_and_cmessages_have_an_address() -> None:
 
 
 def test_a_provider_that_never_calls_needs_no_guard() -> None:
-    """An account of cmessages, which calls nobody back, leaves no door open."""
-    assert Settings(accounts=(account("cmessages"),)).receiver_listen == "0.0.0.0:8080"
+    """An account of cmessages, which posts nothing, does not let strangers post."""
+    assert not Settings(accounts=(account("cmessages"),)).unguarded
     with pytest.raises(ValidationError, match="santo/default"):
         Settings.model_validate(
             {"accounts": [{"provider": "santo"}, {"provider": "cmessages"}], "receiver": {"listen": "0.0.0.0:8080"}}

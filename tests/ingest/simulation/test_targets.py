@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from ingest.settings.settings import InvalidSettingsError, Settings
+from ingest.settings.errors import InvalidSettingsError
+from ingest.settings.settings import Settings
 from ingest.simulation.dialects import DIALECTS
 from ingest.simulation.run import read_shares
 from ingest.simulation.targets import open_lines, query_url, receiver_url

@@ -1,0 +1,220 @@
+"""
+Tells what is wrong with the settings in the user's words.
+
+Each fault names its place (the file and the line, or the variable), the setting, what was given and what is allowed.
+What may be a secret is never shown.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final, get_args
+
+from pydantic import BaseModel, SecretStr, ValidationError
+from pydantic_core import ErrorDetails
+
+from ingest.settings.errors import SettingError
+from ingest.settings.lines import KeyPath, key_lines
+from ingest.settings.settings import Settings
+from ingest.settings.values import closest, did_you_mean
+
+PREFIX: Final = "DLRHUB_"
+_LONGEST_SHOWN: Final = 60
+_ORDINALS: Final = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
+#: Words for pydantic's error types; `{...}` is filled in from the error's own context.
+_WORDS: Final = {
+    "missing": "is missing",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_type": "must be a number",
+    "float_parsing": "must be a number",
+    "finite_number": "must be a number",
+    "greater_than": "must be more than {gt}",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than": "must be less than {lt}",
+    "less_than_equal": "must be at most {le}",
+    "string_type": "must be text in quotes",
+    "path_type": "must be a path in quotes",
+    "string_too_short": "must not be empty",
+    "too_short": "must not be empty",
+    "string_too_long": "must have at most {max_length} characters",
+    "too_long": "must have at most {max_length} characters",
+    "literal_error": "must be one of {expected}",
+    "tuple_type": "must be a list in square brackets",
+    "dict_type": "must be a table",
+    "model_type": "must be a table",
+    "model_attributes_type": "must be a table",
+}
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where the settings were read from: a file, its text and what that means, and the environment."""
+
+    file: str
+    text: str
+    given: Mapping[str, Any]
+    environment: Mapping[str, str]
+
+    def place(self, path: KeyPath) -> str:
+        """Return the variable that gave a setting, else the line of the file, else the file."""
+        variables = self._variables(path)
+        if variables:
+            return variables[0]
+        for end in range(len(path), 0, -1):
+            if path[:end] in self._lines:
+                return f"{self.file}, line {self._lines[path[:end]]}"
+        return self.file if self.text else "settings"
+
+    def value(self, path: KeyPath) -> Any:
+        """Return what the file, or the variable, gave for a setting; None where neither did."""
+        variable = PREFIX + "__".join(map(str, path)).upper()
+        for name, text in self.environment.items():
+            if name.upper() == variable:
+                return text
+        value: Any = self.given
+        for key in path:
+            try:
+                value = value[key]
+            except (KeyError, IndexError, TypeError):
+                return None
+        return value
+
+    def _variables(self, path: KeyPath) -> list[str]:
+        """Return the variables that set this path, one of the tables that it is in, or something in it."""
+        names = {name.upper(): name for name in self.environment if name.upper().startswith(PREFIX)}
+        wanted = [PREFIX + "__".join(map(str, path[:end])).upper() for end in range(len(path), 0, -1)]
+        inside = [name for name in names if name.startswith(f"{wanted[0]}__")] if wanted else []
+        return [names[name] for name in (*wanted, *inside) if name in names]
+
+    @cached_property
+    def _lines(self) -> dict[KeyPath, int]:
+        return key_lines(self.text)
+
+
+def faults_of(error: ValidationError, sources: Sources) -> Iterator[str]:
+    """Yield every fault that pydantic found, once."""
+    told = (_fault(detail, sources) for detail in error.errors(include_url=False))
+    yield from dict.fromkeys(told)
+
+
+def unknown_variables(environment: Iterable[str]) -> Iterator[str]:
+    """Yield a fault for every variable with dlrhub's prefix that sets nothing, which would go unnoticed."""
+    for variable in environment:
+        name = variable.upper().removeprefix(PREFIX).partition("__")[0].lower()
+        if variable.upper().startswith(PREFIX) and name not in Settings.model_fields:
+            meant = closest(name, Settings.model_fields)
+            yield f"{variable}: there is no such setting" + (
+                f"; did you mean {PREFIX}{meant.upper()}?" if meant else ""
+            )
+
+
+def _fault(detail: ErrorDetails, sources: Sources) -> str:
+    path, words = _told(detail)
+    given = sources.value(path)
+    shown = f" = {_shown(given)}" if given is not None and _may_show(path) else ""
+    return f"{sources.place(path)}: {_name(path, sources)}{shown}: {words}"
+
+
+def _told(detail: ErrorDetails) -> tuple[KeyPath, str]:
+    """Return the path of the setting that is at fault, and the words."""
+    path, context = tuple(detail["loc"]), detail.get("ctx", {})
+    cause = context.get("error")
+    if isinstance(cause, SettingError):
+        keys = (int(key) if key.isdigit() else key for key in cause.key.split("."))
+        return (*path, *keys), str(cause)
+    if cause is not None:
+        return path, str(cause)
+    if detail["type"] == "extra_forbidden":
+        return path, _unknown(path)
+    if path == ("accounts",):
+        return path, "must be a list of tables: begin each account with [[accounts]]"
+    words = _WORDS.get(detail["type"])
+    shown = {name: f"{value:g}" if isinstance(value, float) else value for name, value in context.items()}
+    return path, detail["msg"] if words is None else words.format(**shown)
+
+
+def _unknown(path: KeyPath) -> str:
+    """Say that there is no such setting, and which one may have been meant."""
+    model = _model(path[:-1]) or Settings
+    given, known = str(path[-1]), list(model.model_fields)
+    hint = did_you_mean(given, known) or _belongs_in(given) or f"; there are {', '.join(known)}"
+    return f"there is no such setting{hint}"
+
+
+def _belongs_in(given: str) -> str:
+    """Name the tables that have a setting of this name."""
+    tables = [name for name in Settings.model_fields if given in _keys_in(name)]
+    headers = ["[[accounts]]" if name == "accounts" else f"[{name}]" for name in tables]
+    return f"; it belongs in {' or '.join(headers)}" if headers else ""
+
+
+def _keys_in(section: str) -> Iterable[str]:
+    model = _model((section,))
+    return () if model is None else model.model_fields
+
+
+def _model(path: KeyPath) -> type[BaseModel] | None:
+    """Return the model of the table at a path; None where there is no table."""
+    return _model_in(_annotation(path))
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    return next((part for part in _parts(annotation) if isinstance(part, type) and issubclass(part, BaseModel)), None)
+
+
+def _annotation(path: KeyPath) -> Any:
+    """Return the declared type of the setting at a path; None where there is no such setting."""
+    annotation: Any = Settings
+    for key in path:
+        if isinstance(key, int):
+            continue
+        model = next(
+            (part for part in _parts(annotation) if isinstance(part, type) and issubclass(part, BaseModel)), None
+        )
+        if model is None or key not in model.model_fields:
+            return None
+        annotation = model.model_fields[key].annotation
+    return annotation
+
+
+def _parts(annotation: Any) -> Iterator[Any]:
+    """Yield a type and the types that it is made of."""
+    yield annotation
+    for part in get_args(annotation):
+        yield from _parts(part)
+
+
+def _may_show(path: KeyPath) -> bool:
+    """Tell whether a setting is known, and neither a secret nor a table that may hold some."""
+    annotation = _annotation(path)
+    return annotation is not None and not any(
+        isinstance(part, type) and issubclass(part, SecretStr | BaseModel) for part in _parts(annotation)
+    )
+
+
+def _shown(value: Any) -> str:
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    cut = text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."
+    return f'"{cut}"' if isinstance(value, str) else cut
+
+
+def _name(path: KeyPath, sources: Sources) -> str:
+    """Return a setting's name, with the account in words: `poll.url of cm/acme`."""
+    account = path[1] if len(path) > 1 and path[0] == "accounts" else None
+    keys = path if account is None else path[2:]
+    name = ".".join(str(key) for key in keys if not isinstance(key, int))
+    if not isinstance(account, int):
+        return name or "settings"
+    return f"{name} of {_account(account, sources)}" if name else _account(account, sources)
+
+
+def _account(index: int, sources: Sources) -> str:
+    given = sources.value(("accounts", index))
+    ordinal = _ORDINALS[index] if index < len(_ORDINALS) else f"{index + 1}th"
+    provider = given.get("provider") if isinstance(given, Mapping) else None
+    name = given.get("name", "default") if isinstance(given, Mapping) else None
+    return f"the {ordinal} account" + (f" ({provider}/{name})" if isinstance(provider, str) else "")
