@@ -49,7 +49,10 @@ def test_a_provider_that_never_calls_needs_no_guard() -> None:
     assert not Settings(accounts=(account("cmessages"),)).unguarded
     with pytest.raises(ValidationError, match="santo/default"):
         Settings.model_validate(
-            {"accounts": [{"provider": "santo"}, {"provider": "cmessages"}], "receiver": {"listen": "0.0.0.0:8080"}}
+            {
+                "accounts": [{"provider": "santo"}, {"provider": "cmessages", "poll": CREDENTIALS["cmessages"]}],
+                "receiver": {"listen": "0.0.0.0:8080"},
+            }
         )
 
 
