@@ -11,7 +11,6 @@ from typing import Annotated, Final, NoReturn, ParamSpec
 import typer
 
 from ingest import logs
-from ingest.commands.query import QuestionError, ask
 from ingest.processes.supervisor import UNUSABLE, UnusableError
 from ingest.settings.errors import InvalidSettingsError
 from ingest.settings.loading import load
@@ -45,7 +44,7 @@ def _explained(command: Callable[_Arguments, None]) -> Callable[_Arguments, None
             _fail(str(error), status=UNUSABLE)
         except UnusableError as error:
             _fail(f"{error} can't work with these settings; see above", status=1)
-        except (SinkError, QuestionError) as error:
+        except SinkError as error:
             _fail(str(error), status=1)
 
     return explained
@@ -191,6 +190,8 @@ def query(
     config: Config = None,
 ) -> None:
     """Ask the store (through the query interface where dlrhub is running, else directly)."""
+    from ingest.commands.query import ask  # noqa: PLC0415 - quick help does without the store's client
+
     chosen = output_format or ("PrettyCompactMonoBlock" if sys.stdout.isatty() else "TabSeparatedWithNames")
     sys.stdout.buffer.write(asyncio.run(ask(load(config), sql, chosen)))
 

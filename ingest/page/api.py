@@ -10,6 +10,7 @@ import orjson
 from aiohttp import web
 
 from ingest.admin.server import Check
+from ingest.connections.clickhouse import DEFAULT_LIMITS, Limits, StoreError, open_client
 from ingest.metrics.series import Totals
 from ingest.page.cache import Answers
 from ingest.page.details import Details
@@ -18,7 +19,6 @@ from ingest.page.live import Live, read_live
 from ingest.page.overview import Overview
 from ingest.page.period import Period
 from ingest.page.queries import RANGES
-from ingest.page.store_client import Asker, StoreError
 from ingest.same_origin import is_foreign
 from ingest.settings.settings import Settings
 from normalizers import PROVIDERS
@@ -49,14 +49,22 @@ class _File(NamedTuple):
 class Page:
     """Handlers of the status page."""
 
-    def __init__(self, settings: Settings, checks: Mapping[str, Check], totals: Totals, *, has_store: bool) -> None:
-        """Show what `checks` and `totals` say, and what the store does where this command has one."""
-        self._asker = Asker(settings) if has_store else None
+    def __init__(
+        self,
+        settings: Settings,
+        checks: Mapping[str, Check],
+        totals: Totals,
+        *,
+        has_store: bool,
+        limits: Limits = DEFAULT_LIMITS,
+    ) -> None:
+        """Show the state that `checks` and `totals` tell, and the store's data if this command has a store."""
+        self._store = open_client(settings, limits) if has_store else None
         self._answers = Answers()
         self._checks = checks
         self._totals = totals
         self._show_numbers = settings.admin.show_numbers
-        self._overview = Overview(self._asker, self._answers, settings)
+        self._overview = Overview(self._store, self._answers, settings)
         self._guarded = settings.admin.token is not None
         self._shell = _read("index.html")
         self._files = {name: _read(path) for name, path in FILES.items()}
@@ -76,8 +84,8 @@ class Page:
 
     async def _close(self, _: web.Application) -> None:
         await self._answers.close()
-        if self._asker is not None:
-            await self._asker.close()
+        if self._store is not None:
+            await self._store.close()
 
     async def _show_shell(self, request: web.Request) -> web.Response:
         return _send(request, self._shell)
@@ -146,9 +154,9 @@ class Page:
         return letter
 
     def _details(self) -> Details:
-        if self._asker is None:
+        if self._store is None:
             raise _NotFoundError("this command has no store")
-        return Details(self._asker, show_numbers=self._show_numbers)
+        return Details(self._store, show_numbers=self._show_numbers)
 
 
 class _BadRequestError(Exception):

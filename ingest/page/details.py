@@ -7,10 +7,10 @@ from typing import Any, Final
 
 import orjson
 
+from ingest.connections.clickhouse import Parameters, Row, StoreClient
 from ingest.page import queries
 from ingest.page.masks import make_visible, mask_id, mask_number, shown
 from ingest.page.period import Period
-from ingest.page.store_client import Asker, Parameters, Row
 from normalizers.model import Reason
 
 _LONGEST_BODY: Final = 64 * 1024
@@ -21,19 +21,19 @@ _WRITTEN: Final = ("location", "detail", "method", "path", "query")
 class Details:
     """Asks for the details, and masks them unless told otherwise."""
 
-    def __init__(self, asker: Asker, *, show_numbers: bool) -> None:
-        """Ask `asker`."""
-        self._asker = asker
+    def __init__(self, store: StoreClient, *, show_numbers: bool) -> None:
+        """Ask `store`."""
+        self._store = store
         self._show_numbers = show_numbers
 
     async def account(self, period: Period, provider: str, account: str) -> dict[str, Any]:
         """Return an account's reports over time, its codes, countries and latest failures; raises `StoreError`."""
         owner: Parameters = {**period.bounds, "provider": provider, "account": account}
         plot, codes, countries, failures = await asyncio.gather(
-            self._asker.ask(queries.PLOT, {**owner, **period.plot()}),
-            self._asker.ask(queries.CODES, owner),
-            self._asker.ask(queries.COUNTRIES, owner),
-            self._asker.ask(queries.FAILURES, owner),
+            self._store.rows(queries.PLOT, {**owner, **period.plot()}),
+            self._store.rows(queries.CODES, owner),
+            self._store.rows(queries.COUNTRIES, owner),
+            self._store.rows(queries.FAILURES, owner),
         )
         return {
             "as_of": period.until / 1000,
@@ -53,7 +53,7 @@ class Details:
             "before": before,
             "after": after,
         }
-        found = await self._asker.ask(queries.LETTERS, asked)
+        found = await self._store.rows(queries.LETTERS, asked)
         letters = found[: queries.LETTERS_A_PAGE]
         return {
             "as_of": period.until / 1000,
@@ -63,7 +63,7 @@ class Details:
 
     async def letter(self, letter_id: str) -> dict[str, Any] | None:
         """Return one dead letter, its headers as pairs and its body as text; None where there is no such letter."""
-        rows = await self._asker.ask(queries.LETTER, {"id": letter_id})
+        rows = await self._store.rows(queries.LETTER, {"id": letter_id})
         if not rows:
             return None
         [row] = rows

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, Final
 
+from ingest.connections.clickhouse import Parameters, Row, StoreClient, StoreError, StoreState
 from ingest.page import queries
 from ingest.page.cache import Answers
 from ingest.page.levels import Counts, judge, usual
 from ingest.page.live import Live
 from ingest.page.masks import shown
 from ingest.page.period import Period
-from ingest.page.store_client import Asker, Parameters, Row, StoreError, StoreState
 from ingest.settings.accounts import effective_accounts
 from ingest.settings.settings import Settings
 from normalizers.model import Reason
@@ -28,9 +28,9 @@ _NONE: Final[Row] = {}
 class Overview:
     """Puts together what the first screen shows."""
 
-    def __init__(self, asker: Asker | None, answers: Answers, settings: Settings) -> None:
-        """Show the accounts of the settings, and whatever others the store knows; `asker` is None where there is none."""
-        self._asker = asker
+    def __init__(self, store: StoreClient | None, answers: Answers, settings: Settings) -> None:
+        """Show the accounts of the settings, and whatever others the store knows; `store` is None where there is none."""
+        self._store = store
         self._answers = answers
         self._accounts = [account.key for account in effective_accounts(settings)]
         self._show_numbers = settings.admin.show_numbers
@@ -48,7 +48,7 @@ class Overview:
             "range": period.name,
             "seconds": period.seconds,
             "since": period.since / 1000,
-            "store": {"state": StoreState.NONE if self._asker is None else state, "said": said},
+            "store": {"state": StoreState.NONE if self._store is None else state, "said": said},
             "accounts": self._known(live) if rows is None else sorted(
                 (_account(owner, period, tables, live, show_numbers=self._show_numbers) for owner, tables in rows.items()), key=_worst_first
             ),
@@ -58,7 +58,7 @@ class Overview:
 
     async def _rows(self, period: Period) -> Mapping[_Account, tuple[Row, Row, Row]] | None:
         """Return what the store says of each account: its reports, its past, its dead letters."""
-        if self._asker is None:
+        if self._store is None:
             return None
         lately, letters, pasts = await asyncio.gather(
             self._ask(queries.ACCOUNTS, period.accounts()),
@@ -78,8 +78,8 @@ class Overview:
             raise
 
     async def _ask(self, sql: str, parameters: Parameters) -> _Rows:
-        assert self._asker is not None  # noqa: S101 - the caller has looked
-        return {(row["provider"], row["account"]): row for row in await self._asker.ask(sql, parameters)}
+        assert self._store is not None  # noqa: S101 - the caller has looked
+        return {(row["provider"], row["account"]): row for row in await self._store.rows(sql, parameters)}
 
     def _known(self, live: Live) -> list[dict[str, Any]]:
         """Return the accounts as they are known without a store."""

@@ -7,7 +7,7 @@ restart asks about one page again at most, and a tick that takes longer than the
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -20,13 +20,13 @@ from ingest.polling.retry import append
 from ingest.polling.state import PollState, Tick
 from normalizers.polling import PollOutcome, PollQuestion, Subject
 from sinks.clickhouse.pending import Message, Position, Window
-from sinks.errors import BusyError
+from sinks.errors import SinkError
 from sinks.stream import Producer, Record
 
 _log = structlog.get_logger(__name__)
 
-#: Reads up to `most` of an account's submissions in a window, after a position; raises `BusyError`.
-ReadPage = Callable[[str, str, Window, Position | None, int], Sequence[Message]]
+#: Reads up to `most` of an account's submissions in a window, after a position; raises a `SinkError`.
+ReadPage = Callable[[str, str, Window, Position | None, int], Awaitable[Sequence[Message]]]
 
 _PAGE_MESSAGES: Final = 500
 #: A submission's receipt may be this much older than its row in the store.
@@ -104,10 +104,8 @@ class MessagePoller:
         told = False
         while True:
             try:
-                return await asyncio.to_thread(
-                    self._read, self._account.provider, self._account.name, window, position, _PAGE_MESSAGES
-                )
-            except BusyError as error:
+                return await self._read(self._account.provider, self._account.name, window, position, _PAGE_MESSAGES)
+            except SinkError as error:
                 if not told:
                     _log.warning("pending messages can't be read now", error=str(error))
                 told = True

@@ -5,11 +5,11 @@ import traceback
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from functools import partial
-from threading import Lock
 from typing import Final
 
 import structlog
 
+from ingest.connections.clickhouse import StoreClient, open_client
 from ingest.connections.streams import open_producer
 from ingest.metrics import catalogue
 from ingest.polling.account import polled_accounts
@@ -22,8 +22,6 @@ from ingest.settings.accounts import effective_accounts
 from ingest.settings.settings import Settings
 from normalizers.polling import Balance
 from sinks.clickhouse.pending import Message, Position, Window, read_page
-from sinks.clickhouse.store import Store, open_server
-from sinks.errors import BusyError, RefusedError
 from sinks.stream import Producer
 
 _log = structlog.get_logger(__name__)
@@ -40,13 +38,12 @@ async def poll(settings: Settings, stopping: asyncio.Event) -> None:
         ending.callback(state.close)
         producer = await open_producer(settings, "poller")
         ending.push_async_callback(producer.close)
-        pages = _Pages(settings)
-        ending.callback(pages.close)
+        store = await ending.enter_async_context(open_client(settings))
         tasks = []
         for account in polled_accounts(effective_accounts(settings)):
             client = ProviderClient(account)
             ending.push_async_callback(client.close)
-            for seconds, work in _works(client, state, producer, pages.read):
+            for seconds, work in _works(client, state, producer, partial(_read_page, store)):
                 tasks.append(asyncio.create_task(_repeat(seconds, work)))
         say_ready()
         await stopping.wait()
@@ -91,26 +88,12 @@ async def _repeat(seconds: float, work: Work) -> None:
         await asyncio.sleep(max(0.0, started + seconds - clock()))
 
 
-class _Pages:
-    """Reads pending messages: from the server, or the embedded store through the query interface."""
-
-    def __init__(self, settings: Settings) -> None:
-        url = settings.clickhouse.url
-        self._url = f"http://{settings.query.listen}" if url is None else url.get_secret_value()
-        self._database = settings.clickhouse.database
-        self._store: Store | None = None
-        self._lock = Lock()
-
-    def read(self, provider: str, account: str, window: Window, after: Position | None, most: int) -> list[Message]:
-        """Read a page; raises `BusyError`."""
-        with self._lock:  # a connection is for one thread at a time
-            try:
-                self._store = self._store or open_server(self._url, self._database)
-                return read_page(self._store, provider, account, window, after, most=most)
-            except RefusedError as error:
-                raise BusyError(str(error)) from error
-
-    def close(self) -> None:
-        """Hang up."""
-        if self._store is not None:
-            self._store.close()
+async def _read_page(  # noqa: PLR0917 - the shape of `ReadPage`, with the store before it
+    store: StoreClient,
+    provider: str,
+    account: str,
+    window: Window,
+    after: Position | None,
+    most: int,
+) -> list[Message]:
+    return await read_page(store.rows, provider, account, window, after, most=most)

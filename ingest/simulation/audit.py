@@ -12,10 +12,10 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
+from ingest.connections.clickhouse import StoreClient
 from ingest.simulation.compare import Tally, compare, compare_totals, messages_of
 from ingest.simulation.ledger import Ledger, RecordKind, Row
 from ingest.simulation.plan import stem
-from ingest.simulation.store import Store
 from ingest.simulation.targets import Line
 
 _RANGE: Final = 20_000
@@ -35,7 +35,7 @@ _CONTENT: Final = "concat(query, ' ', if(body_encoding = 'base64', tryBase64Deco
 class Audit:
     """Compares what one run sent with what the store holds; every answer of the store may raise `StoreError`."""
 
-    def __init__(self, store: Store, ledger: Ledger, lines: Sequence[Line], run: str, messages: int) -> None:
+    def __init__(self, store: StoreClient, ledger: Ledger, lines: Sequence[Line], run: str, messages: int) -> None:
         """Look at the messages 0 to `messages` of a run."""
         self._store = store
         self._ledger = ledger
@@ -137,7 +137,7 @@ class Audit:
         return int(low or 0), int(high or 0), int(count or 0)
 
     async def _rows(self, columns: str, table: str, where: str) -> list[Row]:
-        return [tuple(row) async for row in self._store.rows(f"SELECT {columns} FROM {table} WHERE {where}")]
+        return [tuple(row.values()) for row in await self._store.rows(f"SELECT {columns} FROM {table} WHERE {where}")]
 
     def _table(self, name: str) -> str:
         return f"{self._store.database}.{name}"

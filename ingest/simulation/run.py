@@ -15,6 +15,7 @@ import aiohttp
 from rich.console import Console
 from rich.progress import Progress
 
+from ingest.connections.clickhouse import Limits, StoreClient, StoreError, store_url
 from ingest.settings.errors import InvalidSettingsError
 from ingest.settings.settings import Settings
 from ingest.simulation.audit import Audit
@@ -22,13 +23,13 @@ from ingest.simulation.dialects import DIALECTS
 from ingest.simulation.ledger import Ledger
 from ingest.simulation.plan import RUN_LENGTH
 from ingest.simulation.send import TIMEOUT, CallbackSender, UnreachableError
-from ingest.simulation.store import Store, StoreError
 from ingest.simulation.summary import callbacks_table, differences, store_table
-from ingest.simulation.targets import Line, open_lines, query_url, receiver_url
+from ingest.simulation.targets import Line, open_lines, receiver_url
 from ingest.simulation.traffic import Mix, Schedule, Traffic
 
 #: Columns of the tables where there is no terminal.
 _WIDTH: Final = 100
+_LIMITS: Final = Limits(query_seconds=300, wait_seconds=300)
 _ARRIVAL_SECONDS: Final = 5.0
 _ARRIVAL_PAUSE_SECONDS: Final = 0.2
 
@@ -92,7 +93,7 @@ async def simulate(settings: Settings, options: Options, console: Console) -> Ex
     run = secrets.token_hex(RUN_LENGTH // 2)
     traffic = _traffic(options, lines, run)
     gone: list[str] = []
-    store = Store(options.query_url or query_url(settings), settings.clickhouse.database)
+    store = StoreClient(options.query_url or store_url(settings), settings.clickhouse.database, _LIMITS)
     with closing(Ledger()) as ledger:
         sender = CallbackSender(options.url or receiver_url(settings), lines, ledger)
         try:

@@ -82,10 +82,3 @@ def receiver_url(settings: Settings) -> str:
     host = _HERE.get(host, host)
     scheme = "https" if settings.receiver.tls_cert else "http"
     return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
-
-
-def query_url(settings: Settings) -> str:
-    """Return where the store is asked: the ClickHouse server, where there is one, else the query interface."""
-    if settings.clickhouse.url is not None:
-        return settings.clickhouse.url.get_secret_value()
-    return f"http://{settings.query.listen}"

@@ -5,32 +5,30 @@ Nothing is remembered from one page to the next but where it ended, so that a mi
 one page, and reading goes on after a restart where it was.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-from clickhouse_connect.driver.exceptions import ClickHouseError
-
-from sinks.clickhouse.store import Store
-from sinks.errors import BusyError
+#: Answers a query, with values bound to its `{name:Type}`, with rows by column name; raises a `SinkError`.
+Ask = Callable[[str, Mapping[str, str | int]], Awaitable[Sequence[Mapping[str, Any]]]]
 
 _DUE: Final = """
 SELECT received_at, message_id, recipient
-FROM {database}.submissions_lately
-WHERE provider = {{provider:String}} AND account = {{account:String}}
-    AND received_at >= fromUnixTimestamp64Micro({{from_at:Int64}})
-    AND received_at <= fromUnixTimestamp64Micro({{until:Int64}})
+FROM submissions_lately
+WHERE provider = {provider:String} AND account = {account:String}
+    AND received_at >= fromUnixTimestamp64Micro({from_at:Int64})
+    AND received_at <= fromUnixTimestamp64Micro({until:Int64})
     AND (received_at, message_id, recipient)
-        > (fromUnixTimestamp64Micro({{from_at:Int64}}), {{message_id:String}}, {{recipient:String}})
-    AND deadline_at > fromUnixTimestamp64Micro({{expiring_after:Int64}})
+        > (fromUnixTimestamp64Micro({from_at:Int64}), {message_id:String}, {recipient:String})
+    AND deadline_at > fromUnixTimestamp64Micro({expiring_after:Int64})
 ORDER BY received_at, message_id, recipient
-LIMIT {{most:UInt32}}
+LIMIT {most:UInt32}
 """
-_PAGE: Final = f"SELECT toUnixTimestamp64Micro(received_at), message_id, recipient FROM ({_DUE})"  # noqa: S608 - our own text
+_PAGE: Final = f"SELECT toUnixTimestamp64Micro(received_at) AS at, message_id, recipient FROM ({_DUE})"  # noqa: S608 - our own text
 _FINAL: Final = f"""
 SELECT message_id, recipient
-FROM {{database}}.messages
-WHERE provider = {{{{provider:String}}}} AND account = {{{{account:String}}}} AND final
+FROM messages
+WHERE provider = {{provider:String}} AND account = {{account:String}} AND final
     AND message_id IN (SELECT message_id FROM ({_DUE}))
 """  # noqa: S608 - our own text
 
@@ -63,16 +61,16 @@ class Window:
     expiring_after: int = 0
 
 
-def read_page(
-    store: Store, provider: str, account: str, window: Window, after: Position | None, *, most: int
+async def read_page(
+    ask: Ask, provider: str, account: str, window: Window, after: Position | None, *, most: int
 ) -> list[Message]:
     """
     Return up to `most` of an account's submissions in the window, after a position; none at its end.
 
-    Raises `BusyError` where the store does not answer.
+    Raises what `ask` raises.
     """
     after = after or Position(window.start)
-    parameters = {
+    parameters: Mapping[str, str | int] = {
         "provider": provider,
         "account": account,
         "from_at": after.received_at,
@@ -82,13 +80,10 @@ def read_page(
         "expiring_after": window.expiring_after,
         "most": most,
     }
-    try:
-        page = [Position(int(at), str(number), str(to)) for at, number, to in _rows(store, _PAGE, parameters)]
-        final = {(str(number), str(to)) for number, to in _rows(store, _FINAL, parameters)} if page else set()
-    except ClickHouseError as error:
-        raise BusyError(f"pending messages: {getattr(error, 'name', None) or type(error).__name__}") from error
+    page = [_position(row) for row in await ask(_PAGE, parameters)]
+    final = {(row["message_id"], row["recipient"]) for row in await ask(_FINAL, parameters)} if page else set()
     return [Message(position, position[1:] in final) for position in page]
 
 
-def _rows(store: Store, sql: str, parameters: Mapping[str, object]) -> Sequence[Sequence[Any]]:
-    return store.client.query(sql.format(database=store.database), parameters=dict(parameters)).result_rows
+def _position(row: Mapping[str, Any]) -> Position:
+    return Position(int(row["at"]), row["message_id"], row["recipient"])

@@ -14,9 +14,10 @@ from aiohttp.test_utils import TestClient
 from pytest_aiohttp.plugin import AiohttpClient
 
 from ingest.admin.server import Admin, make_app
+from ingest.connections.clickhouse import DEFAULT_LIMITS, Limits
 from ingest.metrics import catalogue
 from ingest.metrics.series import Totals
-from ingest.page import queries, store_client
+from ingest.page import queries
 from ingest.page.api import Page
 from ingest.settings.settings import Settings
 from tests.ingest.page.conftest import NUMBERS
@@ -39,7 +40,9 @@ def _get(program: Program, path: str, headers: Mapping[str, str] | None = None) 
 def open_page(aiohttp_client: AiohttpClient) -> Open:
     """Open the page over settings of its own, in this process."""
 
-    async def opened(*, has_store: bool = True, **settings: Any) -> TestClient[Any, Any]:
+    async def opened(
+        *, has_store: bool = True, limits: Limits = DEFAULT_LIMITS, **settings: Any
+    ) -> TestClient[Any, Any]:
         async def ready() -> str:
             return ""
 
@@ -47,20 +50,10 @@ def open_page(aiohttp_client: AiohttpClient) -> Open:
         totals = Totals(catalogue.ALL)
         totals.update("receiver-0", {"dlr_last_report_timestamp_seconds": [(("cm", "default"), 1_790_000_000.0)]})
         app = make_app(Admin({"receiver-0": ready}, totals), read.admin)
-        Page(read, {"receiver-0": ready}, totals, has_store=has_store).add_to(app)
+        Page(read, {"receiver-0": ready}, totals, has_store=has_store, limits=limits).add_to(app)
         return await aiohttp_client(app)
 
     return opened
-
-
-async def test_a_long_answer_is_read_whole(program: Program) -> None:
-    """An answer that takes many packets is read to its end."""
-    asker = store_client.Asker(Settings.model_validate({"query": {"listen": f"127.0.0.1:{program.query_port}"}}))
-    rows = await asker.ask(
-        "SELECT number, sipHash64(number) AS more, sipHash64(number + 1) AS rest FROM numbers(20000)", {}
-    )
-    await asker.close()
-    assert [int(row["number"]) for row in rows] == list(range(20_000))
 
 
 def _away() -> dict[str, str]:
@@ -245,11 +238,8 @@ async def test_a_store_that_is_away_is_named(open_page: Open) -> None:
     assert (letters.status, (await letters.json())["store"]) == (503, "away")
 
 
-async def test_a_store_that_does_not_answer_is_waited_for_no_longer_than_said(
-    open_page: Open, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_store_that_does_not_answer_is_waited_for_no_longer_than_said(open_page: Open) -> None:
     """A store that takes the question and says nothing is slow, after the time limit."""
-    monkeypatch.setattr(store_client, "_WAIT_SECONDS", 0.3)
 
     async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read()
@@ -258,7 +248,7 @@ async def test_a_store_that_does_not_answer_is_waited_for_no_longer_than_said(
     server = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
     async with server:
         port = server.sockets[0].getsockname()[1]
-        client = await open_page(query={"listen": f"127.0.0.1:{port}"})
+        client = await open_page(query={"listen": f"127.0.0.1:{port}"}, limits=Limits(wait_seconds=0.3))
         data = await (await client.get("/api/overview")).json()
         await client.close()
     assert data["store"]["state"] == "slow"

@@ -7,11 +7,11 @@ from typing import Any, Final
 
 import pytest
 
+from ingest.connections.clickhouse import open_client
 from ingest.page.cache import Answers
 from ingest.page.live import Live
 from ingest.page.overview import Overview
 from ingest.page.period import Period
-from ingest.page.store_client import Asker
 from ingest.settings.settings import Settings
 from normalizers.model import Reason, Status
 from sinks.clickhouse.migrate import migrate
@@ -69,10 +69,10 @@ def settings(writable_server: QueryServer) -> Settings:
 @pytest.fixture
 async def overview(settings: Settings) -> AsyncIterator[Overview]:
     """Ask that database."""
-    asker, answers = Asker(settings), Answers()
-    yield Overview(asker, answers, settings)
+    store, answers = open_client(settings), Answers()
+    yield Overview(store, answers, settings)
     await answers.close()
-    await asker.close()
+    await store.close()
 
 
 async def _levels(overview: Overview, name: str) -> dict[str, dict[str, Any]]:

@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 import orjson
@@ -28,6 +27,7 @@ from sinks.records import report_record, submission_record
 from sinks.stream import Record, Topic
 from tests.factories import make_report, make_submission
 from tests.ingest.polling.accounts import make_account, make_server
+from tests.sinks.clickhouse.asking import ask_of
 
 
 class Drained:
@@ -40,22 +40,21 @@ class Drained:
         self.store = store
         self.records: list[Record] = []
         self.pages: list[int] = []
-        self._lock = Lock()
 
     async def append(self, records: Sequence[Record]) -> None:
         """Insert."""
         self.records.extend(records)
         for topic in {record.topic for record in records}:
-            with self._lock:
-                self.store.insert(topic, [record.value for record in records if record.topic is topic])
+            self.store.insert(topic, [record.value for record in records if record.topic is topic])
 
     async def close(self) -> None:
         """Do nothing."""
 
-    def read(self, provider: str, account: str, window: Window, after: Position | None, most: int) -> list[Message]:
+    async def read(
+        self, provider: str, account: str, window: Window, after: Position | None, most: int
+    ) -> list[Message]:
         """Read a page."""
-        with self._lock:
-            page = read_page(self.store, provider, account, window, after, most=most)
+        page = await read_page(ask_of(self.store), provider, account, window, after, most=most)
         self.pages.append(len(page))
         return page
 

@@ -1,14 +1,11 @@
 """The audit, over the real engine: a store that is not as it should be does not pass."""
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
-import pytest
-from aiohttp import web
 from msgspec.structs import replace
 
 from ingest.settings.settings import Settings
@@ -16,36 +13,16 @@ from ingest.simulation.audit import Audit
 from ingest.simulation.compare import Tally
 from ingest.simulation.ledger import Ledger
 from ingest.simulation.plan import PlannedCallback
-from ingest.simulation.store import Store as Asked
-from ingest.simulation.store import StoreError
 from ingest.simulation.targets import open_lines
 from normalizers.errors import MalformedError
 from normalizers.model import DeliveryReport, InboundMessage, Reject, Status
 from sinks.clickhouse.store import Store
 from sinks.records import dead_letter_record, inbound_record, report_record
 from sinks.stream import Record
+from tests.ingest.connections.in_process import InProcessClient
 from tests.ingest.simulation.planning import NOON, RUN, plan, read, written
 
 _PROVIDER = "juhe"
-
-
-@asynccontextmanager
-async def _asked(store: Store) -> AsyncIterator[Asked]:
-    """Answer statements over HTTP from a store."""
-
-    async def answer(request: web.Request) -> web.Response:
-        sql = await request.text()
-        return web.Response(body=store.client.raw_query(sql, fmt=request.query["default_format"]))
-
-    app = web.Application()
-    app.router.add_post("/", answer)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    async with Asked(site.name, store.database) as asked:
-        yield asked
-    await runner.cleanup()
 
 
 def _traffic() -> list[PlannedCallback]:
@@ -104,7 +81,7 @@ async def _tallies(store: Store, callbacks: list[PlannedCallback], reports: list
     ledger = Ledger()
     for callback in callbacks:
         ledger.record(callback, acknowledged=True)
-    async with _asked(store) as asked:
+    async with InProcessClient(store) as asked:
         lines = list(open_lines(Settings(), providers=(_PROVIDER,)).values())
         looked = Audit(asked, ledger, lines, RUN, messages=10_000)
         await looked.settle(wait_seconds=0)
@@ -173,10 +150,3 @@ async def test_others_in_the_same_minutes_do_not_count(store: Store) -> None:
     reports = _reports(callbacks)
     others = [replace(report, event_id=str(uuid4()), message_id=f"M{at}") for at, report in enumerate(reports[:50])]
     assert _faults(await _tallies(store, callbacks, [*reports, *others])) == {}
-
-
-async def test_a_store_that_is_away_says_so() -> None:
-    """A store that can't be asked, or refuses the question, is an error of its own."""
-    async with Asked("http://127.0.0.1:9", "dlr") as away:
-        with pytest.raises(StoreError, match="Connect"):
-            await away.value("SELECT 1")

@@ -10,6 +10,7 @@ from sinks.clickhouse.store import Store
 from sinks.records import report_record, submission_record
 from sinks.stream import Topic
 from tests.factories import NOON, make_report, make_submission
+from tests.sinks.clickhouse.asking import ask_of
 
 START = int(NOON.timestamp()) * 1_000_000
 
@@ -19,17 +20,17 @@ def seconds(count: float) -> int:
     return START + int(count * 1_000_000)
 
 
-def pages(store: Store, window: Window, most: int) -> list[list[Message]]:
+async def pages(store: Store, window: Window, most: int) -> list[list[Message]]:
     """Read a window to its end."""
     found: list[list[Message]] = []
     position: Position | None = None
-    while page := read_page(store, "cm", "default", window, position, most=most):
+    while page := await read_page(ask_of(store), "cm", "default", window, position, most=most):
         found.append(page)
         position = page[-1].position
     return found
 
 
-def test_a_window_is_read_in_order_whatever_the_size_of_a_page(store: Store) -> None:
+async def test_a_window_is_read_in_order_whatever_the_size_of_a_page(store: Store) -> None:
     """Every submission of the account that was received in the window comes once, also among those of one instant."""
     at = [NOON + timedelta(seconds=second) for second in (0, 1, 1, 1, 2, 3)]
     made = [
@@ -41,12 +42,12 @@ def test_a_window_is_read_in_order_whatever_the_size_of_a_page(store: Store) -> 
     ]
     store.insert(Topic.SUBMISSIONS, [submission_record(submission).value for submission in [*reversed(made), *others]])
     for most in (1, 2, 3, 100):
-        found = pages(store, Window(start=seconds(0), end=seconds(2)), most)
+        found = await pages(store, Window(start=seconds(0), end=seconds(2)), most)
         assert [message.position.message_id for page in found for message in page] == ["m1", "m2", "m3", "m4"]
         assert max(map(len, found)) <= most
 
 
-def test_a_message_is_final_by_its_state(store: Store) -> None:
+async def test_a_message_is_final_by_its_state(store: Store) -> None:
     """A message is pending until a report of it to that recipient is final."""
     store.insert(
         Topic.SUBMISSIONS,
@@ -62,12 +63,12 @@ def test_a_message_is_final_by_its_state(store: Store) -> None:
         make_report(message_id="b", recipient="+2", provider="santo"),
     ]
     store.insert(Topic.REPORTS, [report_record(report).value for report in reports])
-    [page] = pages(store, Window(start=seconds(-1), end=seconds(1)), 100)
+    [page] = await pages(store, Window(start=seconds(-1), end=seconds(1)), 100)
     assert {message.position[1:] for message in page if message.final} == {("a", "+1")}
     assert len(page) == 6
 
 
-def test_what_has_aged_out_is_left_out(store: Store) -> None:
+async def test_what_has_aged_out_is_left_out(store: Store) -> None:
     """A window may be of those alone whose deadline has not passed."""
     submissions = [
         make_submission(message_id=name, received_at=NOON, deadline_at=NOON + timedelta(hours=hours))
@@ -75,7 +76,7 @@ def test_what_has_aged_out_is_left_out(store: Store) -> None:
     ]
     store.insert(Topic.SUBMISSIONS, [submission_record(submission).value for submission in submissions])
     window = Window(start=seconds(-1), end=seconds(1), expiring_after=seconds(2 * 3600))
-    [[message]] = pages(store, window, 100)
+    [[message]] = await pages(store, window, 100)
     assert message.position.message_id == "new"
 
 
@@ -88,18 +89,18 @@ FROM numbers(1000000)
 """
 
 
-def test_a_million_pending_take_no_more_memory_than_a_page(store: Store) -> None:
+async def test_a_million_pending_take_no_more_memory_than_a_page(store: Store) -> None:
     """A million messages that wait at once are read a page at a time, each once, and a page reads its own rows alone."""
     store.client.command(_MILLION.format(database=store.database, start=START))
     window = Window(start=seconds(-1), end=seconds(2000))
     tracemalloc.start()
-    first = read_page(store, "cm", "default", window, None, most=500)
+    first = await read_page(ask_of(store), "cm", "default", window, None, most=500)
     took = []
     position = Position(seconds(499.9995))
     seen = set()
     for _ in range(20):
         began = time.perf_counter()
-        page = read_page(store, "cm", "default", window, position, most=500)
+        page = await read_page(ask_of(store), "cm", "default", window, position, most=500)
         took.append(time.perf_counter() - began)
         seen |= {message.position for message in page}
         position = page[-1].position
@@ -119,10 +120,10 @@ def test_a_million_pending_take_no_more_memory_than_a_page(store: Store) -> None
     assert row["rows"] < 50_000
 
 
-def test_the_store_may_be_asked_about_now(store: Store) -> None:
+async def test_the_store_may_be_asked_about_now(store: Store) -> None:
     """Times of today go both ways to the microsecond."""
     at = datetime.now(UTC)
     store.insert(Topic.SUBMISSIONS, [submission_record(make_submission(received_at=at)).value])
     micros = int(at.replace(microsecond=0).timestamp()) * 1_000_000 + at.microsecond
-    [[message]] = pages(store, Window(start=micros - 1, end=micros), 10)
+    [[message]] = await pages(store, Window(start=micros - 1, end=micros), 10)
     assert message.position.received_at == micros

@@ -1,0 +1,183 @@
+"""
+The store, asked over ClickHouse's HTTP interface: a ClickHouse server, or the query interface of a running dlrhub.
+
+Everything that only reads asks through this client: the status page, the pollers, `dlrhub query` and `dlrhub simulate`.
+clickhouse-connect reads the URL, so that `?ca_cert=`, `?verify=` and its other options mean the same to all of them.
+"""
+
+import asyncio
+import re
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any, Final, NamedTuple, Self
+from urllib.parse import urlsplit
+
+import clickhouse_connect
+import orjson
+from clickhouse_connect.driver.asyncclient import AsyncClient
+from clickhouse_connect.driver.exceptions import ClickHouseError, scrub_error_details
+
+from ingest.settings.settings import Settings
+from sinks.errors import SinkError
+
+Row = Mapping[str, Any]
+#: Values bound to `{name:Type}` in a query.
+Parameters = Mapping[str, str | int]
+
+_CONNECT_SECONDS: Final = 2
+_TOO_SLOW: Final = frozenset({"TIMEOUT_EXCEEDED", "TOO_SLOW", "TOO_MANY_SIMULTANEOUS_QUERIES"})
+#: ClickHouse's own text, between what clickhouse-connect puts before and after it.
+_SERVER_TEXT: Final = re.compile(r"server response: (.*?)(?: \(for url [^)]*\))?$", re.DOTALL)
+
+
+class StoreState(StrEnum):
+    """How the store answers."""
+
+    OK = "ok"
+    #: This command has no store.
+    NONE = "none"
+    AWAY = "away"
+    SLOW = "slow"
+    REFUSED = "refused"
+
+
+class StoreError(SinkError):
+    """The store did not answer; `state` says how, the text says why."""
+
+    def __init__(self, state: StoreState, text: str) -> None:
+        """Describe the failure."""
+        super().__init__(text)
+        self.state = state
+
+
+class Limits(NamedTuple):
+    """
+    Limits on a client's queries.
+
+    At most `at_once` queries run at the same time, each for at most `query_seconds`; a query may take `wait_seconds`
+    including its wait for a free place. A server is told to use `threads` for one (0: as it is set up to).
+    """
+
+    at_once: int = 2
+    query_seconds: int = 20
+    wait_seconds: float = 25.0
+    threads: int = 2
+
+    @property
+    def settings(self) -> Mapping[str, int]:
+        """Return ClickHouse's settings for these limits; the query interface has limits of its own."""
+        return {
+            "max_execution_time": self.query_seconds,
+            "max_threads": self.threads,
+            "do_not_merge_across_partitions_select_final": 1,  # all copies of a report are in one partition
+            "output_format_json_quote_64bit_integers": 0,
+        }
+
+
+def store_url(settings: Settings) -> str:
+    """Return where the store is asked: the ClickHouse server of the settings, else this machine's query interface."""
+    if settings.clickhouse.url is not None:
+        return settings.clickhouse.url.get_secret_value()
+    return f"http://{settings.query.listen}"
+
+
+DEFAULT_LIMITS: Final = Limits()
+
+
+def open_client(settings: Settings, limits: Limits = DEFAULT_LIMITS) -> "StoreClient":
+    """Return a client of the store that the settings name."""
+    server_settings = limits.settings if settings.clickhouse.url is not None else {}
+    return StoreClient(store_url(settings), settings.clickhouse.database, limits, server_settings)
+
+
+class StoreClient:
+    """Reads from one database; connects with the first query; an asynchronous context manager."""
+
+    def __init__(
+        self, url: str, database: str, limits: Limits = DEFAULT_LIMITS, settings: Mapping[str, int] | None = None
+    ) -> None:
+        """Ask `database` of the server at `url`; `settings` that this user may change are sent with every query."""
+        self._url = url
+        self._database = database
+        self._limits = limits
+        self._settings = dict(settings or {})
+        self._places = asyncio.Semaphore(limits.at_once)
+        self._connecting = asyncio.Lock()
+        self._client: AsyncClient | None = None
+
+    @property
+    def database(self) -> str:
+        """Return the database that is asked."""
+        return self._database
+
+    async def __aenter__(self) -> Self:
+        """Return this client."""
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Disconnect."""
+        await self.close()
+
+    async def rows(self, sql: str, parameters: Parameters | None = None) -> list[Row]:
+        """Return an answer's rows by column name; raises `StoreError`."""
+        body = await self.query(sql, "JSONEachRow", parameters)
+        return [orjson.loads(line) for line in body.splitlines()]
+
+    async def value(self, sql: str) -> Any:
+        """Return the single value of an answer; raises `StoreError`."""
+        [row] = await self.rows(sql)
+        [value] = row.values()
+        return value
+
+    async def query(self, sql: str, output_format: str, parameters: Parameters | None = None) -> bytes:
+        """Return an answer in a ClickHouse output format, unless `sql` names another; raises `StoreError`."""
+        try:
+            async with asyncio.timeout(self._limits.wait_seconds), self._places:
+                client = await self._connected()
+                async with asyncio.timeout(self._limits.query_seconds + _CONNECT_SECONDS):
+                    return await client.raw_query(
+                        sql,
+                        parameters=dict(parameters or {}),
+                        settings=self._settings,
+                        transport_settings={"X-ClickHouse-Format": output_format},
+                    )
+        except TimeoutError:
+            raise StoreError(StoreState.SLOW, "the store took too long") from None
+        except (ClickHouseError, OSError) as error:
+            raise _explained(error) from error
+
+    async def close(self) -> None:
+        """Disconnect."""
+        if self._client is not None:
+            await self._client.close()
+            self._client = None
+
+    async def _connected(self) -> AsyncClient:
+        async with self._connecting:
+            if self._client is None:
+                self._client = await clickhouse_connect.get_async_client(
+                    dsn=self._url,
+                    interface=urlsplit(self._url).scheme,
+                    database=self._database,
+                    connect_timeout=_CONNECT_SECONDS,
+                    send_receive_timeout=self._limits.query_seconds,
+                    query_retries=0,
+                    compress=False,
+                    client_name="dlrhub",
+                    show_clickhouse_errors=True,
+                )
+                known = self._client.server_settings
+                self._settings = {
+                    name: value for name, value in self._settings.items() if name in known and not known[name].readonly
+                }
+            return self._client
+
+
+def _explained(error: Exception) -> StoreError:
+    name = getattr(error, "name", None)
+    if name in _TOO_SLOW:
+        return StoreError(StoreState.SLOW, "the store took too long")
+    if name is None and getattr(error, "code", None) is None:
+        return StoreError(StoreState.AWAY, f"the store can not be reached: {type(error.__cause__ or error).__name__}")
+    said = _SERVER_TEXT.search(str(error))
+    return StoreError(StoreState.REFUSED, scrub_error_details(said[1] if said else str(error)))
