@@ -6,6 +6,7 @@ What can be wrong with a callback.
     └── ForbiddenError       it isn't authenticated: nothing is kept, answered `forbidden`
 """
 
+import traceback
 from enum import StrEnum
 
 
@@ -40,6 +41,12 @@ class MalformedError(CallbackError):
         self.why = why
         self.where = where
         self.detail = detail
+
+
+def parser_failure(error: Exception) -> MalformedError:
+    """Describe a bug in a parser of ours by its type and place: its text may hold a phone number."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return MalformedError(Fault.PARSER_ERROR, "$", f"{type(error).__name__} at {place.name}:{place.lineno}")
 
 
 class ForbiddenError(CallbackError):

@@ -21,7 +21,8 @@ SCHEMA_VERSION: Final = 1
 _encode: Final = msgspec.json.Encoder().encode
 _OPTIONS: Final = orjson.OPT_UTC_Z
 _MASKED_HEADERS: Final = frozenset({"authorization", "proxy-authorization", "cookie", "x-api-key", "x-auth-token"})
-_MASK: Final = "***"
+#: Stands for a secret in a dead letter.
+MASK: Final = "***"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,5 +116,5 @@ def _masked(headers: Mapping[str, str]) -> str:
     shown = {}
     for name, value in headers.items():
         plain = name.lower()  # a header's name may be a kind of string that is no key of JSON
-        shown[plain] = _MASK if plain in _MASKED_HEADERS else value.encode("utf-8", "backslashreplace").decode("utf-8")
+        shown[plain] = MASK if plain in _MASKED_HEADERS else value.encode("utf-8", "backslashreplace").decode("utf-8")
     return orjson.dumps(shown).decode("utf-8")

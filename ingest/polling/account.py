@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
 
 import structlog
 import yarl
@@ -11,15 +10,14 @@ import yarl
 from ingest.metrics import catalogue
 from ingest.settings.accounts import EffectiveAccount
 from ingest.settings.polling import PollSettings
-from normalizers.errors import Fault, MalformedError
-from normalizers.model import Account, Callback, DeliveryReport, InboundMessage, Item, Reject, Source
+from normalizers.errors import MalformedError, parser_failure
+from normalizers.model import Account, Callback, Item, Reject, Source
 from normalizers.polling import Asking, Poll, PollQuestion, PollRequest, Subject
-from sinks.records import dead_letter_record, inbound_record, report_record
+from sinks.origin import Origin
+from sinks.records import MASK
 from sinks.stream import Record
 
 _log = structlog.get_logger(__name__)
-
-_MASK: Final = b"***"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,34 +61,34 @@ class PolledAccount:
         except MalformedError:
             raise
         except Exception as error:
-            _log.error("parser failed", provider=self.provider, error=type(error).__name__)
-            raise MalformedError(Fault.PARSER_ERROR, "$", type(error).__name__) from error
+            failure = parser_failure(error)
+            _log.error("parser failed", provider=self.provider, error=failure.detail)
+            raise failure from error
 
-    def record(self, item: Item, question: str, received_at: datetime) -> Record:
-        """Return an item as a record."""
-        match item:
-            case DeliveryReport():
-                return report_record(item)
-            case InboundMessage():
-                return inbound_record(item)
-            case Reject():
-                return self.dead_letter(item.error, item.raw, question, received_at)
-
-    def dead_letter(self, error: MalformedError, body: bytes, question: str, received_at: datetime) -> Record:
-        """Return what can't be read of an answer as a record, and count it."""
-        catalogue.count_dead_letter(self.provider, error.why)
-        secret = self.credentials[self.poll.credentials[-1]]
-        return dead_letter_record(
+    def origin(self, question: str, received_at: datetime) -> Origin:
+        """Return the origin of the items in an answer to a question."""
+        secret = self.credentials[self.poll.credentials[-1]].encode()
+        return Origin(
             provider=self.provider,
             account=self.name,
-            why=error.why,
-            location=error.where,
-            detail=error.detail,
             method="POLL",
             path=f"/polls/{self.provider}/{self.name}/{question}",
-            body=body.replace(secret.encode(), _MASK),
             received_at=received_at,
+            mask=lambda body: body.replace(secret, MASK.encode()),
         )
+
+    def records(self, items: Sequence[Item], question: str, received_at: datetime) -> list[Record]:
+        """Return the items of an answer as records; those that can't be read are counted."""
+        for item in items:
+            if isinstance(item, Reject):
+                catalogue.count_dead_letter(self.provider, item.error.why)
+        origin = self.origin(question, received_at)
+        return [origin.record(item) for item in items]
+
+    def dead_letter(self, error: MalformedError, body: bytes, question: str, received_at: datetime) -> Record:
+        """Return an answer that can't be read as a record, and count it."""
+        catalogue.count_dead_letter(self.provider, error.why)
+        return self.origin(question, received_at).dead_letter(error, body)
 
 
 def polled_accounts(accounts: Iterable[EffectiveAccount]) -> list[PolledAccount]:

@@ -149,4 +149,4 @@ class MessagePoller:
     def _records(self, body: bytes, subjects: Sequence[Subject]) -> Sequence[Record]:
         received_at = datetime.now(UTC)
         items = self._account.read(self._question, body, received_at, subjects)
-        return [self._account.record(item, self._question.name, received_at) for item in items]
+        return self._account.records(items, self._question.name, received_at)

@@ -96,7 +96,7 @@ class MailboxPoller:
 
     async def _take(self, kept: KeptAnswer, items: Sequence[Item], error: MalformedError | None) -> None:
         """Bring what an answer holds into the stream, the whole of it where it can't be read; then let go of it."""
-        records = [self._account.record(item, kept.question, kept.received_at) for item in items]
+        records = self._account.records(items, kept.question, kept.received_at)
         if error is not None:
             records = [self._account.dead_letter(error, kept.body, kept.question, kept.received_at)]
         await append(self._producer, records)

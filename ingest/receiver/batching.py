@@ -9,7 +9,6 @@ parser's code and data stay in the processor's caches. One append per batch shar
 import asyncio
 import os
 import time
-import traceback
 from collections.abc import Sequence
 from typing import Final
 
@@ -20,17 +19,17 @@ from ingest.logs import SeldomLog
 from ingest.metrics import catalogue
 from ingest.metrics.catalogue import CallbackOutcome
 from ingest.receiver.access import Access
-from normalizers.errors import Fault, ForbiddenError, MalformedError
-from normalizers.model import Callback, DeliveryReport, InboundMessage, Item, Reject
+from normalizers.errors import Fault, ForbiddenError, MalformedError, parser_failure
+from normalizers.model import Callback, Reject
 from normalizers.provider import Reply
 from sinks.errors import BusyError
-from sinks.records import dead_letter_record, inbound_record, report_record
+from sinks.origin import Origin
+from sinks.records import MASK
 from sinks.stream import Producer, Record
 
 _log = structlog.get_logger(__name__)
 _seldom = SeldomLog(_log)
 
-_MASK: Final = "***"
 #: A batch is closed when no callback has arrived for `_QUIET_TURNS`, after this long, or at this many bytes of bodies.
 _GATHER_SECONDS: Final = 0.001
 _BATCH_BYTES: Final = 256 * 1024
@@ -172,7 +171,8 @@ def _read(access: Access, callback: Callback) -> _Reading:
 def _parsed(access: Access, callback: Callback) -> _Reading:
     items = access.provider.parse(callback)
     faults = [item.error.why for item in items if isinstance(item, Reject)]
-    records = [_record(access, callback, item) for item in items]
+    origin = _origin(access, callback)
+    records = [origin.record(item) for item in items]
     return _Reading(CallbackResult(CallbackOutcome.STORED, access.provider.replies.stored(callback)), records, faults)
 
 
@@ -185,41 +185,25 @@ def _unreadable(access: Access, callback: Callback, error: MalformedError) -> _R
         answer = CallbackResult(CallbackOutcome.UNREADABLE_ACKNOWLEDGED, replies.stored(callback))
     else:
         answer = CallbackResult(CallbackOutcome.MALFORMED, replies.malformed(callback, error))
-    return _Reading(answer, [_dead_letter(access, callback, error, callback.body)], [error.why])
+    return _Reading(answer, [_origin(access, callback).dead_letter(error, callback.body)], [error.why])
 
 
 def _unparsed(access: Access, callback: Callback, error: Exception) -> _Reading:
-    # The error's text may hold a phone number, so only its type and place are logged.
-    place = traceback.extract_tb(error.__traceback__)[-1]
-    fault = MalformedError(Fault.PARSER_ERROR, "$", f"{type(error).__name__} at {place.name}:{place.lineno}")
-    _log.error("parser failed", provider=access.provider.name, error=fault.detail)
+    failure = parser_failure(error)
+    _log.error("parser failed", provider=access.provider.name, error=failure.detail)
     answer = CallbackResult(CallbackOutcome.PARSER_ERROR, access.provider.replies.stored(callback))
-    return _Reading(answer, [_dead_letter(access, callback, fault, callback.body)], [fault.why])
+    return _Reading(answer, [_origin(access, callback).dead_letter(failure, callback.body)], [failure.why])
 
 
-def _record(access: Access, callback: Callback, item: Item) -> Record:
-    match item:
-        case DeliveryReport():
-            return report_record(item)
-        case InboundMessage():
-            return inbound_record(item)
-        case Reject():
-            return _dead_letter(access, callback, item.error, item.raw)
-
-
-def _dead_letter(access: Access, callback: Callback, error: MalformedError, body: bytes) -> Record:
-    if access.account.auth_key:
-        body = body.replace(access.account.auth_key.encode(), _MASK.encode())
-    return dead_letter_record(
+def _origin(access: Access, callback: Callback) -> Origin:
+    auth_key = (access.account.auth_key or "").encode()
+    return Origin(
         provider=access.provider.name,
         account=access.account.name,
-        why=error.why,
-        location=error.where,
-        detail=error.detail,
         method=callback.method,
         path=f"/callbacks/{access.provider.name}/{access.account.name}",  # without the secret
         query=callback.query,
         headers=callback.headers,
-        body=body,
         received_at=callback.received_at,
+        mask=lambda body: body.replace(auth_key, MASK.encode()) if auth_key else body,
     )

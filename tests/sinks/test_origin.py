@@ -1,0 +1,46 @@
+"""How the items of a callback become records."""
+
+import json
+
+import pytest
+
+from normalizers.errors import Fault, MalformedError
+from normalizers.model import InboundMessage, Item, Reject, Source
+from sinks.origin import Origin
+from sinks.stream import Topic
+from tests.factories import NOON, make_report
+
+_INBOUND = InboundMessage(
+    event_id="e", provider="juhe", account="main", message_id="m", sender="+8613800138000", recipient="10690000",
+    content="TD", occurred_at=None, received_at=NOON, source=Source.CALLBACK, raw="{}",
+)  # fmt: skip
+_REJECT = Reject(MalformedError(Fault.BAD_VALUE, "$[1].mid", "is empty"), b'{"mid": "", "key": "s3cret"}')
+
+
+def _origin() -> Origin:
+    return Origin(
+        provider="juhe",
+        account="main",
+        method="POST",
+        path="/callbacks/juhe/main",
+        received_at=NOON,
+        mask=lambda body: body.replace(b"s3cret", b"***"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("item", "topic"),
+    [(make_report(), Topic.REPORTS), (_INBOUND, Topic.INBOUND), (_REJECT, Topic.DEAD_LETTERS)],
+    ids=["report", "inbound", "reject"],
+)
+def test_every_item_has_its_topic(item: Item, topic: Topic) -> None:
+    """A report, an inbound message and an item that can't be read go into the topic of their kind."""
+    assert _origin().record(item).topic is topic
+
+
+def test_a_dead_letter_keeps_where_it_came_from_without_the_secret() -> None:
+    """A dead letter has its item's bytes with the account's secrets masked, and the request that carried it."""
+    letter = json.loads(_origin().record(_REJECT).value)
+    assert letter["body"] == '{"mid": "", "key": "***"}'
+    assert (letter["provider"], letter["account"], letter["method"]) == ("juhe", "main", "POST")
+    assert (letter["path"], letter["why"], letter["location"]) == ("/callbacks/juhe/main", "bad_value", "$[1].mid")
