@@ -69,7 +69,7 @@ class SeldomLog:
         self._next_at: dict[tuple[str, ...], float] = {}
         self._held: dict[tuple[str, ...], int] = {}
 
-    def warning(self, event: str, *, provider: str, account: str, why: str = "", **fields: Any) -> None:
+    def warning(self, event: str, *, provider: str = "", account: str = "", why: str = "", **fields: Any) -> None:
         """Write a warning, or hold it back."""
         kind = (event, provider, account, why)
         now = time.monotonic()

@@ -5,7 +5,6 @@ Reading one brings its recipient and its message id into the form in which the p
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
@@ -23,8 +22,7 @@ _LONGEST: Final = 512
 _MOST_TAGS: Final = 64
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Submission:
+class Submission(msgspec.Struct, frozen=True, kw_only=True):
     """
     One message to one recipient that was handed to a provider. The fields are the columns of `dlr.submissions`.
 

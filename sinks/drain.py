@@ -1,12 +1,11 @@
 """
 The drain: from the stream into the store.
 
-Read, insert, then commit: what dies in between is read again, and the store collapses what it has already. A row that
-the store refuses is singled out and kept as a dead letter; a store that is away or slow is waited for.
+It reads a batch, inserts it, then commits it. A drain that dies in between reads the batch again, and the store
+collapses the rows that it has already.
 """
 
 import asyncio
-import random
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -16,11 +15,11 @@ from typing import Final, Protocol
 from normalizers.errors import Fault
 from sinks.clickhouse.store import Store
 from sinks.errors import BusyError, RefusedError
+from sinks.inserter import Inserter
 from sinks.records import dead_letter_record
-from sinks.stream import Batch, Consumer, Record, Topic
+from sinks.rows import CheckedValue, Row, check
+from sinks.stream import BATCH_BYTES, Batch, Consumer, Record, Topic
 
-_FIRST_BACKOFF_SECONDS: Final = 0.1
-_LONGEST_BACKOFF_SECONDS: Final = 15.0
 #: After an insert there is a pause this many times as long, up to a second: few large inserts cost a store that has much
 #: to do less than many small ones.
 _PAUSE_PER_INSERT: Final = 10
@@ -28,16 +27,16 @@ _LONGEST_PAUSE_SECONDS: Final = 1.0
 
 
 class Watch(Protocol):
-    """Who is told how the drain fares; `ingest.metrics` is."""
+    """Receives what happens in the drain; `ingest.metrics` implements it."""
 
-    def inserted(self, topic: Topic, values: Sequence[bytes], seconds: float) -> None:
-        """Note that these values went into the topic's table in `seconds`."""
+    def inserted(self, topic: Topic, rows: Sequence[Row], seconds: float) -> None:
+        """Note that these rows went into the topic's table in `seconds`."""
 
     def insert_failed(self, topic: Topic, error: BusyError, retry_seconds: float) -> None:
         """Note that the store did not take an insert, which is tried again in `retry_seconds`."""
 
     def refused(self, topic: Topic, error: RefusedError) -> None:
-        """Note that the store refused one row for good."""
+        """Note that one value can't be stored, and is kept as a dead letter."""
 
     def lag(self, records: int) -> None:
         """Note how many records wait for the store."""
@@ -53,30 +52,38 @@ class Drain:
         watch: Watch,
         *,
         batch_rows: int = 20_000,
+        batch_bytes: int = BATCH_BYTES,
         batch_seconds: float = 0.3,
         to_the_end: bool = True,
         complete: Mapping[Topic, Callable[[bytes], bytes]] | None = None,
     ) -> None:
         """
-        Insert at most `batch_rows` rows at a time, and pause for `batch_seconds` after an insert while fewer wait, or
-        longer, but no more than a second, where inserts take long.
+        Read at most `batch_rows` rows and about `batch_bytes` at a time, and pause for `batch_seconds` after an insert
+        while fewer rows wait, or longer, but no more than a second, where inserts take long.
 
-        When it is stopped it goes on to the stream's end, or, without `to_the_end`, to the end of its batch: others
-        may write to the stream for ever. `complete` makes a row of a topic's value before it is inserted; it raises
-        `RefusedError` where it can't, and leaves a row as it is.
+        A stopped drain goes on to the end of the stream, or, without `to_the_end`, to the end of its batch: other
+        programs may write to the stream for ever. `complete` makes a row of a topic's value before that is checked; it
+        raises `RefusedError` where it can't.
         """
         self._consumer = consumer
-        self._store = store
         self._watch = watch
         self._batch_rows = batch_rows
+        self._batch_bytes = batch_bytes
         self._batch_seconds = batch_seconds
         self._to_the_end = to_the_end
         self._complete = complete or {}
         self._stopping = asyncio.Event()
-        self._inserting_seconds = 0.0
+        self._inserter = Inserter(store, watch, most_rows=batch_rows, stopping=self._stopping)
+        self._waiting = False
+        self._progress_at = time.monotonic()
+
+    @property
+    def stalled_seconds(self) -> float:
+        """How long ago the drain last stored something or found nothing to store; 0 while nothing waits."""
+        return time.monotonic() - self._progress_at if self._waiting else 0.0
 
     def stop(self) -> None:
-        """Ask `run` to return soon: once it is at its end, or the store is away."""
+        """Ask `run` to return soon: at the end of the stream, or at once where the store takes no inserts."""
         self._stopping.set()
 
     async def run(self) -> None:
@@ -85,65 +92,71 @@ class Drain:
             stopping = self._stopping.is_set()
             if stopping and not self._to_the_end:
                 return
-            batch = await self._consumer.read(most=self._batch_rows, wait_seconds=0 if stopping else 0.5)
-            self._inserting_seconds = 0.0
-            if batch.records and not await self._keep(batch):
+            batch = await self._consumer.read(
+                most=self._batch_rows, most_bytes=self._batch_bytes, wait_seconds=0 if stopping else 0.5
+            )
+            found = bool(batch.records or batch.unreadable)
+            self._waiting = self._waiting or found
+            started = time.monotonic()
+            if found and not await self._store(batch):
                 return
             lag = await self._consumer.lag()
             self._watch.lag(lag)
-            if stopping and not batch.records:
+            self._note_progress(found=found, lag=lag)
+            if stopping and not found:
                 return
-            if lag < self._batch_rows:
-                await self._pause(
-                    max(self._batch_seconds, min(_PAUSE_PER_INSERT * self._inserting_seconds, _LONGEST_PAUSE_SECONDS))
-                )
+            if lag < self._batch_rows and _size(batch) < self._batch_bytes:
+                storing = time.monotonic() - started if found else 0.0
+                await self._pause(max(self._batch_seconds, min(_PAUSE_PER_INSERT * storing, _LONGEST_PAUSE_SECONDS)))
 
-    async def _keep(self, batch: Batch) -> bool:
+    def _note_progress(self, *, found: bool, lag: int) -> None:
+        if found or not lag:
+            self._progress_at = time.monotonic()
+        self._waiting = lag > 0
+
+    async def _store(self, batch: Batch) -> bool:
         """Insert and commit a batch; False where it was given up because of a stop."""
-        for topic, values in _by_topic(batch.records).items():
-            if not await self._insert(topic, values):
+        letters: list[CheckedValue] = [self._refuse(record, error) for record, error in batch.unreadable]
+        for topic, records in _by_topic(batch.records).items():
+            checked, refused = await asyncio.to_thread(self._check, topic, records)
+            letters += [self._refuse(record, error) for record, error in refused]
+            unfit = await self._inserter.insert(topic, checked)
+            if unfit is None:
                 return False
+            letters += [
+                self._refuse(Record(topic, "", value.row.provider, value.value), error) for value, error in unfit
+            ]
+        if letters and await self._inserter.insert(Topic.DEAD_LETTERS, letters, ours=True) is None:
+            return False
         await self._consumer.commit(batch)
         return True
 
-    async def _insert(self, topic: Topic, values: Sequence[bytes]) -> bool:
-        backoff = _FIRST_BACKOFF_SECONDS
-        while True:
-            started = time.monotonic()
+    def _check(
+        self, topic: Topic, records: Sequence[Record]
+    ) -> tuple[list[CheckedValue], list[tuple[Record, RefusedError]]]:
+        """Check every value alone; return those that are rows, and the other records with their errors."""
+        complete = self._complete.get(topic, bytes)
+        checked, refused = [], []
+        for record in records:
             try:
-                kept = await asyncio.to_thread(self._insert_or_isolate, topic, values)
-            except BusyError as error:
-                if self._stopping.is_set():
-                    return False
-                wait = backoff * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not a secret
-                self._watch.insert_failed(topic, error, wait)
-                await self._pause(wait)
-                backoff = min(2 * backoff, _LONGEST_BACKOFF_SECONDS)
-            else:
-                took = time.monotonic() - started
-                self._inserting_seconds += took
-                self._watch.inserted(topic, kept, took)
-                return True
+                checked.append(check(topic, complete(record.value)))
+            except RefusedError as error:
+                refused.append((record, error))
+        return checked, refused
 
-    def _insert_or_isolate(self, topic: Topic, values: Sequence[bytes]) -> list[bytes]:
-        """Insert, and return what is in; a row that is refused is halved out and kept as a dead letter."""
-        try:
-            if topic in self._complete:
-                values = [self._complete[topic](value) for value in values]
-            self._store.insert(topic, values)
-        except RefusedError as error:
-            if len(values) > 1:
-                middle = len(values) // 2
-                return [
-                    *self._insert_or_isolate(topic, values[:middle]),
-                    *self._insert_or_isolate(topic, values[middle:]),
-                ]
-            if topic is Topic.DEAD_LETTERS:
-                raise BusyError(f"a dead letter was refused: {error}") from error
-            self._watch.refused(topic, error)
-            self._store.insert(Topic.DEAD_LETTERS, [_poison(topic, values[0], error)])
-            return []
-        return list(values)
+    def _refuse(self, record: Record, error: RefusedError) -> CheckedValue:
+        """Count a value that can't be stored, and return its dead letter."""
+        self._watch.refused(record.topic, error)
+        letter = dead_letter_record(
+            provider=record.provider,
+            account="",
+            why=Fault.REFUSED_BY_STORE,
+            location=record.topic,
+            detail=str(error),
+            body=record.value,
+            received_at=datetime.now(UTC),
+        )
+        return check(Topic.DEAD_LETTERS, letter.value)
 
     async def _pause(self, seconds: float) -> None:
         try:
@@ -152,20 +165,12 @@ class Drain:
             return
 
 
-def _by_topic(records: Sequence[Record]) -> Mapping[Topic, list[bytes]]:
-    values: defaultdict[Topic, list[bytes]] = defaultdict(list)
+def _size(batch: Batch) -> int:
+    return sum(len(record.value) for record in batch.records)
+
+
+def _by_topic(records: Sequence[Record]) -> Mapping[Topic, list[Record]]:
+    found: defaultdict[Topic, list[Record]] = defaultdict(list)
     for record in records:
-        values[record.topic].append(record.value)
-    return values
-
-
-def _poison(topic: Topic, value: bytes, error: RefusedError) -> bytes:
-    return dead_letter_record(
-        provider="",
-        account="",
-        why=Fault.REFUSED_BY_STORE,
-        location=topic,
-        detail=str(error),
-        body=value,
-        received_at=datetime.now(UTC),
-    ).value
+        found[record.topic].append(record)
+    return found

@@ -1,9 +1,10 @@
 """
 What can go wrong on our side.
 
-    SinkError              ours, not the provider's
-    ├── BusyError          not now: nothing was kept, try again (answered `busy`)
-    └── RefusedError       never: the same record will be refused again
+    SinkError                   ours, not the provider's
+    ├── BusyError               not now: nothing was kept, try again (answered `busy`)
+    │   └── BatchTooLargeError  not in one piece: fewer records at once may work
+    └── RefusedError            never: the same record will be refused again
 """
 
 
@@ -13,6 +14,14 @@ class SinkError(Exception):
 
 class BusyError(SinkError):
     """Not now: nothing was kept, and the same append or insert may work later."""
+
+
+class BatchTooLargeError(BusyError):
+    """
+    The store could not take this many rows in one piece: it ran out of time or memory, or into a limit.
+
+    Fewer rows may work, so the drain halves the batch.
+    """
 
 
 class RefusedError(SinkError):

@@ -3,7 +3,6 @@
 import base64
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -15,18 +14,17 @@ from normalizers.model import DeliveryReport, InboundMessage
 from normalizers.submissions import Submission
 from sinks.stream import Record, Topic
 
-#: Version of the JSON values, told in the Kafka header `schema-version`.
-SCHEMA_VERSION: Final = 1
+#: Version of the JSON values, told in the Kafka header `schema-version`. Version 1 was that of dlrhub 0.1, whose event
+#: ids followed from other fields: its records are refused.
+SCHEMA_VERSION: Final = 2
 
 _encode: Final = msgspec.json.Encoder().encode
-_OPTIONS: Final = orjson.OPT_UTC_Z
 _MASKED_HEADERS: Final = frozenset({"authorization", "proxy-authorization", "cookie", "x-api-key", "x-auth-token"})
 #: Stands for a secret in a dead letter.
 MASK: Final = "***"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeadLetter:
+class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
     """
     What could not be read, whole. The fields are the columns of `dlr.dead_letters`.
 
@@ -61,9 +59,7 @@ def inbound_record(message: InboundMessage) -> Record:
 
 def submission_record(submission: Submission) -> Record:
     """Write a submission as a record of `dlr.submissions`."""
-    return Record(
-        Topic.SUBMISSIONS, submission.message_id, submission.provider, orjson.dumps(submission, option=_OPTIONS)
-    )
+    return Record(Topic.SUBMISSIONS, submission.message_id, submission.provider, _encode(submission))
 
 
 def dead_letter_record(
@@ -102,7 +98,7 @@ def dead_letter_record(
         body_encoding=encoding,
         received_at=received_at,
     )
-    return Record(Topic.DEAD_LETTERS, letter.id, provider, orjson.dumps(letter, option=_OPTIONS))
+    return Record(Topic.DEAD_LETTERS, letter.id, provider, _encode(letter))
 
 
 def _as_text(body: bytes) -> tuple[str, str]:

@@ -1,5 +1,5 @@
 """
-The stream between the doors and the store: two faces (journal, Kafka) of the interface that stands here.
+The interface of the stream between receivers and store, which the journal and Kafka implement.
 
 Producers append records and are told when they are durable. One consumer (a group, in Kafka's case) reads them in
 order, and commits what the store has taken. A record may be read again after a crash, so the store has to be
@@ -9,9 +9,14 @@ idempotent; none is ever skipped.
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Final, Protocol
 
 import msgspec
+
+from sinks.errors import RefusedError
+
+#: A batch is closed at this many bytes of values: a drain holds a few times as much in memory.
+BATCH_BYTES: Final = 16 * 1024 * 1024
 
 
 class Topic(StrEnum):
@@ -39,10 +44,12 @@ class Batch:
     Records read, in the stream's order, and how far each partition has been read with them.
 
     `positions` maps a partition (a journal file, a topic's partition) to the position after the last record.
+    `unreadable` are messages that other programs wrote and that can't be read as records, each with the reason.
     """
 
     records: Sequence[Record]
     positions: Mapping[Hashable, int]
+    unreadable: Sequence[tuple[Record, RefusedError]] = ()
 
 
 class Producer(Protocol):
@@ -66,14 +73,15 @@ class Producer(Protocol):
 class Consumer(Protocol):
     """The store's side of a stream."""
 
-    async def read(self, *, most: int, wait_seconds: float) -> Batch:
-        """Return up to `most` records after those read before, waiting for the first one at most `wait_seconds`."""
+    async def read(self, *, most: int, most_bytes: int = BATCH_BYTES, wait_seconds: float) -> Batch:
+        """
+        Return the records after those read before, waiting for the first one at most `wait_seconds`.
+
+        A batch has up to `most` records, and ends with the one that brings its values to `most_bytes`.
+        """
 
     async def commit(self, batch: Batch) -> None:
         """Remember durably that everything up to this batch is in the store."""
-
-    async def rewind(self) -> None:
-        """Go back to what was committed last: read again what was read since."""
 
     async def lag(self) -> int:
         """Return how many records wait to be committed."""

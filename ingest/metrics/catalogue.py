@@ -6,25 +6,35 @@ counted where they are answered. Reports are counted where they reach the store,
 of a report, and remembers the latest ones.
 """
 
-import contextlib
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from itertools import product
-from typing import Final
+from typing import Final, TypeAlias
 
-import msgspec
 import structlog
 
+from ingest.logs import SeldomLog
 from ingest.metrics.series import Counter, Gauge, Histogram, Snapshot, snapshot
 from normalizers.errors import Fault
-from normalizers.model import Note, Reason, Status
+from normalizers.model import DeliveryReport, InboundMessage, Note, Reason, Status
 from normalizers.polling import PollOutcome
+from normalizers.submissions import Submission
 from sinks.errors import BusyError, RefusedError
+from sinks.records import DeadLetter
+from sinks.rows import Row
 from sinks.stream import Topic
 
 _log = structlog.get_logger(__name__)
+_seldom = SeldomLog(_log)
+
+#: Rows of a Kafka topic may come from any program: the rows of further accounts than this many are counted together.
+_MOST_ACCOUNTS: Final = 1000
+_OTHER: Final = ("other", "other")
+
+
+#: A provider's name and an account's, as labels.
+Account: TypeAlias = tuple[str, str]
 
 
 class CallbackOutcome(StrEnum):
@@ -93,7 +103,7 @@ VALUES: Final[Mapping[str, Iterable[str]]] = {
 }  # fmt: skip
 
 
-def zeros(accounts: Sequence[tuple[str, str]]) -> Snapshot:
+def zeros(accounts: Sequence[Account]) -> Snapshot:
     """
     Return every counter at 0 for these accounts, each its provider and its name.
 
@@ -103,7 +113,7 @@ def zeros(accounts: Sequence[tuple[str, str]]) -> Snapshot:
     return {counter.name: [(labels, 0) for labels in _label_sets(counter, accounts)] for counter in counters}
 
 
-def _label_sets(counter: Counter, accounts: Sequence[tuple[str, str]]) -> Iterator[tuple[str, ...]]:
+def _label_sets(counter: Counter, accounts: Sequence[Account]) -> Iterator[tuple[str, ...]]:
     """Yield the labels that a counter can have."""
     owner = sum(label in {"provider", "account"} for label in counter.labels)
     owners = dict.fromkeys(account[:owner] for account in accounts)
@@ -162,15 +172,35 @@ class DrainMetrics:
     def __init__(self) -> None:
         """Remember no report yet."""
         self._seen = _Lately(200_000)
+        self._accounts: set[Account] = set()
 
-    def inserted(self, topic: Topic, values: Sequence[bytes], seconds: float) -> None:
-        """Count an insert, and the reports in it."""
-        STORE_ROWS.add(topic, by=len(values))
+    def inserted(self, topic: Topic, rows: Sequence[Row], seconds: float) -> None:
+        """Count an insert, and the reports, inbound messages and submissions in it."""
+        STORE_ROWS.add(topic, by=len(rows))
         STORE_INSERT.observe(seconds, topic)
-        if topic is not Topic.DEAD_LETTERS:
-            for value in values:
-                with contextlib.suppress(msgspec.DecodeError):  # a value of another producer: stored, not counted
-                    self._count(topic, _read_row(value))
+        for row in rows:
+            if not isinstance(row, DeadLetter):
+                self._count(row)
+
+    def _count(self, row: DeliveryReport | InboundMessage | Submission) -> None:
+        account = self._account(row.provider, row.account)
+        if self._seen.before(row.event_id):
+            if not isinstance(row, Submission):
+                DUPLICATES.add(account[0])
+        elif isinstance(row, DeliveryReport):
+            _count_report(row, *account)
+        elif isinstance(row, InboundMessage):
+            INBOUND.add(*account)
+        else:
+            SUBMISSIONS.add(*account)
+
+    def _account(self, provider: str, account: str) -> Account:
+        """Return these as labels, of which there are never more than so many."""
+        if (provider, account) not in self._accounts:
+            if len(self._accounts) >= _MOST_ACCOUNTS:
+                return _OTHER
+            self._accounts.add((provider, account))
+        return provider, account
 
     def insert_failed(self, topic: Topic, error: BusyError, retry_seconds: float) -> None:
         """Count an insert that is tried again."""
@@ -178,53 +208,25 @@ class DrainMetrics:
         _log.warning("the store takes no inserts", topic=topic, error=str(error), retry_seconds=round(retry_seconds, 2))
 
     def refused(self, topic: Topic, error: RefusedError) -> None:
-        """Count a row that was refused."""
+        """Count a value that can't be stored."""
         STORE_REFUSED.add(topic)
-        _log.error("the store refuses a row, now a dead letter", topic=topic, error=str(error))
+        _seldom.warning("a value can't be stored and is kept as a dead letter", why=topic, error=str(error))
 
     def lag(self, records: int) -> None:
         """Set the lag."""
         STREAM_LAG.set(records)
 
-    def _count(self, topic: Topic, row: "_Row") -> None:
-        if self._seen.before(row.event_id):
-            if topic is not Topic.SUBMISSIONS:
-                DUPLICATES.add(row.provider)
-        elif topic is Topic.INBOUND:
-            INBOUND.add(row.provider, row.account)
-        elif topic is Topic.SUBMISSIONS:
-            SUBMISSIONS.add(row.provider, row.account)
-        else:
-            _count_report(row)
 
-
-class _Row(msgspec.Struct):
-    """What is counted of a stored report or inbound message."""
-
-    event_id: str
-    provider: str
-    account: str
-    received_at: datetime
-    occurred_at: datetime | None = None
-    status: Status = Status.UNKNOWN
-    reason: Reason | None = None
-    unmapped: bool = False
-    notes: tuple[Note, ...] = ()
-
-
-_read_row: Final = msgspec.json.Decoder(_Row).decode
-
-
-def _count_report(row: _Row) -> None:
-    REPORTS.add(row.provider, row.account, row.status)
+def _count_report(row: DeliveryReport, provider: str, account: str) -> None:
+    REPORTS.add(provider, account, row.status)
     if row.status.failed:
-        FAILURES.add(row.provider, row.account, row.reason or Reason.UNKNOWN)
+        FAILURES.add(provider, account, row.reason or Reason.UNKNOWN)
     if row.unmapped:
-        UNMAPPED.add(row.provider)
+        UNMAPPED.add(provider)
     for note in row.notes:
-        NOTES.add(row.provider, note)
+        NOTES.add(provider, note)
     if row.occurred_at is not None:
-        REPORT_DELAY.observe(max(0.0, (row.received_at - row.occurred_at).total_seconds()), row.provider)
+        REPORT_DELAY.observe(max(0.0, (row.received_at - row.occurred_at).total_seconds()), provider)
 
 
 class _Lately:
@@ -235,7 +237,7 @@ class _Lately:
         self._new: set[int] = set()
         self._old: set[int] = set()
 
-    def before(self, event_id: str) -> bool:
+    def before(self, event_id: Hashable) -> bool:
         """Tell whether this id came before, and remember it."""
         key = hash(event_id)
         if key in self._new or key in self._old:

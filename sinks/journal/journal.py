@@ -28,7 +28,7 @@ from cramjam import Buffer, lz4
 from sinks.errors import BusyError
 from sinks.group_commit import GroupCommit
 from sinks.journal.datasync import Datasync
-from sinks.stream import Batch, Record
+from sinks.stream import BATCH_BYTES, Batch, Record
 
 #: A drained record is kept this long, and no more of them than this.
 KEEP_SECONDS: Final = 600
@@ -148,11 +148,15 @@ class JournalConsumer:
         self._folder = folder
         self._files: dict[str, _JournalFile] = {}
 
-    async def read(self, *, most: int, wait_seconds: float) -> Batch:
-        """Return up to `most` records after those read before, waiting for the first at most `wait_seconds`."""
+    async def read(self, *, most: int, most_bytes: int = BATCH_BYTES, wait_seconds: float) -> Batch:
+        """
+        Return up to `most` records after those read before, waiting for the first at most `wait_seconds`.
+
+        A batch ends with the group that brings its values to `most_bytes`.
+        """
         deadline = time.monotonic() + wait_seconds
         while True:
-            batch = await asyncio.to_thread(self._read, most)
+            batch = await asyncio.to_thread(self._read, most, most_bytes)
             if batch.records or time.monotonic() >= deadline:
                 return batch
             await asyncio.sleep(_POLL_SECONDS)
@@ -182,11 +186,12 @@ class JournalConsumer:
                 self._files[path.name] = _JournalFile(path)
             yield self._files[path.name]
 
-    def _read(self, most: int) -> Batch:
+    def _read(self, most: int, most_bytes: int) -> Batch:
         records: list[Record] = []
         positions: dict[Hashable, int] = {}
         for file in self._open_files():
-            found = file.read(most - len(records)) if len(records) < most else []
+            size = sum(len(record.value) for record in records)
+            found = file.read(most - len(records), most_bytes - size)
             if found:
                 records.extend(found)
                 positions[file.name] = file.position
@@ -211,16 +216,21 @@ class _JournalFile:
         row = self._database.execute("SELECT position, boot FROM cursor").fetchone()
         self.position = row[0] if row and row[1] == self._boot else 0
 
-    def read(self, most: int) -> list[Record]:
-        """Return whole groups, as many as it takes to have `most` records."""
+    def read(self, most: int, most_bytes: int) -> list[Record]:
+        """Return whole groups, as many as it takes to have `most` records or `most_bytes` of values."""
         records: list[Record] = []
+        size = 0
+        if most <= 0 or most_bytes <= 0:
+            return records
         rows = self._database.execute(
             "SELECT position, records FROM groups WHERE position > ? ORDER BY position", (self.position,)
         )
         for position, group in rows:
-            records.extend(_decode(group))
+            found = _decode(group)
+            records.extend(found)
+            size += sum(len(record.value) for record in found)
             self.position = position
-            if len(records) >= most:
+            if len(records) >= most or size >= most_bytes:
                 break
         rows.close()
         return records

@@ -15,12 +15,12 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaConnectionError, KafkaError
 from aiokafka.structs import TopicPartition
 
-from sinks.errors import BusyError, SinkError
+from sinks.errors import BusyError, RefusedError, SinkError
 from sinks.kafka.cluster import Cluster
 from sinks.kafka.group import waiting
 from sinks.kafka.messages import read_headers, read_value
 from sinks.kafka.topics import Topics, ensure_topics
-from sinks.stream import Batch, Record, Topic
+from sinks.stream import BATCH_BYTES, Batch, Record, Topic
 
 #: After this long without a record, though there are some, a consumer is taken to be stuck.
 STALL_SECONDS: Final = 60.0
@@ -30,9 +30,15 @@ _CLOSE_SECONDS: Final = 1.5
 _CONNECT_SECONDS: Final = 15.0
 #: A batch that has begun is what comes until nothing more does for so long; or, where less waits than would fill it, for
 #: so long in all.
-_NEXT_SECONDS: Final = 0.02
-_BATCH_SECONDS: Final = 0.3
+NEXT_SECONDS: Final = 0.02
+BATCH_SECONDS: Final = 0.3
 _REBALANCE_SECONDS: Final = 0.5
+#: Messages that are asked of the client at once: the first time, when their size is not known, and later.
+_FIRST_MESSAGES: Final = 16
+_MESSAGES_AT_ONCE: Final = 256
+#: Bytes that the client fetches ahead: of one partition, and in one answer of a broker. A larger message comes alone.
+_PARTITION_BYTES: Final = 1024 * 1024
+_ANSWER_BYTES: Final = 8 * 1024 * 1024
 #: A broker is asked for nothing else while it waits for records of partitions that have none.
 _LONG_POLL_MS: Final = 100
 
@@ -48,6 +54,42 @@ class _Place(NamedTuple):
     assignment: int
 
 
+class _OpenBatch:
+    """A batch that is being read."""
+
+    def __init__(self, most: int, most_bytes: int) -> None:
+        self.records: list[Record] = []
+        self.unreadable: list[tuple[Record, RefusedError]] = []
+        self.positions: dict[Hashable, int] = {}
+        self._most = most
+        self._most_bytes = most_bytes
+        self._count = 0
+        self._bytes = 0
+
+    def add(self, record: Record) -> None:
+        self.records.append(record)
+        self._note(record)
+
+    def add_unreadable(self, record: Record, error: RefusedError) -> None:
+        self.unreadable.append((record, error))
+        self._note(record)
+
+    def _note(self, record: Record) -> None:
+        self._count += 1
+        self._bytes += len(record.value)
+
+    @property
+    def full(self) -> bool:
+        return self._count >= self._most or self._bytes >= self._most_bytes
+
+    def room(self) -> int:
+        """How many messages to ask for next: few while their size is not known, never many large ones."""
+        if not self._count:
+            return min(self._most, _FIRST_MESSAGES)
+        mean = max(1, self._bytes // self._count)
+        return max(1, min(self._most - self._count, (self._most_bytes - self._bytes) // mean, _MESSAGES_AT_ONCE))
+
+
 class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka has no types
     """Reads the topics of a cluster as a member of `group`."""
 
@@ -58,12 +100,16 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka
         group: str,
         topics: Sequence[Topic] = tuple(Topic),
         stall_seconds: float = STALL_SECONDS,
+        next_seconds: float = NEXT_SECONDS,
+        batch_seconds: float = BATCH_SECONDS,
     ) -> None:
         """Read `topics`; nothing is connected until `connect` or the first `read`."""
         self._cluster = cluster
         self._group = group
         self._topics = {cluster.topic_name(topic): topic for topic in topics}
         self._stall_seconds = stall_seconds
+        self._next_seconds = next_seconds
+        self._batch_seconds = batch_seconds
         self._client: AIOKafkaConsumer | None = None
         self._connecting: asyncio.Task[Topics] | None = None
         self._assignment = 0
@@ -92,6 +138,8 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             fetch_max_wait_ms=_LONG_POLL_MS,
+            max_partition_fetch_bytes=_PARTITION_BYTES,
+            fetch_max_bytes=_ANSWER_BYTES,
         )
         client.subscribe(list(self._topics), listener=self)
         try:
@@ -104,30 +152,31 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka
         self._progress_at = time.monotonic()
         return client
 
-    async def read(self, *, most: int, wait_seconds: float) -> Batch:
+    async def read(self, *, most: int, most_bytes: int = BATCH_BYTES, wait_seconds: float) -> Batch:
         """
         Return up to `most` records after those read before, waiting for the first one at most `wait_seconds`.
 
-        While Kafka is away, there are none. Raises `StalledError` where there are some that don't come.
+        A batch ends with the record that brings its values to `most_bytes`, or soon after. While Kafka is away, there
+        are no records. Raises `StalledError` where some wait and none comes.
         """
         client = await self._connected(wait_seconds)
         if client is None:
             return Batch([], {})
         await self._commit(client)
-        records: list[Record] = []
-        positions: dict[Hashable, int] = {}
-        found = await _fetch(client, most, wait_seconds)
-        closes_at = time.monotonic() + _BATCH_SECONDS
+        batch = _OpenBatch(most, most_bytes)
+        found = await _fetch(client, batch.room(), wait_seconds)
+        closes_at = time.monotonic() + self._batch_seconds
         while found:
             for partition, messages in found.items():
-                records.extend(self._record(message) for message in messages)
-                positions[_Place(partition, self._assignment)] = messages[-1].offset + 1
+                for message in messages:
+                    self._take(batch, message)
+                batch.positions[_Place(partition, self._assignment)] = messages[-1].offset + 1
                 self._committed.setdefault(partition, messages[0].offset)
-            if len(records) >= most or (time.monotonic() >= closes_at and await self.lag() < most):
+            if batch.full or (time.monotonic() >= closes_at and await self.lag() < most):
                 break
-            found = await _fetch(client, most - len(records), _NEXT_SECONDS)
-        await self._watch_progress(found=bool(records))
-        return Batch(records, positions)
+            found = await _fetch(client, batch.room(), self._next_seconds)
+        await self._watch_progress(found=bool(batch.positions))
+        return Batch(batch.records, batch.positions, batch.unreadable)
 
     async def _connected(self, wait_seconds: float) -> AIOKafkaConsumer | None:
         """Return the client; where there is none, try for it in the background, for as long as that takes."""
@@ -140,10 +189,15 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka
                     connecting.result()
         return self._client
 
-    def _record(self, message: Any) -> Record:
+    def _take(self, batch: "_OpenBatch", message: Any) -> None:
+        """Add a message to the batch, as a record or as one that can't be read."""
         provider, version = read_headers(message.headers)
         key = (message.key or b"").decode("utf-8", "replace")
-        return Record(self._topics[message.topic], key, provider, read_value(message.value, version))
+        topic = self._topics[message.topic]
+        try:
+            batch.add(Record(topic, key, provider, read_value(message.value, version)))
+        except RefusedError as error:
+            batch.add_unreadable(Record(topic, key, provider, message.value or b""), error)
 
     async def commit(self, batch: Batch) -> None:
         """
@@ -173,17 +227,6 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka
             self._committed[partition] = position
             if self._uncommitted.get(partition) == position:
                 del self._uncommitted[partition]
-
-    async def rewind(self) -> None:
-        """Go back to what was committed last; raises `BusyError` where Kafka can't say what that is."""
-        if self._client is None:
-            return
-        self._uncommitted.clear()
-        try:
-            async with asyncio.timeout(_COMMIT_SECONDS):
-                await _seek_to_committed(self._client)
-        except (KafkaError, TimeoutError) as error:
-            raise BusyError(f"kafka: {str(error) or type(error).__name__}") from error
 
     async def lag(self) -> int:
         """Return how many records of this member's partitions wait to be committed, as far as is known here."""
@@ -248,11 +291,3 @@ async def _fetch(client: AIOKafkaConsumer, most: int, wait_seconds: float) -> Ma
     except TimeoutError:  # while the group rebalances, aiokafka waits longer than it is told to
         return {}
     return found
-
-
-async def _seek_to_committed(client: AIOKafkaConsumer) -> None:
-    """Seek every partition; aiokafka's own function leaves those alone that nothing was committed of."""
-    starts = await client.beginning_offsets(client.assignment())
-    for partition, start in starts.items():
-        committed = await client.committed(partition)
-        client.seek(partition, start if committed is None else committed)

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import orjson
 
+from sinks.errors import RefusedError
 from sinks.records import SCHEMA_VERSION
 
 Header = tuple[str, bytes]
@@ -14,9 +15,11 @@ Upgrade = Callable[[dict[str, Any]], dict[str, Any]]
 CONTENT_TYPE: Final = b"application/json"
 _VERSION: Final = "schema-version"
 _PROVIDER: Final = "provider"
+_LONGEST_VERSION: Final = 9
+_LONGEST_PROVIDER: Final = 64
 
-#: What makes a value of the next schema version out of one of the version that it stands under. A field that is new
-#: and may be missing needs none: the store fills in its default.
+#: Makes a value of the next schema version out of one of the version that is the key. A version that is older than the
+#: present one and is no key can't be read.
 UPGRADES: Final[Mapping[int, Upgrade]] = {}
 
 
@@ -31,27 +34,38 @@ def headers(provider: str) -> list[Header]:
 
 
 @lru_cache(maxsize=256)
-def read_headers(given: tuple[Header, ...]) -> tuple[str, int]:
-    """Return the provider that the headers name (or none), and the schema version (the present one, if they don't)."""
+def read_headers(given: tuple[tuple[str, bytes | None], ...]) -> tuple[str, int | None]:
+    """
+    Return the provider that the headers name (or an empty text), and the schema version.
+
+    The version is the present one where there is no such header, and None where the header holds no number.
+    """
     named = dict(given)
-    version = named.get(_VERSION, b"")
-    provider = named.get(_PROVIDER, b"").decode("utf-8", "replace")
-    return provider, int(version) if version.isdigit() else SCHEMA_VERSION
+    provider = (named.get(_PROVIDER) or b"")[:_LONGEST_PROVIDER].decode("utf-8", "replace")
+    if _VERSION not in named:
+        return provider, SCHEMA_VERSION
+    version = named[_VERSION] or b""
+    return provider, int(version) if version.isdigit() and len(version) <= _LONGEST_VERSION else None
 
 
-def read_value(value: bytes | None, version: int) -> bytes:
+def read_value(value: bytes | None, version: int | None, upgrades: Mapping[int, Upgrade] = UPGRADES) -> bytes:
     """
-    Return a message's value as one of the present schema version.
+    Return a message's value as one of the present schema version; a newer version's as it is.
 
-    A newer version's is returned as it is (the store skips fields that it doesn't know), and so is what can't be read:
-    the store refuses it, and it becomes a dead letter.
+    Raises `RefusedError` for a message without a value (a tombstone), and for a version that can't be read.
     """
+    if value is None:
+        raise RefusedError("a message without a value")
+    if version is None:
+        raise RefusedError(f"the header {_VERSION} holds no number")
     if version >= SCHEMA_VERSION:
-        return value or b""
+        return value
     try:
-        fields = orjson.loads(value or b"")
+        fields = orjson.loads(value)
         for step in range(version, SCHEMA_VERSION):
-            fields = UPGRADES[step](fields) if step in UPGRADES else fields
-    except (orjson.JSONDecodeError, LookupError, TypeError):
-        return value or b""
+            fields = upgrades[step](fields)
+    except orjson.JSONDecodeError:
+        raise RefusedError("no JSON") from None
+    except (LookupError, TypeError):
+        raise RefusedError(f"{_VERSION} {version} is not read by this version of dlrhub") from None
     return orjson.dumps(fields)

@@ -4,14 +4,16 @@ import asyncio
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from sinks.clickhouse.store import Store
 from sinks.drain import Drain
-from sinks.errors import BusyError, RefusedError
+from sinks.errors import BatchTooLargeError, BusyError, RefusedError
 from sinks.journal.journal import Journal, JournalConsumer
 from sinks.records import report_record
+from sinks.rows import Row
 from sinks.stream import Record, Topic
 from tests.factories import make_report
 from tests.waiting import until
@@ -26,9 +28,9 @@ class Notes:
         self.rows = 0
         self.behind = -1
 
-    def inserted(self, topic: Topic, values: Sequence[bytes], seconds: float) -> None:  # noqa: ARG002
+    def inserted(self, topic: Topic, rows: Sequence[Row], seconds: float) -> None:  # noqa: ARG002
         """Count rows."""
-        self.rows += len(values)
+        self.rows += len(rows)
 
     def insert_failed(self, topic: Topic, error: BusyError, retry_seconds: float) -> None:  # noqa: ARG002
         """Remember the error."""
@@ -142,8 +144,140 @@ async def test_a_poisoned_row_costs_itself_alone(journal: Journal, store: Store,
     await drain.run()
     assert counted(store, "reports") == 9
     assert len(notes.refusals) == 1
-    [letter] = store.client.query(f"SELECT why, body FROM {store.database}.dead_letters").named_results()
-    assert letter == {"why": "refused_by_store", "body": '{"event_id": "poison"}'}
+    assert letters(store) == {'{"event_id": "poison"}': "refused_by_store"}
+    await journal.close()
+
+
+def letters(store: Store) -> dict[str, str]:
+    """Return the body of each dead letter, and why it is one."""
+    rows = store.client.query(f"SELECT body, why FROM {store.database}.dead_letters").result_rows
+    return {str(body): str(why) for body, why in rows}
+
+
+async def drain_all(store: Store, folder: Path, **given: Any) -> Notes:
+    """Drain the journals of a folder to their end."""
+    notes = Notes()
+    drain = Drain(JournalConsumer(folder), store, notes, **given)
+    drain.stop()
+    async with asyncio.timeout(30):
+        await drain.run()
+    return notes
+
+
+async def test_a_value_that_is_cut_swallows_no_neighbour(journal: Journal, store: Store, tmp_path: Path) -> None:
+    """Values that make one JSON object with what stands between them are judged each alone."""
+    await journal.append([Record(Topic.REPORTS, "k", "cm", b'{"custom":')])
+    await append(journal, 1)
+    await journal.append([Record(Topic.REPORTS, "k", "cm", b"}")])
+    await drain_all(store, tmp_path)
+    assert counted(store, "reports") == 1
+    assert letters(store) == {'{"custom":': "refused_by_store", "}": "refused_by_store"}
+    await journal.close()
+
+
+@pytest.mark.parametrize("topic", Topic)
+async def test_poison_in_any_topic_is_kept_and_stops_nothing(
+    journal: Journal, store: Store, tmp_path: Path, topic: Topic
+) -> None:
+    """Whatever stands in a topic, garbage among the dead letters too, becomes one dead letter, once."""
+    poison = [b"{}", b"", b"null", b"[1]", b"7", b"\xff\xfe", b'"a"', b"{" * 5000, b'{"id": "x"}', b'{"event_id": 7}']
+    await journal.append([Record(topic, f"p-{number}", "", value) for number, value in enumerate(poison)])
+    await append(journal, 1)
+    notes = await drain_all(store, tmp_path)
+    assert counted(store, "reports") == 1
+    assert len(notes.refusals) == len(poison)
+    assert counted(store, "dead_letters") == len(poison)
+    assert set(letters(store).values()) == {"refused_by_store"}
+    await journal.close()
+
+
+async def test_a_batch_that_is_too_large_for_the_store_is_halved(
+    journal: Journal, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the store can't take a batch in one piece, it gets smaller ones, and begins with those the next time."""
+    insert = store.insert
+    sizes: list[int] = []
+
+    def small_only(topic: Topic, values: Sequence[bytes]) -> None:
+        sizes.append(len(values))
+        if len(values) > 5:
+            raise BatchTooLargeError("out of memory")
+        insert(topic, values)
+
+    monkeypatch.setattr(store, "insert", small_only)
+    await append(journal, *range(40))
+    notes = await drain_all(store, tmp_path)
+    assert counted(store, "reports") == notes.rows == 40
+    assert sizes[:5] == [40, 20, 10, 5, 5]
+    await journal.close()
+
+
+async def test_a_row_that_no_insert_survives_is_singled_out(
+    journal: Journal, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A row that fails again and again by itself, while the table takes others, is kept as a dead letter."""
+    insert = store.insert
+
+    def time_out(topic: Topic, values: Sequence[bytes]) -> None:
+        if topic is Topic.REPORTS and any(b'"m-3"' in value for value in values):
+            raise BatchTooLargeError("time-out")
+        insert(topic, values)
+
+    monkeypatch.setattr(store, "insert", time_out)
+    await append(journal, *range(8))
+    notes = Notes()
+    drain = Drain(JournalConsumer(tmp_path), store, notes)
+    running = asyncio.create_task(drain.run())
+    await until(lambda: bool(notes.refusals), seconds=20)
+    drain.stop()
+    await running
+    assert counted(store, "reports") == 7
+    [(body, why)] = letters(store).items()
+    assert '"message_id":"m-3"' in body
+    assert why == "refused_by_store"
+    await journal.close()
+
+
+async def test_a_table_that_takes_nothing_makes_no_dead_letters(
+    journal: Journal, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While a table takes no insert at all, no row is taken to be at fault, however often it fails by itself."""
+    insert = store.insert
+    tries = 0
+
+    def time_out(topic: Topic, values: Sequence[bytes]) -> None:
+        nonlocal tries
+        tries += 1
+        if topic is Topic.REPORTS and tries < 20:
+            raise BatchTooLargeError("time-out")
+        insert(topic, values)
+
+    monkeypatch.setattr(store, "insert", time_out)
+    await append(journal, 1, 2)
+    notes = Notes()
+    drain = Drain(JournalConsumer(tmp_path), store, notes)
+    running = asyncio.create_task(drain.run())
+    await until(lambda: notes.rows == 2, seconds=60)
+    drain.stop()
+    await running
+    assert notes.refusals == []
+    assert counted(store, "reports") == 2
+    await journal.close()
+
+
+async def test_a_drain_that_stores_nothing_says_for_how_long(journal: Journal, store: Store, tmp_path: Path) -> None:
+    """A drain counts the seconds without progress while something waits, and none while nothing does."""
+    drain = Drain(JournalConsumer(tmp_path), store, Notes())
+    running = asyncio.create_task(drain.run())
+    await asyncio.sleep(0.3)
+    assert drain.stalled_seconds == 0
+    store.client.command(f"RENAME TABLE {store.database}.reports_store TO {store.database}.away")
+    await append(journal, 1)
+    await until(lambda: drain.stalled_seconds > 0.5)
+    store.client.command(f"RENAME TABLE {store.database}.away TO {store.database}.reports_store")
+    await until(lambda: drain.stalled_seconds == 0)
+    drain.stop()
+    await running
     await journal.close()
 
 
@@ -181,7 +315,7 @@ async def test_what_is_read_twice_is_stored_once(journal: Journal, store: Store,
     await append(journal, *range(6))
     for _ in range(2):
         consumer = JournalConsumer(tmp_path)
-        batch = await consumer.read(most=100, wait_seconds=0)
+        batch = await consumer.read(most=100, most_bytes=1_000_000, wait_seconds=0)
         store.insert(Topic.REPORTS, [record.value for record in batch.records])
         await consumer.close()
     drain = Drain(JournalConsumer(tmp_path), store, Notes())

@@ -16,8 +16,6 @@ from aiokafka.structs import TopicPartition
 from msgspec.structs import replace
 
 from sinks.errors import RefusedError
-from sinks.kafka import consumer as consumers
-from sinks.kafka import messages
 from sinks.kafka.cluster import Cluster
 from sinks.kafka.consumer import KafkaConsumer, StalledError
 from sinks.kafka.group import rewind_to, waiting
@@ -144,11 +142,9 @@ async def test_a_kafka_that_is_away_is_waited_for() -> None:
     assert clock() - started < 3
 
 
-async def test_a_read_ends_though_records_keep_coming(
-    cluster: Cluster, consumer: KafkaConsumer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_read_ends_though_records_keep_coming(cluster: Cluster) -> None:
     """A batch is closed in time, or what trickles in would wait in it until it is full."""
-    monkeypatch.setattr(consumers, "_NEXT_SECONDS", 1.0)  # on a busy machine no gap is ever seen
+    consumer = KafkaConsumer(cluster, group=GROUP, next_seconds=1.0)  # on a busy machine no gap is ever seen
     producer = KafkaProducer(cluster)
     await producer.connect()
 
@@ -163,14 +159,12 @@ async def test_a_read_ends_though_records_keep_coming(
             pass
     trickling.cancel()
     await producer.close()
+    await consumer.close()
 
 
-async def test_a_backlog_fills_a_batch(
-    cluster: Cluster, consumer: KafkaConsumer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_backlog_fills_a_batch(cluster: Cluster) -> None:
     """Where enough waits a batch is filled, however many fetches that takes."""
-    monkeypatch.setattr(consumers, "_BATCH_SECONDS", 0)
-    monkeypatch.setattr(consumers, "_NEXT_SECONDS", 5)
+    consumer = KafkaConsumer(cluster, group=GROUP, next_seconds=5, batch_seconds=0)
     producer = KafkaProducer(cluster)
     await producer.connect()
     for start in range(0, 1000, 50):
@@ -179,6 +173,7 @@ async def test_a_backlog_fills_a_batch(
     await producer.close()
     while not (batch := await consumer.read(most=1000, wait_seconds=5)).records:
         pass
+    await consumer.close()
     assert len(batch.records) == 1000
 
 
@@ -239,51 +234,60 @@ async def test_the_group_can_be_set_back_to_a_time(cluster: Cluster) -> None:
     assert await waiting(cluster, GROUP, partitions) == 0
 
 
-async def test_messages_that_nobody_here_wrote_are_passed_on(cluster: Cluster, consumer: KafkaConsumer) -> None:
-    """A message without key, headers or value is a record, whatever the store makes of it."""
-    await publish(cluster)
+async def read_all(consumer: KafkaConsumer, count: int) -> Batch:
+    """Read until there are `count` messages, those that can't be read included."""
+    whole = Batch([], {})
+    async with asyncio.timeout(30):
+        while len(whole.records) + len(whole.unreadable) < count:
+            batch = await consumer.read(most=1000, wait_seconds=0.1)
+            whole = Batch([*whole.records, *batch.records], {}, [*whole.unreadable, *batch.unreadable])
+    return whole
+
+
+FOREIGN: list[tuple[bytes | None, bytes | None, list[tuple[str, bytes | None]], str]] = [
+    (None, b"tombstone", [], "a message without a value"),
+    (b"{}", b"null", [("schema-version", None)], "the header schema-version holds no number"),
+    (b"{}", b"text", [("schema-version", b"x")], "the header schema-version holds no number"),
+    (b"{}", b"long", [("schema-version", b"1" * 5000)], "the header schema-version holds no number"),
+    (b"{}", b"old", [("schema-version", b"1")], "schema-version 1 is not read by this version of dlrhub"),
+    (b"\xff", b"not JSON", [("schema-version", b"0")], "no JSON"),
+]
+
+
+async def test_messages_that_can_t_be_read_are_told_apart(cluster: Cluster, consumer: KafkaConsumer) -> None:
+    """A message that is no record of ours is given to the drain with the reason, and nothing stops."""
+    await publish(cluster, 1)
     producer = AIOKafkaProducer(**cluster.options())
     await producer.start()
     name = cluster.topic_name(Topic.REPORTS)
-    await producer.send_and_wait(name, b"not JSON")
-    await producer.send_and_wait(name, None, key=b"\xff")
+    for value, key, given, _ in FOREIGN:
+        await producer.send_and_wait(name, value, key=key, headers=given)
+    await producer.send_and_wait(name, b"not JSON", key=b"\xff")
+    await producer.send_and_wait(name, b"{}", key=b"newer", headers=[("schema-version", b"99"), ("provider", None)])
     await producer.stop()
-    assert sorted(await read(consumer, 2), key=attrgetter("key")) == [
-        Record(Topic.REPORTS, "", "", b"not JSON"),
-        Record(Topic.REPORTS, "\ufffd", "", b""),
+    batch = await read_all(consumer, 9)
+    assert {record.key: str(error) for record, error in batch.unreadable} == {
+        (key or b"").decode(): why for _, key, _, why in FOREIGN
+    }
+    assert sorted(batch.records, key=attrgetter("key")) == [
+        numbered(1),
+        Record(Topic.REPORTS, "newer", "", b"{}"),
+        Record(Topic.REPORTS, "\ufffd", "", b"not JSON"),
     ]
 
 
-async def test_older_values_are_read_as_today_s(
-    cluster: Cluster, consumer: KafkaConsumer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A value of an older schema version reaches the store as one of the present version."""
-    monkeypatch.setattr(
-        messages, "UPGRADES", {1: lambda value: value | {"since": 2}, 2: lambda value: value | {"x": 3}}
-    )
-    await publish(cluster, 1)
-    monkeypatch.setattr(messages, "SCHEMA_VERSION", 3)
-    messages.headers.cache_clear()
-    await publish(cluster, 2)
-    messages.headers.cache_clear()
-    assert sorted(record.value for record in await read(consumer, 2)) == [
-        b'{"number": 2}',
-        b'{"number":1,"since":2,"x":3}',
-    ]
-
-
-@pytest.mark.parametrize(("value", "version"), [(b'{"a": 1}', 9), (b"not JSON", 0), (b"[1]", 0), (b"", 0), (None, 0)])
-def test_a_value_that_can_t_be_upgraded_is_passed_on(
-    value: bytes | None, version: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A value of a newer version, or one that can't be read, is left for the store to judge."""
-    monkeypatch.setattr(messages, "UPGRADES", {0: lambda fields: fields | {"b": 2}})
-    assert read_value(b'{"a":1}', 0) == b'{"a":1,"b":2}'
-    assert read_value(value, version) == (value or b"")
+def test_older_values_are_read_as_today_s() -> None:
+    """A value of an older schema version is brought to the present one, step by step; a newer one stays as it is."""
+    upgrades = {0: lambda value: value | {"b": 2}, 1: lambda value: value | {"c": 3}}
+    assert read_value(b'{"a":1}', 0, upgrades) == b'{"a":1,"b":2,"c":3}'
+    assert read_value(b'{"a": 1}', 9, upgrades) == b'{"a": 1}'
+    for value in (b"[1]", b"", b"null", b"7"):
+        with pytest.raises(RefusedError):
+            read_value(value, 0, upgrades)
 
 
 def test_headers_that_say_nothing_are_read_all_the_same() -> None:
-    """Without a version that can be read a value is taken to be of the present one."""
+    """Without a header for it the version is the present one, and a provider that can't be read is cut and shown."""
     assert read_headers(()) == ("", SCHEMA_VERSION)
-    assert read_headers((("schema-version", b"x"), ("provider", b"\xff"))) == ("\ufffd", SCHEMA_VERSION)
+    assert read_headers((("provider", b"\xff" * 1000),)) == ("\ufffd" * 64, SCHEMA_VERSION)
     assert read_headers(tuple(headers("cm"))) == ("cm", SCHEMA_VERSION)

@@ -6,8 +6,9 @@ from collections.abc import AsyncIterator
 from operator import attrgetter
 
 import pytest
+from msgspec.structs import replace
 
-from sinks.stream import Consumer, Producer, Record, Topic
+from sinks.stream import Batch, Consumer, Producer, Record, Topic
 from tests.sinks.streams.fixtures import Stream, read, read_and_commit
 
 
@@ -81,6 +82,20 @@ async def test_a_batch_is_not_much_larger_than_asked_for(producer: Producer, con
     assert max(sizes) <= 7
 
 
+async def test_a_batch_is_bounded_by_bytes(producer: Producer, consumer: Consumer) -> None:
+    """However many large records wait, a batch holds little more than it was asked for, and none is left out."""
+    large = [replace(record(number), value=b'"%s"' % (b"v" * 600_000)) for number in range(40)]
+    for each in large:
+        await producer.append([each])
+    sizes: list[int] = []
+    async with asyncio.timeout(30):
+        while sum(sizes) < 40:
+            batch = await consumer.read(most=1000, most_bytes=2_000_000, wait_seconds=5)
+            sizes.append(len(batch.records))
+    assert max(sizes) <= 16
+    assert sum(sizes) == 40
+
+
 async def test_an_empty_stream_makes_the_reader_wait_no_longer_than_it_said(consumer: Consumer) -> None:
     """A read of an empty stream returns no records, in time."""
     clock = asyncio.get_running_loop().time
@@ -103,31 +118,15 @@ async def test_what_was_not_committed_is_read_again(stream: Stream, producer: Pr
     await second.close()
 
 
-async def test_a_reader_can_go_back(producer: Producer, consumer: Consumer) -> None:
-    """After a rewind, what was read and not committed is read again, and what was committed is not."""
-    await producer.append(numbered(10))
-    await read_and_commit(consumer, 10)
-    await producer.append(numbered(20)[10:])
-    for _ in range(2):
-        assert Counter(await read(consumer, 10)) == Counter(numbered(20)[10:])
-        await consumer.rewind()
-
-
-async def test_a_rewind_before_any_commit_goes_to_the_start(producer: Producer, consumer: Consumer) -> None:
-    """Where nothing was ever committed, a rewind skips nothing."""
-    await producer.append(numbered(10))
-    for _ in range(2):
-        assert Counter(await read(consumer, 10)) == Counter(numbered(10))
-        await consumer.rewind()
-
-
 async def test_lag_counts_what_is_not_committed(producer: Producer, consumer: Consumer) -> None:
     """The lag is what waits for the store: it falls with commits, not with reads."""
     await producer.append(numbered(40))
-    await read(consumer, 40)
+    batch = await consumer.read(most=1000, wait_seconds=10)
+    while len(batch.records) < 40:
+        more = await consumer.read(most=1000, wait_seconds=1)
+        batch = Batch([*batch.records, *more.records], {**batch.positions, **more.positions})
     assert await consumer.lag() == 40
-    await consumer.rewind()
-    await read_and_commit(consumer, 40)
+    await consumer.commit(batch)
     assert await consumer.lag() == 0
 
 
