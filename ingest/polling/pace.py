@@ -1,16 +1,16 @@
-"""How fast one account is asked: requests a minute, requests at once, and none while its provider is in trouble."""
+"""How fast one account's provider is asked: requests per minute, requests at once, and pauses after failures."""
 
 import asyncio
-import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 
 from normalizers.polling import PollOutcome
+from sinks.backoff import Backoff
 
-_FIRST_BACKOFF_SECONDS: Final = 1.0
-_LONGEST_BACKOFF_SECONDS: Final = 300.0
-#: How long nothing is asked of a provider that turned us down: somebody has to mend something first.
+_FIRST_PAUSE_SECONDS: Final = 1.0
+_LONGEST_PAUSE_SECONDS: Final = 300.0
+#: A provider that turns the account down is not asked for this long: somebody has to correct something first.
 DENIED_SECONDS: Final = 900.0
 _LONGEST_RETRY_AFTER_SECONDS: Final = 3600.0
 _LOOK_SECONDS: Final = 0.25
@@ -20,8 +20,8 @@ class Pace:
     """
     Gives turns to ask: evenly spaced, `requests_per_minute` of them, `concurrency` at once.
 
-    After a failure there is a pause that grows with every failure in a row; what ends it is one request, and the others
-    wait for its outcome.
+    After a failure nobody gets a turn for a pause that grows with every failure in a row. After the pause one request is
+    sent, and the others wait for its outcome.
     """
 
     def __init__(self, requests_per_minute: int, concurrency: int, probe_seconds: float) -> None:
@@ -31,7 +31,8 @@ class Pace:
         self._probe_seconds = probe_seconds
         self._next = 0.0
         self._paused_until = 0.0
-        self._failures = 0
+        self._failing = False
+        self._backoff = Backoff(_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS)
         #: How many requests were answered; tells a request at fault from a provider at fault.
         self.answered = 0
 
@@ -47,19 +48,19 @@ class Pace:
         while (wait := max(self._next, self._paused_until) - clock()) > 0:  # noqa: ASYNC110 - others move both meanwhile
             await asyncio.sleep(min(wait, _LOOK_SECONDS))
         self._next = clock() + self._interval
-        if self._failures:
+        if self._failing:
             self._paused_until = clock() + self._probe_seconds
 
     def note(self, outcome: PollOutcome, retry_after_seconds: float = 0) -> float:
-        """Note what became of a turn, and return how long there is none now."""
+        """Note the outcome of a request, and return for how many seconds no turn is given now."""
         if not outcome.passing:
-            self._failures = 0
+            self._failing = False
+            self._backoff.reset()
             self._paused_until = 0.0
             self.answered += 1
             return 0.0
-        self._failures += 1
-        backoff = min(_FIRST_BACKOFF_SECONDS * 2 ** min(self._failures - 1, 20), _LONGEST_BACKOFF_SECONDS)
-        seconds = DENIED_SECONDS if outcome is PollOutcome.DENIED else backoff * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
+        self._failing = True
+        seconds = DENIED_SECONDS if outcome is PollOutcome.DENIED else self._backoff.pause()
         seconds = max(seconds, min(retry_after_seconds, _LONGEST_RETRY_AFTER_SECONDS))
         self._paused_until = asyncio.get_running_loop().time() + seconds
         return seconds

@@ -17,11 +17,12 @@ import orjson
 import structlog
 
 from ingest.metrics.series import Totals
+from sinks.backoff import Backoff
 
 _log = structlog.get_logger(__name__)
 
-_FIRST_BACKOFF_SECONDS: Final = 0.2
-_LONGEST_BACKOFF_SECONDS: Final = 10.0
+_FIRST_PAUSE_SECONDS: Final = 0.2
+_LONGEST_PAUSE_SECONDS: Final = 10.0
 _STEADY_SECONDS: Final = 30.0
 _LONGEST_LINE: Final = 16 * 1024 * 1024
 #: A child that ends with this status can't work with the settings it has (sysexits.h: EX_CONFIG).
@@ -51,7 +52,7 @@ class Child:
 
     async def keep_alive(self) -> None:
         """Run the process, and again whenever it ends, until it is stopped; raises `UnusableError`."""
-        backoff = _FIRST_BACKOFF_SECONDS
+        backoff = Backoff(_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS)
         loop = asyncio.get_running_loop()
         while not self._stopping.is_set():
             started = loop.time()
@@ -61,11 +62,11 @@ class Child:
             if status == UNUSABLE:
                 raise UnusableError(self.name)
             if loop.time() - started > _STEADY_SECONDS:
-                backoff = _FIRST_BACKOFF_SECONDS
-            _log.error("a process died and is started again", name=self.name, status=status, in_seconds=backoff)
+                backoff.reset()
+            pause = backoff.pause()
+            _log.error("a process died and is started again", name=self.name, status=status, in_seconds=round(pause, 1))
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), backoff)
-            backoff = min(2 * backoff, _LONGEST_BACKOFF_SECONDS)
+                await asyncio.wait_for(self._stopping.wait(), pause)
 
     async def stop(self) -> None:
         """End the process: SIGTERM, and SIGKILL for what takes too long."""
