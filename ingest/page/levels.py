@@ -1,7 +1,8 @@
 """
-How an account does: what deploy/prometheus/rules/providers.yml would say of it, over the time that is looked at.
+How an account does over the chosen range: the same judgement that the alert rules make of the last minutes or hours.
 
-The thresholds are those of the rules, the least volumes too, so that the page cries wolf no sooner than they do.
+Thresholds and least volumes are those of deploy/prometheus/rules/providers.yml. A least volume does not grow with the
+range: reports with unmapped codes that are marked over the last hour are marked over the last week, too.
 """
 
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ RAISED: Final = (0.1, 200, 1.5)
 LEAST_PAST: Final = 200
 #: DlrProviderSilent: less than this share of what is usual, where so many are usual.
 SILENT: Final = (0.05, 30)
-#: DlrUnmappedCodes: in an hour. DlrDeadLetters: in 15 minutes, and as a share.
+#: DlrUnmappedCodes: at least so many reports. DlrDeadLetters: at least so many, and more than this share.
 LEAST_UNMAPPED: Final = 10
 LEAST_DEAD_LETTERS: Final = 10
 LEAST_DEAD_LETTER_SHARE: Final = 0.01
@@ -99,7 +100,7 @@ def judge(counts: Counts) -> list[Level]:
     found = [_failures(counts)]
     found += [Level.SILENT] if silent else []
     found += [Level.UNREADABLE] if _unreadable(counts) else []
-    found += [Level.UNMAPPED] if counts.unmapped >= LEAST_UNMAPPED * max(1.0, counts.seconds / 3600) else []
+    found += [Level.UNMAPPED] if counts.unmapped >= LEAST_UNMAPPED else []
     return sorted(found, key=lambda level: level.rank)
 
 
@@ -124,5 +125,5 @@ def _exceeds(failures: int, finals: int, past: float | None, threshold: tuple[fl
 
 def _unreadable(counts: Counts) -> bool:
     letters = counts.dead_letters - counts.parser_errors
-    many = letters >= LEAST_DEAD_LETTERS * max(1.0, counts.seconds / 900)
+    many = letters >= LEAST_DEAD_LETTERS
     return counts.parser_errors > 0 or (many and letters > LEAST_DEAD_LETTER_SHARE * (letters + counts.reports))

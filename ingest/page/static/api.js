@@ -14,7 +14,9 @@ export const keepToken = (token) => sessionStorage.setItem(KEY, token);
 
 export async function get(path, parameters = {}) {
   const token = sessionStorage.getItem(KEY);
-  const query = new URLSearchParams(Object.entries(parameters).filter(([, value]) => value !== "" && value !== undefined));
+  const query = new URLSearchParams(
+    Object.entries(parameters).filter(([, value]) => value !== "" && value !== undefined),
+  );
   let response;
   try {
     response = await fetch(`/api/${path}?${query}`, {

@@ -15,7 +15,8 @@ function fill(element, attributes, children) {
   for (const [name, value] of Object.entries(attributes)) {
     if (typeof value === "function") element.addEventListener(name, value);
     else if (name === "share") element.style.setProperty("--share", String(value));
-    else if (value !== null && value !== undefined && value !== false) element.setAttribute(name, value === true ? "" : value);
+    else if (value !== null && value !== undefined && value !== false)
+      element.setAttribute(name, value === true ? "" : value);
   }
   element.append(...children.flat(2).filter((child) => child !== null && child !== undefined && child !== false));
   return element;
@@ -31,7 +32,9 @@ export function show(element, ...children) {
   const scrolled = [...element.querySelectorAll(".scroll")].map((each) => each.scrollLeft);
   element.replaceChildren(...children.flat(2).filter(Boolean));
   for (const each of element.querySelectorAll("details[data-key]")) each.open = open.has(each.dataset.key);
-  element.querySelectorAll(".scroll").forEach((each, index) => { each.scrollLeft = scrolled[index] ?? 0; });
+  element.querySelectorAll(".scroll").forEach((each, index) => {
+    each.scrollLeft = scrolled[index] ?? 0;
+  });
   if (key !== undefined) focusOn(key);
 }
 
@@ -41,14 +44,44 @@ export function focusOn(key) {
 
 // A table with a caption; columns are [name, class]; a row's first cell is its head. In narrow windows rows are cards.
 export function table(caption, columns, rows, attributes = {}) {
-  return h("div", { class: "scroll", role: "region", "aria-label": caption, tabindex: "0", "data-key": `table ${caption}` },
-    h("table", { role: "table", ...attributes },
+  return h(
+    "div",
+    { class: "scroll", role: "region", "aria-label": caption, tabindex: "0", "data-key": `table ${caption}` },
+    h(
+      "table",
+      { role: "table", ...attributes },
       h("caption", {}, caption),
-      h("thead", { role: "rowgroup" }, h("tr", { role: "row" },
-        columns.map(([name, kind]) => h("th", { role: "columnheader", scope: "col", class: kind }, name)))),
-      h("tbody", { role: "rowgroup" }, rows.map((cells) => h("tr", { role: "row" },
-        cells.map((cell, index) => h(index ? "td" : "th", {
-          role: index ? "cell" : "rowheader", scope: index ? null : "row",
-          class: columns[index][1], "data-column": columns[index][0],
-        }, cell)))))));
+      h(
+        "thead",
+        { role: "rowgroup" },
+        h(
+          "tr",
+          { role: "row" },
+          columns.map(([name, kind]) => h("th", { role: "columnheader", scope: "col", class: kind }, name)),
+        ),
+      ),
+      h(
+        "tbody",
+        { role: "rowgroup" },
+        rows.map((cells) =>
+          h(
+            "tr",
+            { role: "row" },
+            cells.map((cell, index) =>
+              h(
+                index ? "td" : "th",
+                {
+                  role: index ? "cell" : "rowheader",
+                  scope: index ? null : "row",
+                  class: columns[index][1],
+                  "data-column": columns[index][0],
+                },
+                cell,
+              ),
+            ),
+          ),
+        ),
+      ),
+    ),
+  );
 }

@@ -1,4 +1,4 @@
-// Words and numbers: numbers, times and dates as the browser's locale writes them.
+// Words and numbers: numbers as the browser's locale writes them, times in UTC on a 24-hour clock, as in the store.
 
 const locale = navigator.languages?.length ? [...navigator.languages] : undefined;
 const integer = new Intl.NumberFormat(locale, { maximumFractionDigits: 0 });
@@ -6,25 +6,31 @@ const decimal = new Intl.NumberFormat(locale, { maximumFractionDigits: 1 });
 const rounded = new Intl.NumberFormat(locale, { maximumSignificantDigits: 2 });
 const whole = new Intl.NumberFormat(locale, { style: "percent", maximumFractionDigits: 0 });
 const exact = new Intl.NumberFormat(locale, { style: "percent", maximumFractionDigits: 1 });
-const clock = new Intl.DateTimeFormat(locale, { timeStyle: "medium" });
-const minutes = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit" });
-const day = new Intl.DateTimeFormat(locale, { day: "2-digit", month: "2-digit" });
-const moment = new Intl.DateTimeFormat(locale, { dateStyle: "short", timeStyle: "medium" });
 
-export const zone = new Intl.DateTimeFormat(locale).resolvedOptions().timeZone;
 export const number = (value) => integer.format(value);
-export const time = (seconds) => clock.format(1000 * seconds);
-export const date = (seconds) => moment.format(1000 * seconds);
-export const tick = (seconds, range) => (range > 86_400 ? day : minutes).format(1000 * seconds);
-export const span = (seconds, range) => (range > 86_400 ? moment : clock).format(1000 * seconds);
+export const decimals = (value) => rounded.format(value);
+
+// `2026-11-20 09:30:00`; `date` leaves out the day where it is today's.
+const stamp = (seconds) => new Date(1000 * seconds).toISOString().replace("T", " ");
+export const moment = (seconds) => stamp(seconds).slice(0, 19);
+export const time = (seconds) => stamp(seconds).slice(11, 19);
+const isToday = (seconds) => stamp(seconds).slice(0, 10) === stamp(Date.now() / 1000).slice(0, 10);
+export const date = (seconds) => (isToday(seconds) ? time(seconds) : moment(seconds));
+export const tick = (seconds, range) => (range > 86_400 ? stamp(seconds).slice(5, 10) : stamp(seconds).slice(11, 16));
+export const span = (seconds, range) => (range > 86_400 ? moment(seconds).slice(0, 16) : time(seconds));
 
 // A share as a percentage: to a tenth where it is small, or nearly all.
-export function percent(share) {
-  const fine = share > 0 && (share < 0.1 || (share > 0.9 && share < 1));
-  return (fine ? exact : whole).format(share);
+export function percent(part) {
+  const fine = part > 0 && (part < 0.1 || (part > 0.9 && part < 1));
+  return (fine ? exact : whole).format(part);
 }
 
-export const rate = (value) => (value >= 10 || value === 0 ? integer : rounded).format(value);
+// How often something happens, in the largest unit of time in which that is at least once.
+export function rate(perMinute) {
+  const [value, unit] =
+    perMinute >= 1 ? [perMinute, "min"] : perMinute >= 1 / 60 ? [60 * perMinute, "h"] : [1440 * perMinute, "day"];
+  return `${(value >= 10 ? integer : rounded).format(value)}/${unit}`;
+}
 
 export function duration(seconds) {
   if (seconds < 1) return `${rounded.format(seconds)} s`;
@@ -34,7 +40,8 @@ export function duration(seconds) {
   return `${(seconds < 864_000 ? decimal : integer).format(seconds / 86_400)} d`;
 }
 
-export const ago = (at, now) => (at === null || at === undefined ? "–" : now - at < 1.5 ? "just now" : `${duration(Math.floor(now - at))} ago`);
+export const ago = (at, now) =>
+  at === null || at === undefined ? "–" : now - at < 1.5 ? "just now" : `${duration(Math.floor(now - at))} ago`;
 
 export const RANGES = {
   "15m": ["15 min", "the last 15 minutes"],
@@ -51,7 +58,7 @@ export const LEVELS = {
   raised: ["▲", "Raised", "warn", "More than 10% of at least 200 final reports are failures, and more than usual"],
   silent: ["◌", "Silent", "warn", "Hardly any report, where at this time there are many"],
   unreadable: ["!", "Unreadable", "warn", "Some of what is posted can't be read"],
-  unmapped: ["?", "Unmapped", "warn", "Codes that are in no table"],
+  unmapped: ["?", "Unmapped", "warn", "At least 10 reports have a code that is in no table"],
   usual: ["≈", "As usual", "note", "Many fail, but no more than in the week before"],
   few: ["…", "Too few", "note", "Many fail, of too few reports to judge by"],
   ok: ["✓", "Delivers", "good", "No more failures than usual"],
@@ -71,10 +78,13 @@ export function verdict(data) {
   if (data.store.state !== "ok") {
     return ["warn", [[`The store does not answer (${data.store.said}), so how the providers do can't be told.`]]];
   }
-  const told = data.accounts.filter((account) => LEVELS[account.level][2] === "bad" || LEVELS[account.level][2] === "warn");
+  const told = data.accounts.filter(
+    (account) => LEVELS[account.level][2] === "bad" || LEVELS[account.level][2] === "warn",
+  );
   if (told.length) {
     const lines = told.slice(0, 3).map((account) => sentence(account, when));
-    if (told.length > 3) lines.push([`${counted(told.length - 3, "more account needs", "more accounts need")} a look.`]);
+    if (told.length > 3)
+      lines.push([`${counted(told.length - 3, "more account needs", "more accounts need")} a look.`]);
     return [LEVELS[told[0].level][2], lines];
   }
   return calm(data, when);
@@ -85,11 +95,17 @@ function calm(data, when) {
   if (!active.length) return ["note", [[`No reports in ${when}.`]]];
   const worst = active.filter((account) => account.failures).sort((one, other) => failed(other) - failed(one))[0];
   const is = (level) => active.some((account) => account.level === level);
-  const lines = [[
-    is("few") ? "No account is known to fail; some have too few reports to judge by."
-      : is("usual") ? "No account fails more than usual."
-        : active.length === 1 ? "The one active account delivers." : `All ${number(active.length)} active accounts deliver.`,
-  ]];
+  const lines = [
+    [
+      is("few")
+        ? "No account is known to fail; some have too few reports to judge by."
+        : is("usual")
+          ? "No account fails more than usual."
+          : active.length === 1
+            ? "The one active account delivers."
+            : `All ${number(active.length)} active accounts deliver.`,
+    ],
+  ];
   if (worst) lines.push(["Most failures: ", ...share(worst, when)]);
   return [is("few") || is("usual") ? "note" : "good", lines];
 }
@@ -98,9 +114,15 @@ function sentence(account, when) {
   const who = [name(account)];
   switch (account.level) {
     case "silent":
-      return [who, ` is silent: ${counted(account.reports, "report", "reports")} in ${when}, where about ${number(account.usual_reports)} are usual.`];
+      return [
+        who,
+        ` is silent: ${counted(account.reports, "report", "reports")} in ${when}, where about ${number(account.usual_reports)} are usual.`,
+      ];
     case "unreadable":
-      return [who, ` posts what can't be read: ${counted(account.dead_letters, "dead letter", "dead letters")} in ${when}.`];
+      return [
+        who,
+        ` posts what can't be read: ${counted(account.dead_letters, "dead letter", "dead letters")} in ${when}.`,
+      ];
     case "unmapped":
       return [who, ` sends codes that are in no table: ${counted(account.unmapped, "report", "reports")} in ${when}.`];
     default:
@@ -109,15 +131,24 @@ function sentence(account, when) {
 }
 
 function share(account, when) {
-  const [of, failures, lately] = account.surges ? [account.newest_finals, account.newest_failures, RANGES["15m"][1]] : [account.finals, account.failures, when];
-  const words = [[name(account)], `: ${percent(failures / of)} of ${counted(of, "final report", "final reports")} failed in ${lately}`];
+  const [of, failures, lately] = account.surges
+    ? [account.newest_finals, account.newest_failures, RANGES["15m"][1]]
+    : [account.finals, account.failures, when];
+  const words = [
+    [name(account)],
+    `: ${percent(failures / of)} of ${counted(of, "final report", "final reports")} failed in ${lately}`,
+  ];
   if (lately !== when) words.push(` (${percent(failed(account))} in ${when})`);
   const [first] = account.reasons;
   if (first) {
     const most = first.failures * 2 > account.failures ? "mostly" : "above all";
     const code = first.code ? `; code ${first.code}` : "";
     const [before, after] = first.reason === "unknown" ? ["for an ", " reason"] : ["", ""];
-    words.push(`, ${most} ${before}`, [first.reason], `${after} (${percent(first.failures / account.failures)}${code})`);
+    words.push(
+      `, ${most} ${before}`,
+      [first.reason],
+      `${after} (${percent(first.failures / account.failures)}${code})`,
+    );
   }
   return [...words, "."];
 }
