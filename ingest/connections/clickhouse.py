@@ -37,6 +37,8 @@ class StoreState(StrEnum):
     #: This command has no store.
     NONE = "none"
     AWAY = "away"
+    #: It has been asked, and has not answered yet.
+    WAITING = "waiting"
     SLOW = "slow"
     REFUSED = "refused"
 

@@ -15,7 +15,7 @@ from ingest.metrics.series import Totals
 from ingest.page.cache import Answers
 from ingest.page.details import Details
 from ingest.page.headers import HEADERS
-from ingest.page.live import Live, read_live
+from ingest.page.live import read_live
 from ingest.page.overview import Overview
 from ingest.page.period import Period
 from ingest.page.queries import RANGES
@@ -29,7 +29,7 @@ _TYPES: Final = {"html": "text/html", "css": "text/css", "js": "text/javascript"
 FILES: Final = {
     "page.css": "page.css",
     "icon.svg": "icon.svg",
-    **{name: name for name in ("page.js", "api.js", "dom.js", "words.js", "overview.js", "account.js", "letters.js", "plots.js")},
+    **{name: name for name in ("page.js", "address.js", "api.js", "dom.js", "words.js", "overview.js", "account.js", "letters.js", "plots.js", "figure.js", "program.js")},
     "uPlot.iife.min.js": "vendor/uPlot.iife.min.js",
     "uPlot.min.css": "vendor/uPlot.min.css",
 }  # fmt: skip
@@ -39,6 +39,8 @@ _LETTER: Final = re.compile(r"[0-9a-f]{32}")
 _AFTER: Final = re.compile(r"([0-9]{1,16})-([0-9a-f]{32})")
 _NEWEST: Final = f"9{15 * '0'}-{32 * '0'}"
 _DEFAULT_RANGE: Final = "1h"
+#: How old the answers of this program's own parts may be.
+_LIVE_SECONDS: Final = 1.0
 
 
 class _File(NamedTuple):
@@ -117,14 +119,8 @@ class Page:
 
     async def _show_overview(self, request: web.Request) -> Any:
         name = _range(request)
-
-        async def make() -> Any:
-            return await self._overview.make(Period.now(name), await self._live())
-
-        return await self._answers.get(("overview", name), make)
-
-    async def _live(self) -> Live:
-        return await read_live(self._checks, self._totals)
+        live = await self._answers.get(("live",), lambda: read_live(self._checks, self._totals), _LIVE_SECONDS)
+        return await self._overview.make(Period.now(name), live)
 
     async def _show_account(self, request: web.Request) -> Any:
         name, (provider, account) = _range(request), _owner(request)

@@ -19,10 +19,11 @@ class _Kept:
 
 class Answers:
     """
-    Answers by key: one that is being made is waited for by all, a failure too.
+    Answers by key; whoever asks for one that is being made waits for it, and shares its failure.
 
-    Each is kept for `least_seconds`, and ten times as long as it took: no key keeps the store busy for more than a
-    tenth of the time.
+    Each is kept for `least_seconds`, or ten times as long as it took where that is longer, so that no key keeps the
+    store busy for more than a tenth of the time. A failure is kept for `least_seconds`, or as long as it took: the page
+    notices soon that the store is back.
     """
 
     def __init__(self) -> None:
@@ -43,10 +44,13 @@ class Answers:
         started = loop.time()
 
         async def made() -> T:
+            times = 1
             try:
-                return await make()
+                answer = await make()
+                times = _TIMES_ITS_COST
+                return answer
             finally:
-                kept.until = loop.time() + max(least_seconds, _TIMES_ITS_COST * (loop.time() - started))
+                kept.until = loop.time() + max(least_seconds, times * (loop.time() - started))
 
         kept = _Kept(asyncio.create_task(made()))
         kept.task.add_done_callback(lambda task: task.cancelled() or task.exception())  # somebody may have seen it

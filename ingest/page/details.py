@@ -14,6 +14,7 @@ from ingest.page.period import Period
 from normalizers.model import Reason
 
 _LONGEST_BODY: Final = 64 * 1024
+_LETTERS_A_PAGE: Final = 50
 #: What a provider or a stranger wrote, of a letter and of a report.
 _WRITTEN: Final = ("location", "detail", "method", "path", "query")
 
@@ -21,9 +22,10 @@ _WRITTEN: Final = ("location", "detail", "method", "path", "query")
 class Details:
     """Asks for the details, and masks them unless told otherwise."""
 
-    def __init__(self, store: StoreClient, *, show_numbers: bool) -> None:
+    def __init__(self, store: StoreClient, *, show_numbers: bool, letters_a_page: int = _LETTERS_A_PAGE) -> None:
         """Ask `store`."""
         self._store = store
+        self._letters_a_page = letters_a_page
         self._show_numbers = show_numbers
 
     async def account(self, period: Period, provider: str, account: str) -> dict[str, Any]:
@@ -52,9 +54,10 @@ class Details:
             "account": account,
             "before": before,
             "after": after,
+            "most": self._letters_a_page + 1,
         }
         found = await self._store.rows(queries.LETTERS, asked)
-        letters = found[: queries.LETTERS_A_PAGE]
+        letters = found[: self._letters_a_page]
         return {
             "as_of": period.until / 1000,
             "letters": [self._letter(row) for row in letters],

@@ -21,6 +21,8 @@ _Account = tuple[str, str]
 _Rows = Mapping[_Account, Row]
 
 _PASTS_SECONDS: Final = 60.0
+#: How long a person waits for the store before the page shows what there is without it.
+_PATIENCE_SECONDS: Final = 1.0
 _TOP_REASONS: Final = 3
 _NONE: Final[Row] = {}
 
@@ -28,45 +30,71 @@ _NONE: Final[Row] = {}
 class Overview:
     """Puts together what the first screen shows."""
 
-    def __init__(self, store: StoreClient | None, answers: Answers, settings: Settings) -> None:
-        """Show the accounts of the settings, and whatever others the store knows; `store` is None where there is none."""
+    def __init__(
+        self,
+        store: StoreClient | None,
+        answers: Answers,
+        settings: Settings,
+        patience_seconds: float = _PATIENCE_SECONDS,
+    ) -> None:
+        """
+        Show the accounts of the settings, and whatever others the store knows; `store` is None where there is none.
+
+        A provider that only answers when it is asked is left out where no account of it is set up to be asked.
+        """
         self._store = store
         self._answers = answers
-        self._accounts = [account.key for account in effective_accounts(settings)]
+        self._patience_seconds = patience_seconds
+        self._accounts = [
+            account.key for account in effective_accounts(settings) if account.provider.methods or account.poll
+        ]
+        self._has_kafka = settings.kafka is not None
         self._show_numbers = settings.admin.show_numbers
         self._open_to_all = "" if settings.accounts else f"http://{settings.receiver_listen}"
 
     async def make(self, period: Period, live: Live) -> dict[str, Any]:
-        """Return the first screen's data; where the store does not answer, what there is without it."""
+        """Return the first screen's data; where the store does not answer in time, what there is without it."""
         state, said, rows = StoreState.OK, "", None
         try:
-            rows = await self._rows(period)
+            async with asyncio.timeout(self._patience_seconds):
+                period, rows = await self._answers.get(("accounts", period.name), lambda: self._rows(period))
         except StoreError as error:
             state, said = error.state, str(error)
+        except TimeoutError:
+            state, said = StoreState.WAITING, "it has been asked and has not answered yet"
         return {
             "as_of": period.until / 1000,
             "range": period.name,
             "seconds": period.seconds,
             "since": period.since / 1000,
             "store": {"state": StoreState.NONE if self._store is None else state, "said": said},
-            "accounts": self._known(live) if rows is None else sorted(
-                (_account(owner, period, tables, live, show_numbers=self._show_numbers) for owner, tables in rows.items()), key=_worst_first
-            ),
-            "live": _live(live),
+            "accounts": self._known(live) if rows is None else self._judged(period, rows, live),
+            "live": _live(live, has_kafka=self._has_kafka),
             "open_to_all": self._open_to_all,
-        }  # fmt: skip
+        }
 
-    async def _rows(self, period: Period) -> Mapping[_Account, tuple[Row, Row, Row]] | None:
-        """Return what the store says of each account: its reports, its past, its dead letters."""
+    def _judged(
+        self, period: Period, rows: Mapping[_Account, tuple[Row, Row, Row]], live: Live
+    ) -> list[dict[str, Any]]:
+        """Return what is said of each account, the worst first."""
+        accounts = (
+            _account(owner, period, tables, live, show_numbers=self._show_numbers) for owner, tables in rows.items()
+        )
+        return sorted(accounts, key=_worst_first)
+
+    async def _rows(self, period: Period) -> tuple[Period, Mapping[_Account, tuple[Row, Row, Row]] | None]:
+        """Return what the store says of each account: its reports, its past, its dead letters; and of which time."""
         if self._store is None:
-            return None
+            return period, None
         lately, letters, pasts = await asyncio.gather(
             self._ask(queries.ACCOUNTS, period.accounts()),
             self._ask(queries.LETTER_COUNTS, period.bounds),
             self._answers.get(("pasts", period.name), lambda: self._pasts(period), _PASTS_SECONDS),
         )
         owners = dict.fromkeys((*self._accounts, *lately, *letters))
-        return {owner: tuple(rows.get(owner, _NONE) for rows in (lately, pasts, letters)) for owner in owners}  # type: ignore[misc]  # three tables, three rows
+        return period, {
+            owner: (lately.get(owner, _NONE), pasts.get(owner, _NONE), letters.get(owner, _NONE)) for owner in owners
+        }
 
     async def _pasts(self, period: Period) -> _Rows:
         """Return what was before; accounts have no past where the store takes too long to tell."""
@@ -142,12 +170,13 @@ def _reasons(row: Row, *, show_numbers: bool) -> list[dict[str, Any]]:
     return [{"reason": name or Reason.UNKNOWN, "failures": count, "code": said.get(name, "")} for name, count in most]
 
 
-def _live(live: Live) -> dict[str, Any]:
+def _live(live: Live, *, has_kafka: bool) -> dict[str, Any]:
     return {
         "now": time.time(),
         "parts": [{"name": name, "fault": fault} for name, fault in live.parts.items()],
         "stream_lag": live.stream_lag,
-        "spill": live.spill,
+        "spill": (live.spill or 0) if has_kafka else None,
         "spill_oldest_seconds": live.spill_oldest_seconds,
+        "troubles": live.troubles,
         "callbacks": live.callbacks,
     }

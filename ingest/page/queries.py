@@ -15,7 +15,6 @@ RANGES: Final = {"15m": 900, "1h": 3600, "6h": 21_600, "24h": 86_400, "7d": 7 * 
 #: In how many steps a range is shown: beside an account's name, and in its plot.
 TREND_STEPS: Final = 30
 PLOT_STEPS: Final = 60
-LETTERS_A_PAGE: Final = 50
 #: How many of an account's commonest codes are looked at for the one behind its commonest reason.
 TOP_CODES: Final = 5
 
@@ -150,7 +149,8 @@ GROUP BY provider, account
 LIMIT 1000
 """
 
-#: The newest letters, of all accounts or of one; those after the letter `after`, last received at `before` (microseconds).
+#: The newest letters, of all accounts or of one: at most `most`, after the letter `after`, which was last received at
+#: `before` (microseconds).
 LETTERS: Final = f"""
 SELECT
     toString(id) AS id,
@@ -164,7 +164,7 @@ SELECT
 GROUP BY id
 HAVING (last_us, id) < ({{before:Int64}}, {{after:String}})
 ORDER BY last_us DESC, id DESC
-LIMIT {LETTERS_A_PAGE + 1}
+LIMIT {{most:UInt16}}
 """
 
 #: One letter, by its id.

@@ -12,7 +12,6 @@ const COLUMNS = [
   ["Account", "account"],
   ["Reports", "number"],
   ["Delivered", "share"],
-  ["Change", "number"],
   ["Why messages fail", "why"],
   ["Trend", "trend"],
   ["Delay", "number"],
@@ -59,11 +58,8 @@ function row(account, data) {
   return [
     status(account),
     link({ view: "account", account: words.name(account) }, words.name(account), `account ${words.name(account)}`),
-    account.reports
-      ? [h("b", {}, words.number(account.reports)), h("small", {}, words.rate(account.per_minute))]
-      : "–",
+    account.reports ? [h("b", {}, words.number(account.reports)), h("small", {}, words.rate(account.per_minute))] : "–",
     delivered(account),
-    change(account),
     reasons(account),
     trend(account),
     account.delays[0] === null
@@ -99,21 +95,19 @@ export function status(account) {
 function delivered(account) {
   if (!account.finals) return "–";
   const share = 1 - words.failed(account);
-  return [h("span", { class: "bar", share, "aria-hidden": "true" }), h("b", {}, words.percent(share))];
+  const bar = h("span", { class: "bar", share, "aria-hidden": "true" });
+  return [bar, h("b", {}, words.percent(share)), change(account)];
 }
 
 // How many points the delivered share went up or down against the time before.
 function change(account) {
-  if (!account.finals || !account.finals_before) return "–";
+  if (!account.finals_before) return null;
   const points = 100 * (account.failures_before / account.finals_before - words.failed(account));
-  if (Math.abs(points) < 0.1) return "±0";
+  if (Math.abs(points) < 0.1) return null;
   const tone = Math.abs(points) < 1 ? null : points > 0 ? "good" : "bad";
-  return h(
-    "span",
-    { "data-tone": tone },
-    `${points > 0 ? "▲" : "▼"} ${words.decimals(Math.abs(points))} pt`,
-    h("span", { class: "unseen" }, points > 0 ? " more delivered than before" : " fewer delivered than before"),
-  );
+  const meaning = points > 0 ? " more delivered than before" : " fewer delivered than before";
+  const said = `${points > 0 ? "▲" : "▼"} ${words.decimals(Math.abs(points))} pt`;
+  return h("small", { "data-tone": tone, title: meaning.trim() }, said, h("span", { class: "unseen" }, meaning));
 }
 
 function reasons(account) {
@@ -159,7 +153,10 @@ function empty(data) {
   const report = '{"flag": 1, "mid": "4C36654382720006", "mobile": "18983437011", "stat": "DELIVRD"}';
   const command = (text) => h("pre", { tabindex: "0", "aria-label": "Command" }, text);
   const post = data.open_to_all
-    ? [h("p", {}, "or post a first report yourself:"), command(`curl ${data.open_to_all}/callbacks/juhe -d '[${report}]'`)]
+    ? [
+        h("p", {}, "or post a first report yourself:"),
+        command(`curl ${data.open_to_all}/callbacks/juhe -d '[${report}]'`),
+      ]
     : null;
   return h(
     "div",

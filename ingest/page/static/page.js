@@ -41,11 +41,15 @@ async function refresh(focus = "") {
   const asked = state();
   id("content").setAttribute("aria-busy", "true");
   try {
-    const [data, details] = await Promise.all([get("overview", { range: asked.range }), ask(asked)]);
+    const details = ask(asked);
+    details.catch(() => {}); // it is awaited below, after the overview
+    const data = await get("overview", { range: asked.range });
     if (mine !== turn) return;
     warn("");
     take(data);
-    showView(asked, details, focus);
+    if (!view) id("view").replaceChildren(h("p", { class: "none" }, "Asking the store…"));
+    const found = await details;
+    if (mine === turn) showView(asked, found, focus);
   } catch (error) {
     if (mine !== turn) return;
     if (!(error instanceof ApiError)) throw error;
@@ -178,7 +182,9 @@ function askForToken() {
   id("verdict").dataset.tone = "note";
   id("verdict-words").replaceChildren(h("p", {}, "This page asks for the admin token."));
   id("facts").replaceChildren();
-  id("view").replaceChildren(h("form", { class: "token", submit }, label, field, h("button", { type: "submit" }, "Open")));
+  id("view").replaceChildren(
+    h("form", { class: "token", submit }, label, field, h("button", { type: "submit" }, "Open")),
+  );
   field.focus();
 }
 

@@ -30,7 +30,12 @@ export function makePlots() {
     shares.forget();
     if (shown) update(...shown);
   });
-  const details = h("details", { class: "data", "data-key": "plot data" }, h("summary", {}, "The plots as a table"), data);
+  const details = h(
+    "details",
+    { class: "data", "data-key": "plot data" },
+    h("summary", {}, "The plots as a table"),
+    data,
+  );
   return { element: h("div", { class: "plots" }, counts.element, shares.element, details), update };
 }
 

@@ -5,7 +5,8 @@ import re
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import orjson
@@ -14,11 +15,13 @@ from aiohttp.test_utils import TestClient
 from pytest_aiohttp.plugin import AiohttpClient
 
 from ingest.admin.server import Admin, make_app
-from ingest.connections.clickhouse import DEFAULT_LIMITS, Limits
+from ingest.connections.clickhouse import DEFAULT_LIMITS, Limits, open_client
 from ingest.metrics import catalogue
-from ingest.metrics.series import Totals
-from ingest.page import queries
+from ingest.metrics.series import Snapshot, Totals
 from ingest.page.api import Page
+from ingest.page.details import Details
+from ingest.page.live import read_live
+from ingest.page.period import Period
 from ingest.settings.settings import Settings
 from tests.ingest.page.conftest import NUMBERS
 from tests.program.running import Program, free_port
@@ -41,7 +44,11 @@ def open_page(aiohttp_client: AiohttpClient) -> Open:
     """Open the page over settings of its own, in this process."""
 
     async def opened(
-        *, has_store: bool = True, limits: Limits = DEFAULT_LIMITS, **settings: Any
+        *,
+        has_store: bool = True,
+        limits: Limits = DEFAULT_LIMITS,
+        counted: Snapshot = MappingProxyType({}),
+        **settings: Any,
     ) -> TestClient[Any, Any]:
         async def ready() -> str:
             return ""
@@ -49,6 +56,7 @@ def open_page(aiohttp_client: AiohttpClient) -> Open:
         read = Settings.model_validate(settings)
         totals = Totals(catalogue.ALL)
         totals.update("receiver-0", {"dlr_last_report_timestamp_seconds": [(("cm", "default"), 1_790_000_000.0)]})
+        totals.update("store", counted)
         app = make_app(Admin({"receiver-0": ready}, totals), read.admin)
         Page(read, {"receiver-0": ready}, totals, has_store=has_store, limits=limits).add_to(app)
         return await aiohttp_client(app)
@@ -76,7 +84,7 @@ def test_the_failing_account_is_first_and_its_reason_is_named(program: Program, 
     assert first["last_callback"] <= data["live"]["now"]
     [santo] = [account for account in data["accounts"] if account["provider"] == "santo"]
     assert (santo["level"], santo["reports"], santo["delays"]) == ("ok", 60, [None, None])
-    assert {account["provider"] for account in data["accounts"]} == {"cm", "juhe", "santo", "cloudsms", "cmessages"}
+    assert {account["provider"] for account in data["accounts"]} == {"cm", "juhe", "santo", "cloudsms"}
 
 
 def test_the_program_tells_of_itself(program: Program) -> None:
@@ -135,17 +143,18 @@ def test_a_dead_letter_can_be_read(program: Program) -> None:
     assert _get(program, f"/api/dead-letters/{'0' * 32}")[0] == 404
 
 
-async def test_letters_come_page_by_page(program: Program, open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_letters_come_page_by_page(program: Program) -> None:
     """Each letter is on one page, the newest on the first."""
-    monkeypatch.setattr(queries, "LETTERS", queries.LETTERS.replace(f"LIMIT {queries.LETTERS_A_PAGE + 1}", "LIMIT 2"))
-    monkeypatch.setattr(queries, "LETTERS_A_PAGE", 1)
-    client = await open_page(query={"listen": f"127.0.0.1:{program.query_port}"})
+    store = open_client(Settings.model_validate({"query": {"listen": f"127.0.0.1:{program.query_port}"}}))
+    details = Details(store, show_numbers=False, letters_a_page=1)
     found: list[str] = []
-    after: str | None = ""
+    after: tuple[int, str] | None = (10**16, "")
     while after is not None:
-        page = await (await client.get(f"/api/dead-letters?{after}")).json()
+        page = await details.letters(Period.now("1h"), "", "", after)
         found += [letter["id"] for letter in page["letters"]]
-        after = page["next"] and f"after={page['next']}"
+        last, _, letter_id = (page["next"] or "").partition("-")
+        after = (int(last), letter_id) if last else None
+    await store.close()
     whole = _get(program, "/api/dead-letters")[1]["letters"]
     assert found == [letter["id"] for letter in whole]
     assert len(found) >= 2
@@ -233,25 +242,76 @@ async def test_a_store_that_is_away_is_named(open_page: Open) -> None:
     data = await answer.json()
     assert (answer.status, data["store"]["state"]) == (200, "away")
     assert "can not be reached" in data["store"]["said"]
-    assert len(data["accounts"]) == 5
+    assert {account["provider"] for account in data["accounts"]} == {"cm", "juhe", "santo", "cloudsms"}
     letters = await client.get("/api/dead-letters")
     assert (letters.status, (await letters.json())["store"]) == (503, "away")
 
 
-async def test_a_store_that_does_not_answer_is_waited_for_no_longer_than_said(open_page: Open) -> None:
-    """A store that takes the question and says nothing is slow, after the time limit."""
+@pytest.fixture
+async def silent_port() -> AsyncIterator[int]:
+    """Listen on a port, take whatever is sent, and answer nothing."""
+    connections = set[asyncio.StreamWriter]()
 
-    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.read()
+    async def take(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connections.add(writer)
+
+    server = await asyncio.start_server(take, "127.0.0.1", 0)
+    yield server.sockets[0].getsockname()[1]
+    server.close()
+    for writer in connections:
         writer.close()
+        await writer.wait_closed()
 
-    server = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
-    async with server:
-        port = server.sockets[0].getsockname()[1]
-        client = await open_page(query={"listen": f"127.0.0.1:{port}"}, limits=Limits(wait_seconds=0.3))
-        data = await (await client.get("/api/overview")).json()
-        await client.close()
-    assert data["store"]["state"] == "slow"
+
+@pytest.mark.parametrize(("wait_seconds", "state"), [(25.0, "waiting"), (0.1, "slow")])
+async def test_a_store_that_does_not_answer_is_told_at_once(
+    open_page: Open, silent_port: int, wait_seconds: float, state: str
+) -> None:
+    """While a store takes the query and says nothing, the page says so, and shows what it knows without the store."""
+    client = await open_page(query={"listen": f"127.0.0.1:{silent_port}"}, limits=Limits(wait_seconds=wait_seconds))
+    data = await (await client.get("/api/overview")).json()
+    await client.close()
+    assert data["store"]["state"] == state
+    assert data["live"]["parts"] == [{"name": "receiver-0", "fault": ""}]
+
+
+async def test_a_part_that_does_not_answer_delays_nothing() -> None:
+    """A part that is asked how it is, and says nothing, is said not to answer; the other parts are told as they are."""
+
+    async def silent() -> str:
+        await asyncio.Event().wait()
+        return ""
+
+    async def ready() -> str:
+        return ""
+
+    live = await read_live({"store": silent, "receiver-0": ready}, Totals(catalogue.ALL), patience_seconds=0.01)
+    assert live.parts == {"store": "does not answer", "receiver-0": ""}
+
+
+async def test_losses_are_told(open_page: Open) -> None:
+    """What was refused for good is told with its number; where there is none, nothing is said of it."""
+    quiet = await (await (await open_page(has_store=False)).get("/api/overview")).json()
+    assert quiet["live"]["troubles"] == []
+    lost = await open_page(has_store=False, counted={"dlr_store_refused": [(("reports",), 2), (("inbound",), 1)]})
+    data = await (await lost.get("/api/overview")).json()
+    assert data["live"]["troubles"] == [{"what": "Rows refused by the store", "count": 3}]
+
+
+async def test_the_spill_is_shown_where_there_is_a_kafka(open_page: Open) -> None:
+    """An embedded hub says nothing of a spill; with Kafka the page says how many records wait for it."""
+    embedded = await (await (await open_page(has_store=False)).get("/api/overview")).json()
+    assert embedded["live"]["spill"] is None
+    client = await open_page(has_store=False, kafka={"bootstrap_servers": "127.0.0.1:1"})
+    assert (await (await client.get("/api/overview")).json())["live"]["spill"] == 0
+
+
+async def test_a_provider_that_has_to_be_asked_is_shown_once_it_is(open_page: Open) -> None:
+    """A provider that calls nobody back is listed where an account of it is set up to be asked."""
+    poll = {"app_id": "a", "app_key": "b"}
+    client = await open_page(has_store=False, accounts=[{"provider": "cmessages", "poll": poll}])
+    data = await (await client.get("/api/overview")).json()
+    assert [account["provider"] for account in data["accounts"]] == ["cmessages"]
 
 
 async def test_a_named_server_is_asked_with_its_user(program: Program, open_page: Open) -> None:

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -158,13 +159,13 @@ def test_it_asks_again_and_leaves_the_reader_alone(program: Program, open_page: 
     page = open_page(program, width=_NARROW, clock=True)
     santo = page.locator("[data-key='account santo/default']")
     santo.focus()
-    page.evaluate("scrollTo(0, 400)")
+    page.evaluate("scrollTo(0, 100)")
     row = santo.element_handle()
     with page.expect_response("**/api/overview*"):
         page.clock.fast_forward(11_000)
     page.wait_for_function("row => !row.isConnected", arg=row)
     expect(santo).to_be_focused()
-    assert page.evaluate("scrollY") == 400
+    assert page.evaluate("scrollY") == 100
     pause = page.locator("#pause")
     pause.click()
     expect(pause).to_have_attribute("aria-pressed", "true")
@@ -237,11 +238,52 @@ def test_no_number_is_shown(program: Program, open_page: Open) -> None:
         assert number not in seen
 
 
-def test_numbers_and_times_are_the_readers_own(program: Program, open_page: Open) -> None:
-    """A German browser shows German numbers, and times in its own zone, which is named."""
+def test_numbers_are_the_readers_own_and_times_are_in_utc(program: Program, open_page: Open) -> None:
+    """A German browser in Tokyo shows German numbers; times are in UTC on a 24-hour clock, as in the store."""
     page = open_page(program, locale="de-DE", timezone_id="Asia/Tokyo")
     expect(page.locator(_VERDICT)).to_contain_text("54\u00a0% of 1.300 final reports")
-    expect(page.locator("footer")).to_contain_text("Asia/Tokyo")
+    at = page.locator("#as-of").text_content() or ""
+    shown = datetime.strptime(at, "As of %H:%M:%S UTC").replace(tzinfo=UTC)
+    now = datetime.now(UTC)
+    assert min((now - shown).seconds, (shown - now).seconds) % 86_400 < 300
+
+
+def test_the_widest_row_fits_a_small_screen(program: Program, open_page: Open) -> None:
+    """At 1280 pixels no table is cut, not even with the longest name, three troubles and large numbers in a row."""
+    page = open_page(program, path="/?view=program", width=1280)
+    page.route("**/api/overview*", _with_wide_rows)
+    page.goto(f"http://127.0.0.1:{program.admin}/")
+    page.get_by_text("123,456,789", exact=True).wait_for()
+    assert _fits(page)
+    cut = "[...document.querySelectorAll('.scroll')].filter(each => each.scrollWidth > each.clientWidth).length"
+    assert page.evaluate(cut) == 0
+
+
+def _with_wide_rows(route: Route) -> None:
+    data = route.fetch().json()
+    first = data["accounts"][0]
+    first.update(
+        account="a" * 30 + "-marketing-europe",
+        also=["silent", "unreadable", "unmapped"],
+        reports=123_456_789,
+        failures_before=first["finals_before"] * 0.9,
+        delays=[86_399, 864_000],
+        unmapped=12_345_678,
+        dead_letters=12_345_678,
+    )
+    first["reasons"] = [{"reason": "insufficient_subscriber_credit", "failures": 1, "code": ""}] * 3
+    route.fulfill(json=data)
+
+
+def test_a_telephone_shows_the_first_rows_and_the_rest_on_demand(program: Program, open_page: Open) -> None:
+    """On a telephone a row is a small card, a long table shows its first six, and a button shows them all."""
+    page = open_page(program, "/?view=account&account=juhe/default", width=390)
+    rows = page.locator("table", has_text="The latest failures").locator("tbody tr")
+    expect(rows.first).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollHeight") < 3600
+    assert sum(row.is_visible() for row in rows.all()) == 6
+    page.get_by_role("button", name="Show all 20 rows").click()
+    assert sum(row.is_visible() for row in rows.all()) == 20
 
 
 def test_the_address_says_what_is_shown(program: Program, open_page: Open) -> None:

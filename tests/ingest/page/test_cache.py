@@ -64,3 +64,20 @@ async def test_a_failure_is_an_answer_too(numbers: Iterator[int]) -> None:
             await answers.get("a", fail)
     assert next(numbers) == 1
     await answers.close()
+
+
+async def test_a_failure_is_forgotten_sooner_than_an_answer(numbers: Iterator[int]) -> None:
+    """A store that failed slowly is asked again after as long as it took, so that the page sees it come back."""
+    answers = Answers()
+
+    async def fail() -> int:
+        await asyncio.sleep(0.05)
+        if next(numbers) == 0:
+            raise OSError("away")
+        return 1
+
+    with pytest.raises(OSError, match="away"):
+        await answers.get("a", fail, least_seconds=0.02)
+    await asyncio.sleep(0.1)
+    assert await answers.get("a", fail, least_seconds=0.02) == 1
+    await answers.close()

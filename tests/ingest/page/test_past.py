@@ -76,7 +76,7 @@ async def overview(settings: Settings) -> AsyncIterator[Overview]:
 
 
 async def _levels(overview: Overview, name: str) -> dict[str, dict[str, Any]]:
-    live = Live({}, None, None, None, [], {})
+    live = Live({}, None, None, None, [], [], {})
     data = await overview.make(Period.now(name), live)
     assert data["store"] == {"state": "ok", "said": ""}
     return {account["account"]: account for account in data["accounts"] if account["provider"] == "cm"}
