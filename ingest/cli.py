@@ -34,7 +34,7 @@ _OUTAGES: Final = ["juhe=0.4"]
 
 
 def _explained(command: Callable[_Arguments, None]) -> Callable[_Arguments, None]:
-    """Say in plain words what stopped a command, and exit with 1 (78 from a child: starting again is no use)."""
+    """Say in plain words what stopped a command; exit with 78 where the settings have to be changed first, else 1."""
 
     @functools.wraps(command)
     def explained(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> None:
@@ -43,7 +43,7 @@ def _explained(command: Callable[_Arguments, None]) -> Callable[_Arguments, None
         except InvalidSettingsError as error:
             _fail(str(error), status=UNUSABLE)
         except UnusableError as error:
-            _fail(f"{error} can't work with these settings; see above", status=1)
+            _fail(f"the {error} process can't work with these settings: see above", status=UNUSABLE)
         except SinkError as error:
             _fail(str(error), status=1)
 
@@ -227,10 +227,15 @@ def migrate(config: Config = None) -> None:
 @app.command()
 @_explained
 def check(config: Config = None) -> None:
-    """Read the settings and try every connection."""
+    """Read the settings and try all that `run` would need; exit with 1 where it would not start."""
     from ingest.commands.check import check as check_all  # noqa: PLC0415
 
-    sys.exit(asyncio.run(check_all(load(config))))
+    try:
+        settings = load(config)
+    except InvalidSettingsError as error:
+        _fail(str(error), status=1)
+    logs.silence()  # what the libraries log says less than the table
+    sys.exit(asyncio.run(check_all(settings)))
 
 
 @app.command(hidden=True)

@@ -8,6 +8,8 @@ from typing import Any, Final
 import structlog
 
 _SELDOM_SECONDS: Final = 10.0
+#: The keys with which every line begins.
+_FIRST_KEYS: Final = ("timestamp", "level", "process", "event")
 
 
 def set_up(process: str) -> None:
@@ -19,10 +21,12 @@ def set_up(process: str) -> None:
     ]
     terminal = sys.stderr.isatty()
     renderer: structlog.typing.Processor = (
-        structlog.dev.ConsoleRenderer() if terminal else structlog.processors.JSONRenderer(ensure_ascii=False)
+        structlog.dev.ConsoleRenderer(sort_keys=False)
+        if terminal
+        else structlog.processors.JSONRenderer(ensure_ascii=False)
     )
     structlog.configure(
-        processors=[*shared, structlog.processors.format_exc_info, renderer],
+        processors=[*shared, structlog.processors.format_exc_info, _in_order, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
@@ -32,11 +36,22 @@ def set_up(process: str) -> None:
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _in_order, renderer],
         )
     )
     handler.addFilter(_Seldom())
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+
+
+def silence() -> None:
+    """Log nothing in this process, neither our own lines nor the libraries'."""
+    logging.disable()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+
+
+def _in_order(_: Any, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Put what every line has before what only this one has."""
+    return {**{name: event[name] for name in _FIRST_KEYS if name in event}, **event}
 
 
 class _Seldom(logging.Filter):
@@ -77,5 +92,6 @@ class SeldomLog:
             self._held[kind] = self._held.get(kind, 0) + 1
             return
         self._next_at[kind] = now + _SELDOM_SECONDS
+        named = {"provider": provider, "account": account, **({"why": why} if why else {}), **fields}
         held_back = self._held.pop(kind, 0)
-        self._log.warning(event, provider=provider, account=account, why=why, **fields, held_back=held_back)
+        self._log.warning(event, **named, **({"held_back": held_back} if held_back else {}))

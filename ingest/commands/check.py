@@ -2,23 +2,28 @@
 
 import asyncio
 import os
-import socket
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from rich.console import Console
 from rich.table import Table
 
+from ingest.connections.ports import reserve
+from ingest.connections.stores import require_embedded
+from ingest.connections.tls import server_context
 from ingest.polling.account import PolledAccount, polled_accounts
 from ingest.polling.client import ProviderClient
-from ingest.receiver.access import access_by_account
-from ingest.settings.accounts import effective_accounts
+from ingest.processes.data_dir import locked
+from ingest.settings.accounts import EffectiveAccount, effective_accounts
+from ingest.settings.errors import InvalidSettingsError
 from ingest.settings.settings import KafkaSettings, Settings
-from ingest.settings.values import split_address
 from sinks.errors import SinkError
 
-_TIMEOUT_SECONDS: Final = 2.0
+#: Columns of the table where the output is no terminal.
+_WIDTH: Final = 160
 
 
 class Finding(NamedTuple):
@@ -31,39 +36,58 @@ class Finding(NamedTuple):
 
 
 async def check(settings: Settings) -> int:
-    """Print what was found; return 0 where dlrhub can work so, else 1."""
+    """Print what was found; return 0 where dlrhub would start and work so, else 1."""
+    accounts = effective_accounts(settings)
     findings = [
-        *_findings(settings),
+        *_start(settings),
+        *_accounts(accounts),
         *([await _kafka(settings.kafka)] if settings.kafka else []),
         *([await _clickhouse(settings)] if settings.clickhouse.url else []),
-        *[await _asked(account) for account in polled_accounts(effective_accounts(settings))],
+        *[await _polled(account) for account in polled_accounts(accounts)],
     ]
     table = Table("what", "set to", "found", box=None, pad_edge=False)
     for finding in findings:
         table.add_row(finding.what, finding.value, finding.state, style="red" if finding.fault else None)
-    Console().print(table)
+    Console(width=None if sys.stdout.isatty() else _WIDTH).print(table)
     return int(any(finding.fault for finding in findings))
 
 
-def _findings(settings: Settings) -> Iterator[Finding]:
+def _start(settings: Settings) -> Iterator[Finding]:
+    """Try what `dlrhub run` needs of this machine before it starts any process."""
     yield _folder(settings.data_dir)
-    for what, address in (
-        ("receiver.listen", settings.receiver_listen),
-        ("admin.listen", settings.admin.listen),
-        *([("query.listen", settings.query.listen)] if settings.clickhouse.url is None else []),
-    ):
-        yield _listener(what, address)
-    for (provider, account), access in access_by_account(effective_accounts(settings)).items():
-        guards = [
-            name
-            for name, has in (
-                ("secrets", access.secrets),
-                ("allow", access.allow),
-                ("auth_key", access.account.auth_key),
-            )
-            if has
-        ]
-        yield Finding(f"{provider}/{account}", ", ".join(guards) or "open", "ready")
+    for name, address in settings.listeners.items():
+        yield _tried(name, address, "free", partial(_probe, name, address))
+    tls = settings.receiver
+    if tls.tls_cert is not None:
+        yield _tried(
+            "receiver.tls_cert",
+            str(tls.tls_cert),
+            "can be used",
+            lambda: server_context(tls.tls_cert, tls.tls_key, tls.tls_client_ca),
+        )
+    if settings.clickhouse.url is None:
+        yield _tried("clickhouse.url", "", "not set: the embedded store is installed", require_embedded)
+
+
+def _probe(name: str, address: str) -> None:
+    with reserve(name, address):
+        pass
+
+
+def _tried(what: str, value: str, good: str, attempt: Callable[[], object]) -> Finding:
+    try:
+        attempt()
+    except InvalidSettingsError as error:
+        return Finding(what, value, str(error).removeprefix(f"{what} = {value}: "), fault=True)
+    return Finding(what, value, good)
+
+
+def _accounts(accounts: Iterable[EffectiveAccount]) -> Iterator[Finding]:
+    for account in accounts:
+        if account.provider.methods:
+            guards = {"secrets": account.secrets, "allow": account.allow, "auth_key": account.reading.auth_key}
+            names = ", ".join(name for name, value in guards.items() if value)
+            yield Finding("/".join(account.key), names or "open", "ready" if names else "ready: anybody may post to it")
 
 
 async def _kafka(kafka: KafkaSettings) -> Finding:
@@ -92,7 +116,7 @@ async def _clickhouse(settings: Settings) -> Finding:
     return Finding("clickhouse", address, f"answers: version {version}")
 
 
-async def _asked(account: PolledAccount) -> Finding:
+async def _polled(account: PolledAccount) -> Finding:
     """Ask a provider for the account's balance: the credentials, the address and the clock are tried by it."""
     what, address = f"poll {account.provider}/{account.name}", account.settings.url or account.poll.url
     balance, client = account.poll.balance, ProviderClient(account)
@@ -108,35 +132,16 @@ async def _asked(account: PolledAccount) -> Finding:
 
 
 def _folder(folder: Path) -> Finding:
+    """Look at the data folder without making it."""
     nearest = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
-    writable = nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK)
-    state = "can't be written to" if not writable else "there" if nearest == folder.absolute() else "will be made"
-    return Finding("data_dir", str(folder), state, fault=not writable)
+    if nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK):
+        if nearest != folder.absolute():
+            return Finding("data_dir", str(folder), "will be made")
+        parts = [path.stem for path in folder.glob("*.lock")]
+        return _tried("data_dir", str(folder), "there", lambda: _lock(folder, parts))
+    return Finding("data_dir", str(folder), "is, or lies in, what is no writable folder", fault=True)
 
 
-def _listener(what: str, address: str) -> Finding:
-    host, port = split_address(address)
-    return Finding(what, address, *_try(lambda: _bind(host, port), lambda: _connect(host, port)))
-
-
-def _try(bind: Callable[[], None], connect: Callable[[], None]) -> tuple[str, bool]:
-    try:
-        bind()
-    except OSError as error:
-        try:
-            connect()
-        except OSError:
-            return f"can't be used: {error.strerror}", True
-        return "answers: something listens there already", False
-    return "free", False
-
-
-def _bind(host: str, port: int) -> None:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        probe.bind((host, port))
-
-
-def _connect(host: str, port: int) -> None:
-    socket.create_connection((host, port), _TIMEOUT_SECONDS).close()
+def _lock(folder: Path, parts: Sequence[str]) -> None:
+    with locked(folder, parts):
+        pass

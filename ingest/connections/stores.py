@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +18,8 @@ from sinks.errors import BusyError, RefusedError
 
 _log = structlog.get_logger(__name__)
 
+#: What `pip install dlrhub[embedded]` adds, by the names that are imported.
+_EMBEDDED_PACKAGES: Final = ("chdb", "clickhouse_cityhash", "sqlglot")
 _RETRY_SECONDS: Final = 2.0
 
 
@@ -26,6 +29,16 @@ def open_store(settings: Settings) -> Store:
     if url is None:
         return open_embedded(store_folder(settings), database)
     return open_server(url.get_secret_value(), database, async_insert=settings.clickhouse.async_insert)
+
+
+def require_embedded() -> None:
+    """Raise `InvalidSettingsError` where the packages of the embedded store are not installed."""
+    missing = [name for name in _EMBEDDED_PACKAGES if find_spec(name) is None]
+    if missing:
+        raise InvalidSettingsError(
+            f"the embedded store is not installed ({', '.join(missing)} missing): install dlrhub with it, as in "
+            "`pip install '.[embedded]'`, or set clickhouse.url"
+        )
 
 
 def store_folder(settings: Settings) -> Path:

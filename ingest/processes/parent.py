@@ -1,7 +1,6 @@
 """The parents: which processes `dlrhub run`, `ingest` and `drain` consist of, and the admin listener beside them."""
 
 import asyncio
-import fcntl
 import signal
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager, contextmanager
@@ -15,14 +14,17 @@ from aiohttp import web
 
 from ingest.admin.server import Admin, Check, make_app
 from ingest.admin.submissions import SubmissionsEndpoint
+from ingest.connections.ports import reserve
+from ingest.connections.stores import require_embedded
+from ingest.connections.tls import server_context
 from ingest.metrics import catalogue
 from ingest.metrics.series import Totals
 from ingest.page.api import Page
+from ingest.processes.data_dir import locked
 from ingest.processes.supervisor import Child, supervise
 from ingest.settings.accounts import effective_accounts
-from ingest.settings.errors import InvalidSettingsError
 from ingest.settings.settings import Settings
-from ingest.settings.values import split_address
+from ingest.settings.values import http_url, split_address
 
 _log = structlog.get_logger(__name__)
 
@@ -46,13 +48,13 @@ async def run(settings: Settings, parts: Parts, config: Path | None) -> None:
     """
     Run the parts until SIGTERM or SIGINT, then stop within ten seconds.
 
-    Raises `InvalidSettingsError` where another dlrhub works on the same data, and `UnusableError` where a process
-    can't work with the settings.
+    Raises `InvalidSettingsError` where an address or the data is in use or can't be used, and `UnusableError` where a
+    process can't work with the settings.
     """
     stopping = asyncio.Event()
     for signum in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(signum, stopping.set)
-    with _only_one(settings.data_dir, parts):
+        asyncio.get_running_loop().add_signal_handler(signum, _stop, signum, stopping)
+    with _alone(settings, parts):
         totals = Totals(catalogue.ALL)
         totals.update("settings", catalogue.zeros([account.key for account in effective_accounts(settings)]))
         stages = _stages(settings, parts, config, totals)
@@ -66,8 +68,35 @@ async def run(settings: Settings, parts: Parts, config: Path | None) -> None:
                 announcing = asyncio.create_task(_announce(settings, parts, stages))
                 await supervise(stages, stopping)
                 announcing.cancel()
+            _log.info("dlrhub has stopped")
         finally:
             await submissions.close()
+
+
+def _stop(signum: int, stopping: asyncio.Event) -> None:
+    if not stopping.is_set():
+        _log.info(
+            "stopping: what was received is being stored; this takes ten seconds at most",
+            signal=signal.Signals(signum).name,
+        )
+    stopping.set()
+
+
+@contextmanager
+def _alone(settings: Settings, parts: Parts) -> Iterator[None]:
+    """Hold the data and the receiver's address for this process tree; raises `InvalidSettingsError`."""
+    held = {"receivers": parts.receivers, "poller": parts.poller, "store": parts.store}
+    with ExitStack() as holding:
+        holding.enter_context(locked(settings.data_dir, [name for name, wanted in held.items() if wanted]))
+        if parts.store and settings.clickhouse.url is None:
+            require_embedded()
+            with reserve("query.listen", settings.query.listen):
+                pass  # the store process listens there itself, soon
+        if parts.receivers:
+            tls = settings.receiver
+            server_context(tls.tls_cert, tls.tls_key, tls.tls_client_ca)
+            holding.enter_context(reserve("receiver.listen", settings.receiver_listen))
+        yield
 
 
 def _stages(settings: Settings, parts: Parts, config: Path | None, totals: Totals) -> Sequence[Sequence[Child]]:
@@ -115,12 +144,13 @@ def _answers(url: str) -> Check:
 
 async def _announce(settings: Settings, parts: Parts, stages: Sequence[Sequence[Child]]) -> None:
     await asyncio.gather(*(child.ready.wait() for stage in stages for child in stage))
-    doors = {"admin": settings.admin.listen}
+    urls = {"status_page": f"{http_url(settings.admin.listen)}/"}
     if parts.receivers:
-        doors["receiver"] = settings.receiver_listen
+        scheme = "https" if settings.receiver.tls_cert else "http"
+        urls["callbacks"] = f"{http_url(settings.receiver_listen, scheme)}/callbacks/<provider>"
     if parts.store and settings.clickhouse.url is None:
-        doors["query"] = settings.query.listen
-    _log.info("dlrhub is ready", **doors, data=str(settings.data_dir))
+        urls["sql"] = f"{http_url(settings.query.listen)}/"
+    _log.info("dlrhub is ready", **urls, data=str(settings.data_dir))
 
 
 @asynccontextmanager
@@ -129,26 +159,9 @@ async def _serve(app: web.Application, address: str) -> AsyncIterator[None]:
     await runner.setup()
     host, port = split_address(address)
     try:
-        try:
-            await web.TCPSite(runner, host, port).start()
-        except OSError as error:
-            raise InvalidSettingsError(f"admin.listen: {address} can't be used: {error.strerror}") from error
+        with reserve("admin.listen", address):
+            pass  # says in words why it can't be listened on
+        await web.TCPSite(runner, host, port).start()
         yield
     finally:
         await runner.cleanup()
-
-
-@contextmanager
-def _only_one(data_dir: Path, parts: Parts) -> Iterator[None]:
-    """Hold the locks of the parts, so that no two dlrhubs write the same journals or open the same store."""
-    data_dir.mkdir(parents=True, exist_ok=True)
-    all_parts = (("receivers", parts.receivers), ("poller", parts.poller), ("store", parts.store))
-    names = [name for name, wanted in all_parts if wanted]
-    with ExitStack() as locks:
-        for name in names:
-            lock = locks.enter_context((data_dir / f"{name}.lock").open("w", encoding="ascii"))
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise InvalidSettingsError(f"data_dir: another dlrhub works in {data_dir}") from None
-        yield

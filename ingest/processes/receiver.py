@@ -2,16 +2,16 @@
 
 import asyncio
 import gc
-import ssl
 
 from aiohttp import web
 
 from ingest.connections.streams import open_producer
+from ingest.connections.tls import server_context
 from ingest.processes.child import say_ready
 from ingest.receiver.access import access_by_account
 from ingest.receiver.server import Receiver, make_server
 from ingest.settings.accounts import effective_accounts
-from ingest.settings.settings import ReceiverSettings, Settings
+from ingest.settings.settings import Settings
 from ingest.settings.values import split_address
 
 _SHUTDOWN_SECONDS = 4.0
@@ -23,12 +23,14 @@ async def receive(settings: Settings, index: int, stopping: asyncio.Event) -> No
 
     `index` tells this worker's journal from the others'.
     """
+    chosen = settings.receiver
+    tls = server_context(chosen.tls_cert, chosen.tls_key, chosen.tls_client_ca)
     producer = await open_producer(settings, f"receiver-{index}")
     receiver = Receiver(access_by_account(effective_accounts(settings)), producer, settings.receiver)
     runner = web.ServerRunner(make_server(receiver, settings.receiver), shutdown_timeout=_SHUTDOWN_SECONDS)
     await runner.setup()
     host, port = split_address(settings.receiver_listen)
-    site = web.TCPSite(runner, host, port, reuse_port=True, backlog=1024, ssl_context=_tls(settings.receiver))
+    site = web.TCPSite(runner, host, port, reuse_port=True, backlog=1024, ssl_context=tls)
     try:
         await site.start()
         gc.freeze()  # what is there now stays: the collector need not look at it again
@@ -37,13 +39,3 @@ async def receive(settings: Settings, index: int, stopping: asyncio.Event) -> No
     finally:
         await runner.cleanup()
         await producer.close()
-
-
-def _tls(settings: ReceiverSettings) -> ssl.SSLContext | None:
-    if settings.tls_cert is None:
-        return None
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=settings.tls_client_ca)
-    context.load_cert_chain(settings.tls_cert, settings.tls_key)
-    if settings.tls_client_ca is not None:
-        context.verify_mode = ssl.CERT_REQUIRED
-    return context

@@ -37,6 +37,13 @@ def split_address(address: str) -> tuple[str, int]:
     return host.strip("[]") or "0.0.0.0", int(port)  # noqa: S104 - `:8080` says so
 
 
+def http_url(address: str, scheme: str = "http") -> str:
+    """Return the URL under which a `host:port` of this machine is reached from it."""
+    host, port = split_address(address)
+    here = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
+    return f"{scheme}://{f'[{here}]' if ':' in here else here}:{port}"
+
+
 def is_loopback(address: str) -> bool:
     """Tell whether only this machine can reach a `host:port`."""
     host, _ = split_address(address)

@@ -2,18 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Final
 from urllib.parse import quote
 
 from ingest.settings.accounts import effective_account
 from ingest.settings.errors import InvalidSettingsError
 from ingest.settings.settings import AccountSettings, Settings
-from ingest.settings.values import split_address
+from ingest.settings.values import http_url
 from ingest.simulation.dialect import Dialect
 from ingest.simulation.dialects import DIALECTS
 from normalizers.model import Account
-
-_HERE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where one can reach what listens everywhere
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +75,4 @@ def _authentic(dialect: Dialect) -> Dialect:
 
 def receiver_url(settings: Settings) -> str:
     """Return where the receiver of these settings is reached from this machine."""
-    host, port = split_address(settings.receiver_listen)
-    host = _HERE.get(host, host)
-    scheme = "https" if settings.receiver.tls_cert else "http"
-    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
+    return http_url(settings.receiver_listen, "https" if settings.receiver.tls_cert else "http")

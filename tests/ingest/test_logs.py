@@ -1,0 +1,41 @@
+"""What the receiver logs of what strangers send."""
+
+import logging
+
+import orjson
+import pytest
+import structlog
+
+from ingest import logs
+from ingest.logs import SeldomLog
+
+
+def test_a_flood_is_one_line_that_says_how_many_there_were(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What strangers can bring about at will is logged every ten seconds at most, kind by kind, and counted."""
+    now = 1000.0
+    monkeypatch.setattr("ingest.logs.time.monotonic", lambda: now)
+    with structlog.testing.capture_logs() as lines:
+        log = SeldomLog(structlog.get_logger())
+        for _ in range(500):
+            log.warning("forbidden callback", provider="cm", account="acme")
+        log.warning("forbidden callback", provider="cm", account="other")
+        now += 11
+        log.warning("forbidden callback", provider="cm", account="acme")
+    assert [(line["account"], line.get("held_back")) for line in lines] == [
+        ("acme", None),
+        ("other", None),
+        ("acme", 499),
+    ]
+
+
+def test_a_line_begins_with_when_how_grave_who_and_what(capsys: pytest.CaptureFixture[str]) -> None:
+    """Log lines have their time, level, process and event first, then what only they have, in the order it was given."""
+    logs.set_up("tester")
+    try:
+        structlog.get_logger().info("ready", zebra=1, apple=2)
+    finally:
+        structlog.reset_defaults()
+        structlog.contextvars.clear_contextvars()
+        logging.basicConfig(force=True, handlers=[logging.NullHandler()])
+    line = orjson.loads(capsys.readouterr().err)
+    assert list(line) == ["timestamp", "level", "process", "event", "zebra", "apple"]
