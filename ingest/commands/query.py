@@ -3,10 +3,10 @@
 import asyncio
 from typing import Final
 
-from ingest.connections.clickhouse import Limits, StoreClient, StoreError, StoreState, open_client
+from ingest.connections.clickhouse import QueryLimits, StoreClient, StoreError, StoreState, open_client
 from ingest.settings.settings import Settings
 
-_LIMITS: Final = Limits(query_seconds=120, wait_seconds=125, threads=0)
+_LIMITS: Final = QueryLimits(query_seconds=120, wait_seconds=125, threads=0)
 
 
 async def ask(settings: Settings, sql: str, output_format: str) -> bytes:

@@ -52,9 +52,9 @@ class StoreError(SinkError):
         self.state = state
 
 
-class Limits(NamedTuple):
+class QueryLimits(NamedTuple):
     """
-    Limits on a client's queries.
+    QueryLimits on a client's queries.
 
     At most `at_once` queries run at the same time, each for at most `query_seconds`; a query may take `wait_seconds`
     including its wait for a free place. A server is told to use `threads` for one (0: as it is set up to).
@@ -83,10 +83,10 @@ def store_url(settings: Settings) -> str:
     return f"http://{settings.query.listen}"
 
 
-DEFAULT_LIMITS: Final = Limits()
+DEFAULT_LIMITS: Final = QueryLimits()
 
 
-def open_client(settings: Settings, limits: Limits = DEFAULT_LIMITS) -> "StoreClient":
+def open_client(settings: Settings, limits: QueryLimits = DEFAULT_LIMITS) -> "StoreClient":
     """Return a client of the store that the settings name."""
     server_settings = limits.settings if settings.clickhouse.url is not None else {}
     return StoreClient(store_url(settings), settings.clickhouse.database, limits, server_settings)
@@ -96,7 +96,7 @@ class StoreClient:
     """Reads from one database; connects with the first query; an asynchronous context manager."""
 
     def __init__(
-        self, url: str, database: str, limits: Limits = DEFAULT_LIMITS, settings: Mapping[str, int] | None = None
+        self, url: str, database: str, limits: QueryLimits = DEFAULT_LIMITS, settings: Mapping[str, int] | None = None
     ) -> None:
         """Ask `database` of the server at `url`; `settings` that this user may change are sent with every query."""
         self._url = url

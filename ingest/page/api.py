@@ -10,7 +10,7 @@ import orjson
 from aiohttp import web
 
 from ingest.admin.server import Check
-from ingest.connections.clickhouse import DEFAULT_LIMITS, Limits, StoreError, open_client
+from ingest.connections.clickhouse import DEFAULT_LIMITS, QueryLimits, StoreError, open_client
 from ingest.metrics.series import Totals
 from ingest.page.cache import Answers
 from ingest.page.details import Details
@@ -58,7 +58,7 @@ class Page:
         totals: Totals,
         *,
         has_store: bool,
-        limits: Limits = DEFAULT_LIMITS,
+        limits: QueryLimits = DEFAULT_LIMITS,
     ) -> None:
         """Show the state that `checks` and `totals` tell, and the store's data if this command has a store."""
         self._store = open_client(settings, limits) if has_store else None

@@ -15,7 +15,7 @@ import aiohttp
 from rich.console import Console
 from rich.progress import Progress
 
-from ingest.connections.clickhouse import Limits, StoreClient, StoreError, store_url
+from ingest.connections.clickhouse import QueryLimits, StoreClient, StoreError, store_url
 from ingest.settings.errors import InvalidSettingsError
 from ingest.settings.settings import Settings
 from ingest.simulation.audit import Audit
@@ -29,7 +29,7 @@ from ingest.simulation.traffic import Mix, Schedule, Traffic
 
 #: Columns of the tables where there is no terminal.
 _WIDTH: Final = 100
-_LIMITS: Final = Limits(query_seconds=300, wait_seconds=300)
+_LIMITS: Final = QueryLimits(query_seconds=300, wait_seconds=300)
 _ARRIVAL_SECONDS: Final = 5.0
 _ARRIVAL_PAUSE_SECONDS: Final = 0.2
 

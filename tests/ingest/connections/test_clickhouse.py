@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest.connections.clickhouse import Limits, StoreClient, StoreError, StoreState, open_client, store_url
+from ingest.connections.clickhouse import QueryLimits, StoreClient, StoreError, StoreState, open_client, store_url
 from ingest.settings.settings import Settings
 from tests.ingest.query.fixtures import QueryServer, query_server
 
@@ -76,7 +76,7 @@ async def test_a_store_that_is_away_is_told_from_a_slow_one() -> None:
         with pytest.raises(StoreError, match="can not be reached") as raised:
             await client.value("SELECT 1")
         assert raised.value.state is StoreState.AWAY
-    async with _silent_server() as url, StoreClient(url, "dlr", Limits(wait_seconds=0.2)) as client:
+    async with _silent_server() as url, StoreClient(url, "dlr", QueryLimits(wait_seconds=0.2)) as client:
         with pytest.raises(StoreError, match="too long") as raised:
             await client.value("SELECT 1")
         assert raised.value.state is StoreState.SLOW

@@ -15,7 +15,7 @@ from aiohttp.test_utils import TestClient
 from pytest_aiohttp.plugin import AiohttpClient
 
 from ingest.admin.server import Admin, make_app
-from ingest.connections.clickhouse import DEFAULT_LIMITS, Limits, open_client
+from ingest.connections.clickhouse import DEFAULT_LIMITS, QueryLimits, open_client
 from ingest.metrics import catalogue
 from ingest.metrics.series import Snapshot, Totals
 from ingest.page.api import Page
@@ -46,7 +46,7 @@ def open_page(aiohttp_client: AiohttpClient) -> Open:
     async def opened(
         *,
         has_store: bool = True,
-        limits: Limits = DEFAULT_LIMITS,
+        limits: QueryLimits = DEFAULT_LIMITS,
         counted: Snapshot = MappingProxyType({}),
         **settings: Any,
     ) -> TestClient[Any, Any]:
@@ -268,7 +268,9 @@ async def test_a_store_that_does_not_answer_is_told_at_once(
     open_page: Open, silent_port: int, wait_seconds: float, state: str
 ) -> None:
     """While a store takes the query and says nothing, the page says so, and shows what it knows without the store."""
-    client = await open_page(query={"listen": f"127.0.0.1:{silent_port}"}, limits=Limits(wait_seconds=wait_seconds))
+    client = await open_page(
+        query={"listen": f"127.0.0.1:{silent_port}"}, limits=QueryLimits(wait_seconds=wait_seconds)
+    )
     data = await (await client.get("/api/overview")).json()
     await client.close()
     assert data["store"]["state"] == state
