@@ -11,12 +11,12 @@ from typing import Final, NamedTuple
 from rich.console import Console
 from rich.table import Table
 
+from ingest.connections.data_dir import locked
 from ingest.connections.ports import reserve
 from ingest.connections.stores import require_embedded
 from ingest.connections.tls import server_context
 from ingest.polling.account import PolledAccount, polled_accounts
 from ingest.polling.client import ProviderClient
-from ingest.processes.data_dir import locked
 from ingest.settings.accounts import EffectiveAccount, effective_accounts
 from ingest.settings.errors import InvalidSettingsError
 from ingest.settings.settings import KafkaSettings, Settings

@@ -14,13 +14,13 @@ from aiohttp import web
 
 from ingest.admin.server import Admin, Check, make_app
 from ingest.admin.submissions import SubmissionsEndpoint
+from ingest.connections.data_dir import locked
 from ingest.connections.ports import reserve
 from ingest.connections.stores import require_embedded
 from ingest.connections.tls import server_context
 from ingest.metrics import catalogue
 from ingest.metrics.series import Totals
 from ingest.page.api import Page
-from ingest.processes.data_dir import locked
 from ingest.processes.supervisor import Child, supervise
 from ingest.settings.accounts import effective_accounts
 from ingest.settings.settings import Settings

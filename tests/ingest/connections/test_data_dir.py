@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest.processes.data_dir import locked
+from ingest.connections.data_dir import locked
 from ingest.settings.errors import InvalidSettingsError
 
 
