@@ -10,6 +10,8 @@ import structlog
 _SELDOM_SECONDS: Final = 10.0
 #: The keys with which every line begins.
 _FIRST_KEYS: Final = ("timestamp", "level", "process", "event")
+#: The fields that tell one kind of line from another.
+_KIND: Final = ("provider", "account", "why", "cause")
 
 
 def set_up(process: str) -> None:
@@ -40,6 +42,7 @@ def set_up(process: str) -> None:
         )
     )
     handler.addFilter(_Seldom())
+    handler.addFilter(_without_payload)
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
 
 
@@ -54,8 +57,22 @@ def _in_order(_: Any, __: str, event: structlog.typing.EventDict) -> structlog.t
     return {**{name: event[name] for name in _FIRST_KEYS if name in event}, **event}
 
 
+def _without_payload(record: logging.LogRecord) -> bool:
+    """
+    Take out of a library's line what may be a request's: an exception's text, and the arguments of an HTTP library.
+
+    What a parser says of a request repeats its line, headers and body, with secrets and phone numbers in them.
+    """
+    if record.exc_info and record.exc_info[1] is not None:
+        record.msg = f"{record.msg}: {type(record.exc_info[1]).__name__}"
+        record.exc_info = record.exc_text = None
+    if record.name.startswith("aiohttp"):
+        record.args = ()
+    return True
+
+
 class _Seldom(logging.Filter):
-    """Lets one line of a kind through every ten seconds: a library that tries again says so each time."""
+    """Lets one line of a kind through every ten seconds: a library that retries says so each time."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -72,10 +89,10 @@ class _Seldom(logging.Filter):
 
 class SeldomLog:
     """
-    A log for what strangers can bring about as often as they like.
+    A log for events that strangers can cause as often as they like.
 
-    Of lines of one kind one is written every ten seconds, and says how many were held back. Kinds are bounded: an event
-    of a provider and an account, for a reason.
+    Of the lines of one kind one is written every ten seconds, and says how many were held back since the last. A kind
+    is an event with its provider, account, reason and cause, so there are few of them.
     """
 
     def __init__(self, log: structlog.typing.FilteringBoundLogger) -> None:
@@ -84,14 +101,14 @@ class SeldomLog:
         self._next_at: dict[tuple[str, ...], float] = {}
         self._held: dict[tuple[str, ...], int] = {}
 
-    def warning(self, event: str, *, provider: str = "", account: str = "", why: str = "", **fields: Any) -> None:
+    def warning(self, event: str, **fields: Any) -> None:
         """Write a warning, or hold it back."""
-        kind = (event, provider, account, why)
+        kind = (event, *(str(fields.get(name, "")) for name in _KIND))
         now = time.monotonic()
         if now < self._next_at.get(kind, 0.0):
             self._held[kind] = self._held.get(kind, 0) + 1
             return
         self._next_at[kind] = now + _SELDOM_SECONDS
-        named = {"provider": provider, "account": account, **({"why": why} if why else {}), **fields}
-        held_back = self._held.pop(kind, 0)
-        self._log.warning(event, **named, **({"held_back": held_back} if held_back else {}))
+        if held_back := self._held.pop(kind, 0):
+            fields["held_back"] = held_back
+        self._log.warning(event, **fields)

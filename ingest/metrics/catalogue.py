@@ -50,12 +50,35 @@ class CallbackOutcome(StrEnum):
     BUSY = "busy"
     TOO_LARGE = "too_large"
     TOO_SLOW = "too_slow"
+    #: Over the account's `rate`: answered busy before the body was read.
+    RATE_LIMITED = "rate_limited"
+    #: Its body is compressed in a way that can't be undone here.
+    UNSUPPORTED_ENCODING = "unsupported_encoding"
+
+
+class Refusal(StrEnum):
+    """Why a request or a connection was turned away before it had an account: the label `cause` of its metric."""
+
+    #: aiohttp's parser could not read it.
+    NOT_HTTP = "not_http"
+    NOT_FOUND = "not_found"
+    METHOD = "method"
+    #: Its sender was refused too often within a short time.
+    TOO_MANY = "too_many"
+    #: It did not send the head of a request in time.
+    SLOW_HEAD = "slow_head"
+    #: Too many connections are open.
+    CONNECTIONS = "connections"
 
 
 _MILLISECONDS: Final = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
 _DELAYS: Final = (1, 5, 15, 60, 300, 900, 3600, 4 * 3600, 12 * 3600, 24 * 3600, 48 * 3600, 72 * 3600)
 
 CALLBACKS: Final = Counter("dlr_callbacks", "Callbacks answered", ("provider", "outcome"))
+REFUSED: Final = Counter(
+    "dlr_requests_refused", "Requests and connections turned away before they had an account", ("cause",)
+)
+CONNECTIONS: Final = Gauge("dlr_receiver_connections", "Connections that clients have open to the receiver")
 CALLBACK_SECONDS: Final = Histogram(
     "dlr_callback_seconds", "From a callback's headers to its answer", ("provider",), _MILLISECONDS
 )
@@ -99,7 +122,7 @@ ALL: Final[Sequence[Counter | Gauge | Histogram]] = [
 
 #: What a label other than `provider` and `account` can be.
 VALUES: Final[Mapping[str, Iterable[str]]] = {
-    "outcome": (*CallbackOutcome, *PollOutcome), "why": Fault, "status": Status, "reason": Reason, "note": Note, "topic": Topic, "table": Topic,
+    "outcome": (*CallbackOutcome, *PollOutcome), "why": Fault, "cause": Refusal, "status": Status, "reason": Reason, "note": Note, "topic": Topic, "table": Topic,
 }  # fmt: skip
 
 
@@ -133,6 +156,11 @@ def count_callback(provider: str, account: str, outcome: CallbackOutcome, second
     CALLBACK_SECONDS.observe(seconds, provider)
     if outcome is CallbackOutcome.STORED:
         LAST_REPORT.set(time.time(), provider, account)
+
+
+def count_refused(cause: Refusal) -> None:
+    """Count one request or connection that was turned away."""
+    REFUSED.add(cause)
 
 
 def count_dead_letter(provider: str, why: Fault) -> None:

@@ -2,6 +2,8 @@
 
 import asyncio
 import gc
+import resource
+from typing import Final
 
 from aiohttp import web
 
@@ -14,7 +16,10 @@ from ingest.settings.accounts import effective_accounts
 from ingest.settings.settings import Settings
 from ingest.settings.values import split_address
 
-_SHUTDOWN_SECONDS = 4.0
+_SHUTDOWN_SECONDS: Final = 4.0
+_MOST_FILES: Final = 65_536
+#: Files that a receiver has open beside its connections: the journal or the spill, Kafka, logs, libraries.
+_OTHER_FILES: Final = 256
 
 
 async def receive(settings: Settings, index: int, stopping: asyncio.Event) -> None:
@@ -26,8 +31,10 @@ async def receive(settings: Settings, index: int, stopping: asyncio.Event) -> No
     chosen = settings.receiver
     tls = server_context(chosen.tls_cert, chosen.tls_key, chosen.tls_client_ca)
     producer = await open_producer(settings, f"receiver-{index}")
-    receiver = Receiver(access_by_account(effective_accounts(settings)), producer, settings.receiver)
-    runner = web.ServerRunner(make_server(receiver, settings.receiver), shutdown_timeout=_SHUTDOWN_SECONDS)
+    accesses = access_by_account(effective_accounts(settings), workers=settings.receiver.workers)
+    receiver = Receiver(accesses, producer, settings.receiver)
+    server = make_server(receiver, settings.receiver, most_connections=_room_for_connections())
+    runner = web.ServerRunner(server, shutdown_timeout=_SHUTDOWN_SECONDS)
     await runner.setup()
     host, port = split_address(settings.receiver_listen)
     site = web.TCPSite(runner, host, port, reuse_port=True, backlog=1024, ssl_context=tls)
@@ -39,3 +46,11 @@ async def receive(settings: Settings, index: int, stopping: asyncio.Event) -> No
     finally:
         await runner.cleanup()
         await producer.close()
+
+
+def _room_for_connections() -> int:
+    """Raise this process's limit of open files as far as the system lets it, and return what of it is for connections."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _MOST_FILES if most == resource.RLIM_INFINITY else min(most, _MOST_FILES)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
+    return max(wanted - _OTHER_FILES, wanted // 2)

@@ -7,6 +7,7 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from types import MappingProxyType
 
+from ingest.receiver.rates import TokenBucket
 from ingest.settings.accounts import EffectiveAccount
 from ingest.settings.values import Network
 from normalizers.model import Account
@@ -15,13 +16,14 @@ from normalizers.provider import Provider
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Access:
-    """Who may post to one account."""
+    """Who may post to one account, and how often (`rate`, None for as often as they like)."""
 
     provider: Provider
     account: Account
     secrets: tuple[bytes, ...] = ()
     allow: tuple[Network, ...] = ()
     acknowledge_unreadable: bool = False
+    rate: TokenBucket | None = None
 
     def admits(self, peer: str, secret: str) -> bool:
         """Tell whether this peer, with this secret in its path, may post; takes the same time for every secret."""
@@ -36,18 +38,25 @@ class Access:
 AccessByAccount = Mapping[tuple[str, str], Access]
 
 
-def access_by_account(accounts: Iterable[EffectiveAccount]) -> AccessByAccount:
-    """Return who may post to every account with callbacks, by (provider, account)."""
-    return MappingProxyType({account.key: _access(account) for account in accounts if account.provider.methods})
+def access_by_account(accounts: Iterable[EffectiveAccount], *, workers: int = 1) -> AccessByAccount:
+    """
+    Return who may post to every account with callbacks, by (provider, account).
+
+    An account's rate is shared out among the `workers`, since each counts by itself.
+    """
+    called = (account for account in accounts if account.provider.methods)
+    return MappingProxyType({account.key: _access(account, workers) for account in called})
 
 
-def _access(account: EffectiveAccount) -> Access:
+def _access(account: EffectiveAccount, workers: int) -> Access:
+    rate = account.rate and TokenBucket(account.rate / workers, (account.burst or account.rate) / workers)
     return Access(
         provider=account.provider,
         account=account.reading,
         secrets=tuple(secret.encode() for secret in account.secrets),
         allow=account.allow,
         acknowledge_unreadable=account.acknowledge_unreadable,
+        rate=rate or None,
     )
 
 
@@ -60,15 +69,24 @@ def within(peer: str, networks: tuple[Network, ...]) -> bool:
 
 def client_of(peer: str, forwarded_for: str, trusted: tuple[Network, ...]) -> str:
     """
-    Return who is calling: the connection's peer, or what trusted proxies say stands before it.
+    Return who is calling: the connection's peer, or the client that trusted proxies name.
 
-    `X-Forwarded-For` grows to the right, so it is read from there, as far as the proxies are trusted.
+    `forwarded_for` is every `X-Forwarded-For` line of the request, joined by commas. Each proxy adds the address that it
+    sees at the right end, so that the list is read from there, as long as a trusted proxy wrote the entry. `Forwarded`
+    (RFC 7239) is not read.
     """
-    for hop in reversed(forwarded_for.split(",")):
-        if not forwarded_for or not within(peer, trusted):
+    for hop in reversed([entry.strip() for entry in forwarded_for.split(",") if entry.strip()]):
+        if not within(peer, trusted):
             break
-        peer = hop.strip()
+        peer = _without_port(hop)
     return peer
+
+
+def _without_port(hop: str) -> str:
+    """Return the address of a hop that some proxies write with a port: `192.0.2.1:4711`, `[2001:db8::1]:4711`."""
+    if hop.startswith("["):
+        return hop[1:].partition("]")[0]
+    return hop.partition(":")[0] if hop.count(":") == 1 else hop
 
 
 def _address(text: str) -> IPv4Address | IPv6Address | None:

@@ -7,6 +7,7 @@ parser's code and data stay in the processor's caches. One append per batch shar
 """
 
 import asyncio
+import contextlib
 import os
 import time
 from collections.abc import Sequence
@@ -56,6 +57,8 @@ class _Waiting(msgspec.Struct, frozen=True):
     access: Access
     callback: Callback
     answer: asyncio.Future[CallbackResult]
+    #: What is wrong with its body, where that is known before it is parsed.
+    fault: MalformedError | None = None
 
 
 class _Reading(msgspec.Struct, frozen=True):
@@ -79,7 +82,9 @@ class CallbackBatcher:
         self._storing: set[asyncio.Task[None]] = set()
         self._places = asyncio.Semaphore(producer.at_once)
 
-    def take(self, access: Access, callback: Callback) -> asyncio.Future[CallbackResult]:
+    def take(
+        self, access: Access, callback: Callback, fault: MalformedError | None = None
+    ) -> asyncio.Future[CallbackResult]:
         """
         Return a future that holds the answer once everything in the callback is durable, or a `SinkError`.
 
@@ -88,7 +93,7 @@ class CallbackBatcher:
         if self._bytes > _MOST_WAITING_BYTES:
             raise BusyError("the stream does not keep up")
         answer: asyncio.Future[CallbackResult] = self._loop.create_future()
-        self._waiting.append(_Waiting(access, callback, answer))
+        self._waiting.append(_Waiting(access, callback, answer, fault))
         self._bytes += len(callback.body) + _CALLBACK_BYTES
         if self._working is None:
             self._working = self._loop.create_task(self._work())
@@ -128,7 +133,7 @@ class CallbackBatcher:
 
     async def _store(self, batch: Sequence[_Waiting]) -> None:
         try:
-            readings = [_read(waiting.access, waiting.callback) for waiting in batch]
+            readings = [_read(waiting.access, waiting.callback, waiting.fault) for waiting in batch]
             records = [record for reading in readings for record in reading.records]
             await self._while_awake(self._loop.create_task(self._producer.append(records)), len(batch))
         except Exception as error:  # noqa: BLE001 - every callback of the batch gets it
@@ -157,15 +162,22 @@ def forbid(access: Access, callback: Callback) -> CallbackResult:
     return CallbackResult(CallbackOutcome.FORBIDDEN, access.provider.replies.forbidden(callback))
 
 
-def _read(access: Access, callback: Callback) -> _Reading:
+def _read(access: Access, callback: Callback, fault: MalformedError | None) -> _Reading:
     try:
-        return _parsed(access, callback)
+        return _parsed(access, callback) if fault is None else _damaged(access, callback, fault)
     except ForbiddenError:
         return _Reading(forbid(access, callback))
     except MalformedError as error:
         return _unreadable(access, callback, error)
     except Exception as error:  # noqa: BLE001 - a bug of ours: keep the body, to be parsed again once it is fixed
         return _unparsed(access, callback, error)
+
+
+def _damaged(access: Access, callback: Callback, fault: MalformedError) -> _Reading:
+    """Read a callback whose body is damaged, though a part of it may parse; raises `ForbiddenError` as parsing does."""
+    with contextlib.suppress(MalformedError):
+        access.provider.parse(callback)
+    return _unreadable(access, callback, fault)
 
 
 def _parsed(access: Access, callback: Callback) -> _Reading:

@@ -11,17 +11,23 @@ from functools import lru_cache
 
 from aiohttp import HttpVersion11, web
 from aiohttp.abc import AbstractStreamWriter
+from aiohttp.hdrs import METH_HEAD
 
 from normalizers.provider import Reply
 
 
 def respond(request: web.BaseRequest, reply: Reply) -> web.StreamResponse:
-    """Return the response that carries a reply."""
-    if request.version == HttpVersion11 and request.keep_alive and not reply.headers:
+    """Return the response that carries a reply; one that comes before the request's body closes the connection."""
+    whole = request.content.is_eof()
+    plain = not reply.headers and request.method != METH_HEAD  # whose answer has no body
+    if whole and plain and request.version == HttpVersion11 and request.keep_alive:
         return _whole(reply.status, reply.content_type, reply.body)
-    return web.Response(
+    response = web.Response(
         status=reply.status, body=reply.body, content_type=reply.content_type, headers=dict(reply.headers) or None
     )
+    if not whole:
+        response.force_close()
+    return response
 
 
 class _Whole(web.StreamResponse):

@@ -2,7 +2,7 @@
 The receiver: providers post, the report is made durable, and only then is it acknowledged.
 
 It stands on aiohttp's low-level server: one path shape needs no router, and the hot path is a dictionary look-up, a
-read, a parse and an append.
+read, a parse and an append. Path, secret, address, length and rate are judged before a body is read.
 """
 
 import asyncio
@@ -13,13 +13,18 @@ from typing import Final
 from urllib.parse import unquote
 
 import structlog
-from aiohttp import web
+from aiohttp import HttpVersion11, web
+from aiohttp.web_protocol import RequestPayloadError
 
+from ingest.http_server import Server
 from ingest.logs import SeldomLog
 from ingest.metrics import catalogue
-from ingest.metrics.catalogue import CallbackOutcome
+from ingest.metrics.catalogue import CallbackOutcome, Refusal
 from ingest.receiver.access import Access, AccessByAccount, client_of
 from ingest.receiver.batching import CallbackBatcher, CallbackResult, forbid
+from ingest.receiver.bodies import BodyReader, BrokenBodyError, TooLargeError, UnsupportedEncodingError
+from ingest.receiver.connections import CallbackConnection, ConnectionLimits, Connections
+from ingest.receiver.rates import ClientRates
 from ingest.receiver.responses import respond
 from ingest.settings.settings import ReceiverSettings
 from normalizers.model import Callback
@@ -31,9 +36,26 @@ _log = structlog.get_logger(__name__)
 _seldom = SeldomLog(_log)
 
 _NOWHERE: Final = Reply(404, b"no such provider or account\n")
-_TOO_LARGE: Final = Reply(413, b"the body is too large\n")
-_TOO_SLOW: Final = Reply(408, b"the body took too long\n", headers={"Connection": "close"})
+_TOO_LARGE: Final = CallbackResult(CallbackOutcome.TOO_LARGE, Reply(413, b"the body is too large\n"))
+_TOO_SLOW: Final = CallbackResult(CallbackOutcome.TOO_SLOW, Reply(408, b"the body took too long\n"))
+_BROKEN: Final = CallbackResult(CallbackOutcome.MALFORMED, Reply(400, b"the body can't be read as HTTP\n"))
+_UNSUPPORTED: Final = CallbackResult(
+    CallbackOutcome.UNSUPPORTED_ENCODING,
+    Reply(415, b"send the body as it is, or with gzip or deflate\n", headers={"Accept-Encoding": "gzip, deflate"}),
+)
+_UNREAD: Final = (TooLargeError, UnsupportedEncodingError, TimeoutError, RequestPayloadError, ConnectionError)
+_EXPECTATION: Final = CallbackResult(CallbackOutcome.MALFORMED, Reply(417, b"only 100-continue can be expected\n"))
+_TOO_MANY: Final = Reply(429, b"refused too often: wait\n", headers={"Retry-After": "10"})
+_CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
+
 _KEEPALIVE_SECONDS: Final = 75.0
+#: For how long a body that nobody wants is read on, so that its sender reads the answer before the connection closes.
+_LINGER_SECONDS: Final = 2.0
+#: For how long the answer is held back to a client that was refused too often.
+_PENALTY_SECONDS: Final = 1.0
+_LONGEST_LINE_BYTES: Final = 32 * 1024
+#: A body up to this size that came with its head is read for an answer that repeats a part of it (CloudSMS' SERIAL).
+_BODY_FOR_ANSWER_BYTES: Final = 4096
 
 
 class Receiver:
@@ -43,7 +65,14 @@ class Receiver:
         """Let callbacks in as `accesses` say, and append their records to `producer`."""
         self._accesses = accesses
         self._batcher = CallbackBatcher(producer)
-        self._settings = settings
+        self._proxies = settings.trusted_proxies
+        self._most_bytes = settings.max_body_bytes
+        self._bodies = BodyReader(
+            most=settings.max_body_bytes,
+            most_together=max(settings.max_receiving_bytes, settings.max_body_bytes),
+            seconds=settings.body_timeout_s,
+        )
+        self._refused_clients = ClientRates(settings.refused_rate, settings.refused_burst)
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request; a callback whose reports are not durable is never acknowledged."""
@@ -52,60 +81,147 @@ class Receiver:
         provider, account, secret = _route(path)
         access = self._accesses.get((provider, account))
         if access is None:
-            return respond(request, _NOWHERE)
+            return await self._refuse(request, Refusal.NOT_FOUND, _NOWHERE)
         if request.method not in access.provider.methods:
             allowed = ", ".join(access.provider.methods)
-            return respond(request, Reply(405, f"use {allowed}\n".encode(), headers={"Allow": allowed}))
-        answer = await self._answer(request, access, query, secret)
-        catalogue.count_callback(provider, account, answer.outcome, time.perf_counter() - started)
-        return respond(request, answer.reply)
+            reply = Reply(405, f"use {allowed}\n".encode(), headers={"Allow": allowed})
+            return await self._refuse(request, Refusal.METHOD, reply)
+        admitted = access.admits(self._client(request), secret)
+        if admitted:
+            result = await self._answer(request, access, query)
+        else:
+            result = forbid(access, _callback(request, access, query, _at_hand(request)))
+        catalogue.count_callback(provider, account, result.outcome, time.perf_counter() - started)
+        return respond(request, result.reply) if admitted else await self._refuse(request, None, result.reply)
 
-    async def _answer(self, request: web.BaseRequest, access: Access, query: str, secret: str) -> CallbackResult:
-        try:
-            body = await self._read(request) if request.body_exists else b""
-        except web.HTTPRequestEntityTooLarge:
-            return CallbackResult(CallbackOutcome.TOO_LARGE, _TOO_LARGE)
-        except TimeoutError:
-            return CallbackResult(CallbackOutcome.TOO_SLOW, _TOO_SLOW)
-        callback = Callback(
-            account=access.account,
-            method=request.method,
-            query=query.encode("utf-8", "surrogateescape"),
-            headers=request.headers,
-            body=body,
-            received_at=datetime.now(UTC),
-        )
-        if not access.admits(self._client(request), secret):
-            return forbid(access, callback)
-        try:
-            return await self._batcher.take(access, callback)
-        except SinkError as error:
-            _seldom.warning("stream busy", provider=access.provider.name, account=access.account.name, error=str(error))
-            return CallbackResult(CallbackOutcome.BUSY, access.provider.replies.busy(callback))
+    async def _refuse(self, request: web.BaseRequest, cause: Refusal | None, reply: Reply) -> web.StreamResponse:
+        """Answer a request that is not let in; hold back the answer where its client is refused again and again."""
+        if not self._refused_clients.take(self._client(request), time.monotonic()):
+            cause, reply = Refusal.TOO_MANY, _TOO_MANY
+            _seldom.warning("a client is refused too often", cause=cause, client=self._client(request))
+            await asyncio.sleep(_PENALTY_SECONDS)
+        if cause is not None:
+            catalogue.count_refused(cause)
+        return respond(request, reply)
 
-    async def _read(self, request: web.BaseRequest) -> bytes:
-        if request.content.is_eof():  # it came with the headers
-            return await request.read()
-        async with asyncio.timeout(self._settings.body_timeout_s):
-            return await request.read()
+    async def _answer(self, request: web.BaseRequest, access: Access, query: str) -> CallbackResult:
+        if isinstance(request.protocol, CallbackConnection):
+            request.protocol.admitted = True
+        if access.rate is not None and not access.rate.take(time.monotonic()):
+            return _limit(access, _callback(request, access, query, _at_hand(request)))
+        if not request.body_exists:
+            return await self._take(access, _callback(request, access, query, b""))
+        try:
+            return await self._take_with_body(request, access, query)
+        except _UNREAD as error:
+            return _unread(error)
+
+    async def _take_with_body(self, request: web.BaseRequest, access: Access, query: str) -> CallbackResult:
+        if (request.content_length or 0) > self._most_bytes:
+            raise TooLargeError
+        if "Expect" in request.headers and not _go_on(request):
+            return _EXPECTATION
+        try:
+            body = await self._bodies.read(request)
+        except SinkError as failure:
+            return _busy(access, _callback(request, access, query, b""), failure)
+        fault = None
+        encoding = request.headers.get("Content-Encoding", "")
+        if encoding and body and encoding.lower() != "identity":
+            try:
+                body = await self._bodies.decompress(body, encoding.lower())
+            except BrokenBodyError as error:
+                fault, body = error, error.rest
+        return await self._take(access, _callback(request, access, query, body), fault)
+
+    async def _take(self, access: Access, callback: Callback, fault: BrokenBodyError | None = None) -> CallbackResult:
+        try:
+            return await self._batcher.take(access, callback, fault)
+        except SinkError as failure:
+            return _busy(access, callback, failure)
 
     def _client(self, request: web.BaseRequest) -> str:
         peer = request.remote or ""
-        if not self._settings.trusted_proxies:
+        if not self._proxies:
             return peer
-        return client_of(peer, request.headers.get("X-Forwarded-For", ""), self._settings.trusted_proxies)
+        return client_of(peer, ",".join(request.headers.getall("X-Forwarded-For", ())), self._proxies)
 
 
-def make_server(receiver: Receiver, settings: ReceiverSettings) -> web.Server:
-    """Return the aiohttp server of a receiver."""
-    request_factory = partial(web.BaseRequest, loop=asyncio.get_running_loop(), client_max_size=settings.max_body_bytes)
-    return web.Server(
-        receiver.handle, request_factory=request_factory, keepalive_timeout=_KEEPALIVE_SECONDS, access_log=None
+def _callback(request: web.BaseRequest, access: Access, query: str, body: bytes) -> Callback:
+    return Callback(
+        account=access.account,
+        method=request.method,
+        query=query.encode("utf-8", "surrogateescape"),
+        headers=request.headers,
+        body=body,
+        received_at=datetime.now(UTC),
+    )
+
+
+def _at_hand(request: web.BaseRequest) -> bytes:
+    """Return a short body that came with its head, for an answer that repeats a part of it; else nothing."""
+    short = (request.content_length or 0) <= _BODY_FOR_ANSWER_BYTES
+    return request.content.read_nowait() if short and request.content.is_eof() else b""
+
+
+def _unread(error: Exception) -> CallbackResult:
+    """Return the answer to a callback whose body could not be read."""
+    match error:
+        case TooLargeError():
+            return _TOO_LARGE
+        case UnsupportedEncodingError():
+            return _UNSUPPORTED
+        case TimeoutError():
+            return _TOO_SLOW
+        case _:
+            catalogue.count_refused(Refusal.NOT_HTTP)
+            return _BROKEN
+
+
+def _busy(access: Access, callback: Callback, failure: SinkError) -> CallbackResult:
+    _seldom.warning("busy", provider=access.provider.name, account=access.account.name, error=str(failure))
+    return CallbackResult(CallbackOutcome.BUSY, access.provider.replies.busy(callback))
+
+
+def _limit(access: Access, callback: Callback) -> CallbackResult:
+    _seldom.warning("over the account's rate", provider=access.provider.name, account=access.account.name)
+    return CallbackResult(CallbackOutcome.RATE_LIMITED, access.provider.replies.busy(callback))
+
+
+def _go_on(request: web.BaseRequest) -> bool:
+    """Tell a client that waits for it to send the body (RFC 9110, 10.1.1); False where it expects something else."""
+    if request.headers["Expect"].lower() != "100-continue":
+        return False
+    if request.version >= HttpVersion11 and not request.content.is_eof() and request.transport is not None:
+        request.transport.write(_CONTINUE)
+    return True
+
+
+def make_server(receiver: Receiver, settings: ReceiverSettings, *, most_connections: int | None = None) -> Server:
+    """Return the aiohttp server of a receiver; `most_connections` is what the system allows this process."""
+    limits = ConnectionLimits(
+        most=min(settings.max_connections, most_connections or settings.max_connections),
+        most_per_address=settings.max_connections_per_address,
+        head_seconds=settings.header_timeout_s,
+        proxies=settings.trusted_proxies,
+    )
+    connections = Connections(limits)
+    return Server(
+        receiver.handle,
+        connection=partial(CallbackConnection, connections=connections),
+        request_factory=partial(
+            web.BaseRequest, loop=asyncio.get_running_loop(), client_max_size=settings.max_body_bytes
+        ),
+        keepalive_timeout=_KEEPALIVE_SECONDS,
+        lingering_time=_LINGER_SECONDS,
+        max_line_size=_LONGEST_LINE_BYTES,
+        auto_decompress=False,
+        access_log=None,
     )
 
 
 def _route(path: str) -> tuple[str, str, str]:
-    """Split `/callbacks/<provider>[/<account>[/<secret>]]`; what is no such path names no provider."""
+    """Split `/callbacks/<provider>[/<account>[/<secret>]]`; another path is split into an unknown provider."""
     parts = path.rstrip("/").split("/")
     if len(parts) not in {3, 4, 5} or parts[1] != "callbacks":
         return "", "", ""

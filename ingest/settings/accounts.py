@@ -25,8 +25,8 @@ class EffectiveAccount:
     """
     One account at one provider.
 
-    `reading` is what the normalizers need to read its reports. `secrets`, `allow` and `acknowledge_unreadable` are for
-    the receiver. `reports_within` is how long after a submission its last report is expected. `poll` is set where the
+    `reading` is what the normalizers need to read its reports. `secrets`, `allow`, `acknowledge_unreadable`, and
+    `rate` and `burst` (callbacks a second, and at once) are for the receiver. `reports_within` is how long after a submission its last report is expected. `poll` is set where the
     provider is asked.
     """
 
@@ -35,6 +35,8 @@ class EffectiveAccount:
     secrets: tuple[str, ...] = ()
     allow: tuple[Network, ...] = ()
     acknowledge_unreadable: bool = False
+    rate: float | None = None
+    burst: int | None = None
     reports_within: timedelta
     poll: PollSettings | None = None
 
@@ -65,6 +67,8 @@ def effective_account(configured: AccountSettings) -> EffectiveAccount:
         secrets=tuple(secret.get_secret_value() for secret in configured.secrets),
         allow=configured.allow,
         acknowledge_unreadable=configured.acknowledge_unreadable,
+        rate=configured.rate,
+        burst=configured.burst,
         reports_within=provider.reports_within if hours is None else timedelta(hours=hours),
         poll=configured.poll,
     )

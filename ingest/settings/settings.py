@@ -52,6 +52,12 @@ class ReceiverSettings(_Section):
     workers: PositiveInt = 1
     max_body_bytes: PositiveInt = 1024 * 1024
     body_timeout_s: PositiveFloat = 10.0
+    header_timeout_s: PositiveFloat = 10.0
+    max_receiving_bytes: PositiveInt = 64 * 1024 * 1024
+    max_connections: PositiveInt = 4096
+    max_connections_per_address: PositiveInt = 512
+    refused_rate: PositiveFloat = 50.0
+    refused_burst: PositiveInt = 500
     trusted_proxies: tuple[Network, ...] = ()
     tls_cert: Path | None = None
     tls_key: Path | None = None
@@ -165,6 +171,8 @@ class AccountSettings(_Section):
     default_region: Region | None = None
     fields: dict[str, str] = Field(default_factory=dict)
     acknowledge_unreadable: bool = False
+    rate: PositiveFloat | None = None
+    burst: PositiveInt | None = None
     age_out_h: Annotated[float, Field(gt=0, le=240)] | None = None
     poll: PollSettings | None = None
 

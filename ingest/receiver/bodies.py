@@ -1,0 +1,158 @@
+"""
+A callback's body: read within a time and within what all bodies together may take, and decompressed.
+
+A body that came with its head is at hand and costs nothing. The others are added up while they arrive; where they are
+too many, the largest is given up, so that a crowd of slow bodies can't keep short ones out.
+"""
+
+import asyncio
+import zlib
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final
+
+from aiohttp import StreamReader, web
+
+from normalizers.errors import Fault, MalformedError
+from sinks.errors import BusyError
+
+#: `zlib`'s window: gzip or zlib by its header, and deflate without a header.
+_WITH_HEADER: Final = 47
+_RAW: Final = -15
+_CHUNK_BYTES: Final = 64 * 1024
+
+
+class TooLargeError(Exception):
+    """A body over what a callback may have."""
+
+
+class UnsupportedEncodingError(Exception):
+    """A Content-Encoding that can't be undone here."""
+
+
+class BrokenBodyError(MalformedError):
+    """A compressed body that is damaged; `rest` is what could be decompressed, or the body as it came where nothing could."""
+
+    def __init__(self, rest: bytes) -> None:
+        """Keep what can be read."""
+        super().__init__(Fault.BAD_VALUE, "body", "is not what its Content-Encoding says")
+        self.rest = rest
+
+
+class _Arriving:
+    """A body on its way: how much of it is here, and until when it is waited for."""
+
+    def __init__(self) -> None:
+        self.size = 0
+        self.given_up = False
+        self.deadline: asyncio.Timeout | None = None
+
+    def give_up(self) -> None:
+        """Have its reader stop, which then lets go of what it has."""
+        self.size = 0
+        self.given_up = True
+        if self.deadline is not None:
+            self.deadline.reschedule(0)
+
+
+class BodyReader:
+    """Reads the bodies of one receiver process."""
+
+    def __init__(self, *, most: int, most_together: int, seconds: float) -> None:
+        """Allow each body `most` bytes and `seconds`, and all that are on their way `most_together` bytes."""
+        self._most = most
+        self._most_together = most_together
+        self._seconds = seconds
+        self._arriving: dict[_Arriving, None] = {}
+        self._together = 0
+        self._inflater = ThreadPoolExecutor(1, "inflate")
+
+    async def read(self, request: web.BaseRequest) -> bytes:
+        """
+        Return the body as it was sent.
+
+        Raises `TooLargeError`, TimeoutError where it takes too long, `BusyError` where too much arrives at once.
+        """
+        content = request.content
+        if content.is_eof():
+            body = content.read_nowait()
+            if len(body) > self._most:
+                raise TooLargeError
+            return body
+        arriving = _Arriving()
+        self._arriving[arriving] = None
+        try:
+            async with asyncio.timeout(self._seconds) as arriving.deadline:
+                return await self._read_parts(content, arriving)
+        except TimeoutError:
+            if arriving.given_up:
+                raise BusyError("too much arrives at once") from None
+            raise
+        finally:
+            del self._arriving[arriving]
+            self._together -= arriving.size
+
+    async def _read_parts(self, content: StreamReader, arriving: "_Arriving") -> bytes:
+        parts, size = [], 0
+        while part := await content.readany():
+            parts.append(part)
+            size += len(part)
+            if size > self._most:
+                raise TooLargeError
+            arriving.size += len(part)
+            self._together += len(part)
+            self._keep_within()
+        return b"".join(parts)
+
+    def _keep_within(self) -> None:
+        """Give up the largest bodies until the others are within what they may take together."""
+        while self._together > self._most_together:
+            largest = max(self._arriving, key=lambda arriving: arriving.size)
+            self._together -= largest.size
+            largest.give_up()
+
+    async def decompress(self, body: bytes, encoding: str) -> bytes:
+        """
+        Undo a Content-Encoding, away from the event loop.
+
+        Raises `TooLargeError`, `UnsupportedEncodingError` and `BrokenBodyError`.
+        """
+        if encoding not in {"gzip", "x-gzip", "deflate"}:
+            raise UnsupportedEncodingError
+        return await asyncio.get_running_loop().run_in_executor(self._inflater, inflate, body, self._most)
+
+    def close(self) -> None:
+        """End the thread that decompresses."""
+        self._inflater.shutdown(wait=False, cancel_futures=True)
+
+
+def inflate(body: bytes, most: int) -> bytes:
+    """Decompress gzip (of several members, too), zlib or raw deflate; raises `TooLargeError` and `BrokenBodyError`."""
+    plain = bytearray()
+    rest = body
+    while rest:
+        unpacking = zlib.decompressobj(_WITH_HEADER if plain or _has_header(body) else _RAW)
+        try:
+            rest = _inflate_member(unpacking, rest, plain, most)
+        except zlib.error:
+            raise BrokenBodyError(bytes(plain) or body) from None
+        if not unpacking.eof:
+            raise BrokenBodyError(bytes(plain) or body)
+    return bytes(plain)
+
+
+def _inflate_member(unpacking: "zlib._Decompress", packed: bytes, plain: bytearray, most: int) -> bytes:
+    """Add what one compressed stream holds to `plain`, and return what follows the stream."""
+    while not unpacking.eof:
+        part = unpacking.decompress(packed, _CHUNK_BYTES)
+        packed = unpacking.unconsumed_tail
+        plain += part
+        if len(plain) > most:
+            raise TooLargeError
+        if not part and not packed:
+            break  # cut short
+    return unpacking.unused_data
+
+
+def _has_header(body: bytes) -> bool:
+    """Tell whether a stream begins as gzip (RFC 1952) or zlib (RFC 1950) does, which clients leave out of `deflate`."""
+    return body[:2] == b"\x1f\x8b" or (len(body) > 1 and body[0] & 0x0F == 8 and int.from_bytes(body[:2]) % 31 == 0)  # noqa: PLR2004 - RFC 1950, section 2.2

@@ -1,0 +1,201 @@
+"""
+A provider's connection to the receiver, and how many of them there may be.
+
+Nobody has to be known to open a connection, so that each costs little: the head of a request has to arrive in time, and
+where too many connections are open, one that has sent nothing useful for longest is closed to make room. Connections
+over which a callback was admitted are closed last.
+"""
+
+import asyncio
+import re
+from collections import defaultdict
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import Any, Final
+
+import structlog
+from aiohttp.streams import EMPTY_PAYLOAD
+from aiohttp.web_protocol import RequestPayloadError
+
+from ingest.http_server import Connection
+from ingest.logs import SeldomLog
+from ingest.metrics import catalogue
+from ingest.metrics.catalogue import Refusal
+from ingest.receiver.access import within
+from ingest.settings.values import Network
+
+_SWEEP_SECONDS: Final = 0.5
+_TOO_SLOW: Final = b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+_BEYOND_ASCII: Final = re.compile(rb"[\x80-\xff]")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionLimits:
+    """
+    How many connections may be open, in all and from one address, and for how long a request's head may take.
+
+    Connections from `proxies` stand for many clients, and count in all only.
+    """
+
+    most: int = 4096
+    most_per_address: int = 512
+    head_seconds: float = 10.0
+    proxies: tuple[Network, ...] = ()
+
+
+class CallbackConnection(Connection):
+    """
+    One connection to the receiver.
+
+    `head_since` is when the head began that has not arrived whole, None between requests and while a body arrives.
+    """
+
+    def __init__(self, *args: Any, connections: "Connections", **options: Any) -> None:
+        """Be one of `connections`; the rest is aiohttp's."""
+        super().__init__(*args, **options)
+        self._connections = connections
+        self._payload = EMPTY_PAYLOAD
+        self._in_request_line = True
+        self._head_began = False
+        self.address = ""
+        self.admitted = False
+        self.active_at = self.head_since = self._loop.time()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take a place among the connections."""
+        super().connection_made(transport)
+        self.active_at = self.head_since = self._loop.time()
+        self.address = (transport.get_extra_info("peername") or ("",))[0]
+        self._connections.opened(self)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Give the place back."""
+        self._connections.closed(self)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Feed aiohttp's parser, with the bytes beyond ASCII in a request's target percent-encoded, which it refuses."""
+        before, handled = self._payload, self._request_count
+        in_body = not before.is_eof()
+        if self._in_request_line and not in_body and not data.isascii():
+            data = _with_ascii_target(data)
+        super().data_received(data)
+        if self._messages:
+            self._payload = self._messages[-1][1]
+        if self._request_count != handled or in_body:
+            self._in_request_line, self._head_began, self.head_since = True, False, 0.0
+            if self._payload is not before and not before.is_eof():
+                before.set_exception(RequestPayloadError("the parser refused its continuation"))
+                before.feed_eof()
+        elif data:
+            self._in_request_line = self._in_request_line and b"\n" not in data.lstrip()
+            self._head_began = True
+            self.head_since = self.head_since or self._loop.time()
+        self.active_at = self._loop.time()
+
+    def spared_after(self) -> tuple[int, float] | None:
+        """Return the order in which connections are closed to make room; None while a callback is being stored."""
+        if not self._payload.is_eof():
+            return 2, self.active_at  # a body is on its way
+        if self._current_request is not None or self._messages:
+            return None
+        if self.admitted:
+            return 3, self.active_at
+        return (0, self.head_since) if self.head_since else (1, self.active_at)
+
+    def give_up(self) -> None:
+        """Answer 408 to a head that did not arrive in time, and close."""
+        if self.transport is not None:
+            if self._head_began and self._current_request is None:
+                self.transport.write(_TOO_SLOW)
+            self.force_close()
+
+    def abort(self) -> None:
+        """Close at once."""
+        if self.transport is not None:
+            self.transport.abort()
+
+
+def _with_ascii_target(data: bytes) -> bytes:
+    """
+    Percent-encode the bytes beyond ASCII up to the end of the first line.
+
+    Providers put text in GBK, Latin-1 or UTF-8 into the query string as it is; percent-encoded, it says the same.
+    """
+    line, newline, rest = data.partition(b"\n")
+    return _BEYOND_ASCII.sub(lambda byte: b"%%%02X" % byte[0][0], line) + newline + rest
+
+
+class Connections:
+    """The open connections of one receiver process."""
+
+    def __init__(self, limits: ConnectionLimits) -> None:
+        """Keep to `limits`."""
+        self._limits = limits
+        self._all: dict[CallbackConnection, None] = {}
+        self._by_network: defaultdict[str, dict[CallbackConnection, None]] = defaultdict(dict)
+        self._log = SeldomLog(structlog.get_logger(__name__))
+        self._loop = asyncio.get_running_loop()
+        self._sweep_seconds = min(_SWEEP_SECONDS, limits.head_seconds / 2)
+        self._next_sweep: asyncio.TimerHandle | None = None
+
+    def opened(self, connection: CallbackConnection) -> None:
+        """Count a new connection in, and close another one (or this) where there are too many."""
+        limits = self._limits
+        group = self._by_network[_network(connection.address)]
+        self._all[connection] = group[connection] = None
+        if self._next_sweep is None:
+            self._next_sweep = self._loop.call_later(self._sweep_seconds, self._sweep)
+        from_proxy = bool(limits.proxies) and within(connection.address, limits.proxies)
+        if not from_proxy and len(group) > limits.most_per_address:
+            self._spare_one(group, connection)
+        elif len(self._all) > limits.most:
+            self._spare_one(self._all, connection)
+        catalogue.CONNECTIONS.set(len(self._all))
+
+    def closed(self, connection: CallbackConnection) -> None:
+        """Count a connection out."""
+        if connection in self._all:
+            del self._all[connection]
+            network = _network(connection.address)
+            group = self._by_network[network]
+            del group[connection]
+            if not group:
+                del self._by_network[network]
+            catalogue.CONNECTIONS.set(len(self._all))
+
+    def _spare_one(self, among: dict[CallbackConnection, None], newest: CallbackConnection) -> None:
+        ranked = [(order, other) for other in among if (order := other.spared_after()) is not None]
+        _, chosen = min(ranked, key=lambda entry: entry[0], default=((), newest))
+        catalogue.count_refused(Refusal.CONNECTIONS)
+        self._log.warning(
+            "too many connections: one is closed",
+            cause=Refusal.CONNECTIONS,
+            address=chosen.address,
+            from_there=len(self._by_network[_network(chosen.address)]),
+            open=len(self._all),
+        )
+        self.closed(chosen)
+        chosen.abort()
+
+    def _sweep(self) -> None:
+        """Close the connections whose head takes too long, and do so again as long as some are open."""
+        oldest = self._loop.time() - self._limits.head_seconds
+        slow = [connection for connection in self._all if 0 < connection.head_since < oldest]
+        for connection in slow:
+            catalogue.count_refused(Refusal.SLOW_HEAD)
+            self._log.warning(
+                "no request came in time: the connection is closed",
+                cause=Refusal.SLOW_HEAD,
+                address=connection.address,
+                connections=len(slow),
+            )
+            connection.give_up()
+        self._next_sweep = self._loop.call_later(self._sweep_seconds, self._sweep) if self._all else None
+
+
+def _network(address: str) -> str:
+    """Return what counts as one client: an IPv4 address, or the /64 that an IPv6 client has."""
+    if ":" not in address:
+        return address
+    return ip_address(address.partition("%")[0]).exploded[:19]

@@ -1,0 +1,89 @@
+"""Connections: what they cost before their client is known, and who has to make room."""
+
+import asyncio
+from contextlib import AsyncExitStack
+
+import pytest
+import structlog
+
+from tests.ingest.receiver.conftest import StartReceiver
+from tests.ingest.receiver.sockets import Streams, connection, read_answer, send
+from tests.ingest.receiver.test_answers import JUHE
+from tests.waiting import until
+
+GOOD = b"POST /callbacks/juhe HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s" % (len(JUHE), JUHE)
+
+
+async def is_closed(streams: Streams) -> bool:
+    """Tell whether the server hangs up within moments."""
+    try:
+        async with asyncio.timeout(0.2):
+            return await streams[0].read() == b""
+    except TimeoutError:
+        return False
+    except ConnectionError:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("begun", "status"), [(b"", 0), (b"GET /callb", 408), (b"GET / HTTP/1.1\r\nHost: x\r\nA: b", 408)]
+)
+async def test_a_head_has_to_arrive_in_time(start_receiver: StartReceiver, begun: bytes, status: int) -> None:
+    """A connection whose first or next request does not begin or end in time is closed, 408 where it had begun."""
+    post = await start_receiver(receiver={"header_timeout_s": 0.2})
+    with structlog.testing.capture_logs() as lines:
+        assert (await send(post.url, begun))[0] == status
+    assert [line["cause"] for line in lines] == ["slow_head"]
+
+
+async def test_a_connection_between_requests_is_kept(start_receiver: StartReceiver) -> None:
+    """The time for a head counts from its first byte: a kept connection may be idle for longer."""
+    post = await start_receiver(receiver={"header_timeout_s": 0.2})
+    async with connection(post.url) as (reader, writer):
+        for _ in range(2):
+            writer.write(GOOD)
+            assert await read_answer(reader) == (200, b"OK")
+            await asyncio.sleep(0.5)
+
+
+@pytest.mark.parametrize("bound", ["max_connections", "max_connections_per_address"])
+async def test_silent_connections_make_room_for_good_ones(start_receiver: StartReceiver, bound: str) -> None:
+    """Over a bound, the connection that has said nothing for longest is closed, never one whose callback was admitted."""
+    post = await start_receiver(receiver={bound: 10})
+    async with AsyncExitStack() as opened:
+        good = await opened.enter_async_context(connection(post.url))
+        good[1].write(GOOD)
+        assert await read_answer(good[0]) == (200, b"OK")
+        with structlog.testing.capture_logs() as lines:
+            silent = [await opened.enter_async_context(connection(post.url)) for _ in range(30)]
+            await until(lambda: bool(lines))
+            assert await send(post.url, GOOD) == (200, b"OK")
+        good[1].write(GOOD)
+        assert await read_answer(good[0]) == (200, b"OK")
+        assert await is_closed(silent[0])
+        assert not await is_closed(silent[-1])
+    assert lines[0]["event"] == "too many connections: one is closed"
+
+
+async def test_a_trusted_proxy_may_open_more(start_receiver: StartReceiver) -> None:
+    """The bound of one address is not for a trusted proxy, which connects for many clients."""
+    post = await start_receiver(receiver={"max_connections_per_address": 2, "trusted_proxies": ["127.0.0.1/32"]})
+    async with AsyncExitStack() as opened:
+        silent = [await opened.enter_async_context(connection(post.url)) for _ in range(5)]
+        assert await send(post.url, GOOD) == (200, b"OK")
+        assert not any([await is_closed(one) for one in silent])
+
+
+async def test_slow_bodies_together_are_bounded(start_receiver: StartReceiver) -> None:
+    """Over the sum of what arrives the largest body is given up (503), and short ones go on."""
+    post = await start_receiver(receiver={"max_receiving_bytes": 1_100_000, "max_body_bytes": 1_000_000})
+    head = b"POST /callbacks/juhe HTTP/1.1\r\nHost: x\r\nContent-Length: 900000\r\n\r\n["
+    async with AsyncExitStack() as opened:
+        slow = [await opened.enter_async_context(connection(post.url)) for _ in range(3)]
+        for number, (_, writer) in enumerate(slow):
+            writer.write(head + b" " * (400_000 + number * 100_000))
+            await writer.drain()
+        assert (await read_answer(slow[2][0]))[0] == 503
+        assert await send(post.url, GOOD) == (200, b"OK")
+        for _, writer in slow[:2]:
+            assert not writer.is_closing()
