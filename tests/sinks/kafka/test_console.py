@@ -6,6 +6,7 @@ import orjson
 import pytest
 
 from sinks.kafka.producer import KafkaProducer
+from sinks.records import SCHEMA_VERSION
 from sinks.stream import Topic
 from tests.deploy.schemas.published import records, validator
 from tests.sinks.kafka.console import read_topic
@@ -30,6 +31,6 @@ async def test_the_console_consumer_reads_values_that_validate(kafka: str, topic
         validator(topic).validate(value)
         assert message.headers == {
             "content-type": "application/json",
-            "schema-version": "1",
+            "schema-version": str(SCHEMA_VERSION),
             "provider": value["provider"],
         }

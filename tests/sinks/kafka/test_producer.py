@@ -14,6 +14,7 @@ from sinks.kafka.cluster import Cluster
 from sinks.kafka.partitions import partition_of
 from sinks.kafka.producer import KafkaProducer
 from sinks.kafka.topics import MAX_MESSAGE_BYTES, ensure_topics
+from sinks.records import SCHEMA_VERSION
 from sinks.stream import Record, Topic
 from tests.sinks.kafka.broker import Broker
 from tests.sinks.kafka.cluster import Cluster as Brokers
@@ -43,7 +44,7 @@ async def test_a_message_says_what_it_is(kafka: str) -> None:
     assert message.partition == partition_of("消息".encode(), 3)
     assert message.headers == (
         ("content-type", b"application/json"),
-        ("schema-version", b"1"),
+        ("schema-version", str(SCHEMA_VERSION).encode()),
         ("provider", b"juhe"),
     )
 
