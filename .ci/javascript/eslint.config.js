@@ -2,9 +2,9 @@
 import js from "@eslint/js";
 
 const BROWSER = [
-  "AbortSignal", "addEventListener", "CSS", "clearTimeout", "document", "fetch", "getComputedStyle", "getSelection",
+  "AbortSignal", "addEventListener", "Blob", "CSS", "clearTimeout", "document", "fetch", "getComputedStyle", "getSelection",
   "history", "location", "matchMedia", "navigator", "requestAnimationFrame", "ResizeObserver", "sessionStorage",
-  "setTimeout", "URLSearchParams",
+  "setTimeout", "URL", "URLSearchParams",
 ]; // prettier-ignore
 
 export default [

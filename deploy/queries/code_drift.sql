@@ -1,4 +1,7 @@
--- Which codes are in no table, or came for the first time? (by day of receipt, last 30 days; new: not seen in the days of the last 120 before)
+-- Which codes are in no table, or came for the first time? (last 30 days; by day of receipt; new: not seen in the 90 days before)
+WITH
+    now() - INTERVAL 30 DAY AS since,
+    now() AS until
 SELECT
     day,
     provider,
@@ -18,8 +21,9 @@ FROM (
         min(day) OVER (PARTITION BY provider, provider_status, provider_code) AS first_day,
         min(day) OVER (PARTITION BY provider) AS provider_first_day
     FROM dlr.reports
-    WHERE received_at >= now() - INTERVAL 120 DAY
+    WHERE received_at >= since - INTERVAL 90 DAY AND received_at < until
     GROUP BY day, provider, provider_status, provider_code
 )
-WHERE day >= today() - 30 AND (unmapped > 0 OR new)
+WHERE day >= toDate(since) AND (unmapped > 0 OR new)
 ORDER BY day DESC, provider, reports DESC, provider_status, provider_code
+LIMIT 1000

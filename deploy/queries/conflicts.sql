@@ -1,4 +1,7 @@
--- Of which messages did a provider say two different final things? (last 30 days; each with its reports in the order of their receipt)
+-- Of which messages did a provider report two different final states? (last 30 days; each with its reports in the order of their receipt)
+WITH
+    now() - INTERVAL 30 DAY AS since,
+    now() AS until
 SELECT
     m.provider AS provider,
     m.account AS account,
@@ -11,7 +14,7 @@ SELECT
 FROM dlr.messages AS m
 INNER JOIN dlr.reports AS r
     ON r.provider = m.provider AND r.account = m.account AND r.message_id = m.message_id AND r.recipient = m.recipient
-WHERE m.conflict AND m.last_received_at >= now() - INTERVAL 30 DAY
+WHERE m.conflict AND m.last_received_at >= since AND m.last_received_at < until
 GROUP BY provider, account, message_id, recipient
 ORDER BY last_received_at DESC, message_id, recipient
 LIMIT 1000

@@ -1,4 +1,8 @@
 -- Why do messages fail, week by week? (last 12 weeks; a week begins on Monday, UTC; the share is of the week's decided messages)
+-- plot: x=week y=failed series=reason
+WITH
+    toMonday(now()) - INTERVAL 11 WEEK AS since,
+    now() AS until
 SELECT
     week,
     provider,
@@ -13,8 +17,9 @@ FROM (
         countIf(status != 'delivered') AS failed,
         sum(count()) OVER (PARTITION BY week, provider) AS decided
     FROM dlr.messages
-    WHERE final AND first_received_at >= toMonday(now()) - INTERVAL 11 WEEK
+    WHERE final AND first_received_at >= since AND first_received_at < until
     GROUP BY week, provider, reason
 )
 WHERE failed > 0
 ORDER BY week DESC, provider, failed DESC, reason
+LIMIT 1000

@@ -1,4 +1,8 @@
--- What is reported that nobody submitted? (by day of the first report, last 30 days; accounts without any submission are left out)
+-- Which reports are on messages that nobody submitted? (last 30 days; by day of the first report; accounts without any submission are left out)
+-- plot: x=day y=orphans series=provider
+WITH
+    now() - INTERVAL 30 DAY AS since,
+    now() AS until
 SELECT
     toDate(first_received_at) AS day,
     provider,
@@ -9,8 +13,10 @@ SELECT
     groupArrayIf(5)(message_id, orphan) AS some
 FROM dlr.messages
 WHERE reports > 0
-    AND first_received_at >= now() - INTERVAL 30 DAY
+    AND first_received_at >= since
+    AND first_received_at < until
     AND (provider, account) IN (SELECT provider, account FROM dlr.submissions)
 GROUP BY day, provider, account
 HAVING orphans > 0
 ORDER BY day DESC, provider, account
+LIMIT 1000

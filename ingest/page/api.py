@@ -10,8 +10,9 @@ import orjson
 from aiohttp import web
 
 from ingest.admin.server import Check
-from ingest.connections.clickhouse import DEFAULT_LIMITS, QueryLimits, StoreError, open_client
+from ingest.connections.clickhouse import DEFAULT_LIMITS, QueryLimits, StoreClient, StoreError, open_client
 from ingest.metrics.series import Totals
+from ingest.page.answering import Questions
 from ingest.page.cache import Answers
 from ingest.page.details import Details
 from ingest.page.headers import HEADERS
@@ -29,7 +30,7 @@ _TYPES: Final = {"html": "text/html", "css": "text/css", "js": "text/javascript"
 FILES: Final = {
     "page.css": "page.css",
     "icon.svg": "icon.svg",
-    **{name: name for name in ("page.js", "address.js", "api.js", "dom.js", "words.js", "overview.js", "account.js", "letters.js", "plots.js", "figure.js", "program.js")},
+    **{name: name for name in ("page.js", "address.js", "api.js", "dom.js", "words.js", "overview.js", "account.js", "letters.js", "plots.js", "figure.js", "program.js", "questions.js", "csv.js")},
     "uPlot.iife.min.js": "vendor/uPlot.iife.min.js",
     "uPlot.min.css": "vendor/uPlot.min.css",
 }  # fmt: skip
@@ -41,6 +42,8 @@ _NEWEST: Final = f"9{15 * '0'}-{32 * '0'}"
 _DEFAULT_RANGE: Final = "1h"
 #: How old the answers of this program's own parts may be.
 _LIVE_SECONDS: Final = 1.0
+#: How old the answer to a saved question may be, which may have read much.
+_ANSWER_SECONDS: Final = 60.0
 
 
 class _File(NamedTuple):
@@ -67,6 +70,7 @@ class Page:
         self._totals = totals
         self._show_numbers = settings.admin.show_numbers
         self._overview = Overview(self._store, self._answers, settings)
+        self._questions = Questions(show_numbers=settings.admin.show_numbers)
         self._guarded = settings.admin.token is not None
         self._shell = _read("index.html")
         self._files = {name: _read(path) for name, path in FILES.items()}
@@ -80,6 +84,8 @@ class Page:
             "/api/account": self._show_account,
             "/api/dead-letters": self._show_letters,
             "/api/dead-letters/{id}": self._show_letter,
+            "/api/questions": self._show_questions,
+            "/api/questions/{name}": self._show_answer,
         }.items():
             app.router.add_get(path, self._data(answer))
         app.on_cleanup.append(self._close)
@@ -149,10 +155,27 @@ class Page:
             raise _NotFoundError("there is no such dead letter")
         return letter
 
+    async def _show_questions(self, _: web.Request) -> Any:
+        return self._questions.titles()
+
+    async def _show_answer(self, request: web.Request) -> Any:
+        name, store = _range(request), self._needed_store()
+        question = self._questions.find(request.match_info["name"])
+        if question is None:
+            raise _NotFoundError("there is no such question")
+        return await self._answers.get(
+            ("question", name, question.name),
+            lambda: self._questions.ask(store, question, Period.now(name)),
+            _ANSWER_SECONDS,
+        )
+
     def _details(self) -> Details:
+        return Details(self._needed_store(), show_numbers=self._show_numbers)
+
+    def _needed_store(self) -> StoreClient:
         if self._store is None:
             raise _NotFoundError("this command has no store")
-        return Details(self._store, show_numbers=self._show_numbers)
+        return self._store
 
 
 class _BadRequestError(Exception):

@@ -7,6 +7,7 @@ import { focusOn, h, show } from "./dom.js";
 import { makeLetters } from "./letters.js";
 import { makeOverview } from "./overview.js";
 import { makeProgram, showFacts } from "./program.js";
+import { makeQuestion, makeQuestions } from "./questions.js";
 import * as words from "./words.js";
 
 const EVERY_MS = 10_000;
@@ -66,6 +67,9 @@ async function refresh(focus = "") {
 async function ask(asked) {
   if (asked.view === "account") return get("account", owner()).catch(keepGoing);
   if (asked.view === "letters") return get("dead-letters", owner()).catch(keepGoing);
+  if (asked.view === "questions" && asked.item)
+    return get(`questions/${encodeURIComponent(asked.item)}`, { range: asked.range }).catch(keepGoing);
+  if (asked.view === "questions") return get("questions").catch(keepGoing);
   return null;
 }
 
@@ -137,6 +141,8 @@ function makeView(asked) {
       return makeAccount(asked.account);
     case "letters":
       return makeLetters(asked.account);
+    case "questions":
+      return asked.item ? makeQuestion() : makeQuestions();
     case "program":
       return makeProgram();
     default:

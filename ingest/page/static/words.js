@@ -2,12 +2,14 @@
 
 const locale = navigator.languages?.length ? [...navigator.languages] : undefined;
 const integer = new Intl.NumberFormat(locale, { maximumFractionDigits: 0 });
-const decimal = new Intl.NumberFormat(locale, { maximumFractionDigits: 1 });
+const tenths = new Intl.NumberFormat(locale, { maximumFractionDigits: 1 });
+const fine = new Intl.NumberFormat(locale, { maximumFractionDigits: 3 });
 const rounded = new Intl.NumberFormat(locale, { maximumSignificantDigits: 2 });
 const whole = new Intl.NumberFormat(locale, { style: "percent", maximumFractionDigits: 0 });
 const exact = new Intl.NumberFormat(locale, { style: "percent", maximumFractionDigits: 1 });
 
 export const number = (value) => integer.format(value);
+export const decimal = (value) => fine.format(value);
 export const decimals = (value) => rounded.format(value);
 
 // `2026-11-20 09:30:00`; `date` leaves out the day where it is today's.
@@ -21,8 +23,8 @@ export const span = (seconds, range) => (range > 86_400 ? moment(seconds).slice(
 
 // A share as a percentage: to a tenth where it is small, or nearly all.
 export function percent(part) {
-  const fine = part > 0 && (part < 0.1 || (part > 0.9 && part < 1));
-  return (fine ? exact : whole).format(part);
+  const isFine = part > 0 && (part < 0.1 || (part > 0.9 && part < 1));
+  return (isFine ? exact : whole).format(part);
 }
 
 // How often something happens, in the largest unit of time in which that is at least once.
@@ -34,10 +36,10 @@ export function rate(perMinute) {
 
 export function duration(seconds) {
   if (seconds < 1) return `${rounded.format(seconds)} s`;
-  if (seconds < 60) return `${(seconds < 10 ? decimal : integer).format(seconds)} s`;
-  if (seconds < 3600) return `${(seconds < 600 ? decimal : integer).format(seconds / 60)} min`;
-  if (seconds < 172_800) return `${decimal.format(seconds / 3600)} h`;
-  return `${(seconds < 864_000 ? decimal : integer).format(seconds / 86_400)} d`;
+  if (seconds < 60) return `${(seconds < 10 ? tenths : integer).format(seconds)} s`;
+  if (seconds < 3600) return `${(seconds < 600 ? tenths : integer).format(seconds / 60)} min`;
+  if (seconds < 172_800) return `${tenths.format(seconds / 3600)} h`;
+  return `${(seconds < 864_000 ? tenths : integer).format(seconds / 86_400)} d`;
 }
 
 export const ago = (at, now) =>

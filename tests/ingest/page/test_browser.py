@@ -1,5 +1,6 @@
 """The page in a real browser: what a person sees, by pointer, keyboard and screen reader, in either colour scheme."""
 
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -303,6 +304,37 @@ def test_the_address_says_what_is_shown(program: Program, open_page: Open) -> No
     page.go_back()
     expect(page.locator(_VERDICT)).to_contain_text("in the last 7 days")
     expect(page.locator("[data-key='range 7d']")).to_have_attribute("aria-current", "true")
+
+
+def test_a_saved_question_is_answered_with_a_click(program: Program, open_page: Open) -> None:
+    """A question is one click away; its answer is a table and a plot, downloads as CSV, and has its SQL beside it."""
+    page = open_page(program, "/?range=24h")
+    page.get_by_role("link", name="Questions").click()
+    page.get_by_role("link", name="Why do messages fail, week by week?").click()
+    expect(page.locator("#question-title")).to_be_focused()
+    expect(page.locator("tbody tr")).to_have_count(1)
+    expect(page.locator("tbody tr").first).to_contain_text("blocklisted")
+    expect(page.locator("figure canvas")).to_have_count(1)
+    page.get_by_text("The SQL to take along").click()
+    expect(page.locator("details pre")).to_contain_text("AS since")
+    assert _fits(page)
+    assert _is_accessible(page)
+    with page.expect_download() as downloading:
+        page.get_by_role("button", name="Download CSV").click()
+    header, row, end = downloading.value.path().read_bytes().decode().split("\r\n")
+    assert header == "week,provider,reason,failed,share"
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d,juhe,blocklisted,700,0\.5\d+", row)
+    assert end == ""
+    page.go_back()
+    expect(page.locator("#questions-title")).to_be_visible()
+
+
+def test_countries_are_plotted_as_bars(program: Program, open_page: Open) -> None:
+    """An answer without a time has bars, which say what the table says."""
+    page = open_page(program, "/?range=24h&view=questions&item=delivery_rate", width=_NARROW)
+    expect(page.locator(".bars li").first).to_contain_text("CN")
+    assert _fits(page)
+    assert _is_accessible(page)
 
 
 def test_a_token_is_asked_for_and_many_accounts_fit(open_page: Open, tmp_path: Path) -> None:

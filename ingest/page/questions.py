@@ -1,0 +1,68 @@
+"""
+The saved questions: the SQL files of `deploy/queries/`, which the page runs over the range that is looked at.
+
+A file runs as it stands in any client. It begins with a comment that holds the question and, in brackets, the range over
+which it runs as it stands, and a note; a second comment may name the columns to plot. Its SQL names the time in two lines of a WITH clause, `... AS since` and
+`... AS until`; the page puts its own range there.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Final
+
+from ingest.page.period import Period
+
+#: Where the files are in an installed package; in a clone of the repository they are in `deploy/queries/`.
+_INSTALLED: Final = files("ingest.page") / "saved_questions"
+_CLONED: Final = Path(__file__).parents[2] / "deploy" / "queries"
+
+_TITLE: Final = re.compile(r"-- (?P<question>[^?]+\?) \((?P<range>last [^;]+)(?:; (?P<note>.+))?\)$", re.MULTILINE)
+_PLOT: Final = re.compile(r"^-- plot: (?P<axes>.+)$", re.MULTILINE)
+_TIMES: Final = (("since", re.compile(r"^    .+ AS since,$", re.MULTILINE)),
+                 ("until", re.compile(r"^    .+ AS until(?P<comma>,?)$", re.MULTILINE)))  # fmt: skip
+#: What the files call the database, whose name is a setting.
+_DATABASE: Final = "dlr"
+
+
+@dataclass(frozen=True, slots=True)
+class SavedQuestion:
+    """One question: `plot` names the columns of its x axis, y axis and, where there are several lines, series."""
+
+    name: str
+    question: str
+    note: str
+    plot: Mapping[str, str]
+    sql: str
+
+    def over(self, period: Period, database: str) -> str:
+        """Return the SQL over a period, in a database."""
+        sql = self.sql
+        for (name, line), at in zip(_TIMES, (period.since, period.until), strict=True):
+            moment = datetime.fromtimestamp(at // 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
+            comma = "," if name == "since" else r"\g<comma>"
+            sql = line.sub(rf"    toDateTime('{moment}', 'UTC') AS {name}{comma}", sql)
+        return re.sub(rf"\b{_DATABASE}\.", f"{database}.", sql)
+
+
+def read_questions() -> Mapping[str, SavedQuestion]:
+    """Return the saved questions by the names of their files."""
+    folder: Traversable = _INSTALLED if _INSTALLED.is_dir() else _CLONED
+    found = sorted((file for file in folder.iterdir() if file.name.endswith(".sql")), key=lambda file: file.name)
+    return {
+        name: read_question(name, file.read_text(encoding="utf-8"))
+        for name, file in ((file.name.removesuffix(".sql"), file) for file in found)
+    }
+
+
+def read_question(name: str, text: str) -> SavedQuestion:
+    """Read a file; raises ValueError where it does not have the shape that this module describes."""
+    title, plot = _TITLE.match(text), _PLOT.search(text)
+    if title is None or any(len(line.findall(text)) != 1 for _, line in _TIMES):
+        raise ValueError(f"{name}.sql: begin with the question as a comment, and name the time as since and until")
+    axes = dict(axis.split("=") for axis in plot["axes"].split()) if plot else {}
+    return SavedQuestion(name, title["question"], title["note"] or "", axes, text)

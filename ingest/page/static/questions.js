@@ -1,0 +1,174 @@
+// Saved questions: the list of them, and one of them with its answer as a table, as a plot, as CSV and as SQL.
+
+import { link, state } from "./address.js";
+import { save, toCsv } from "./csv.js";
+import { h, show, table } from "./dom.js";
+import { colour, commonOptions, makeFigure } from "./figure.js";
+import * as words from "./words.js";
+
+const MOST_ROWS = 200;
+const MOST_BARS = 20;
+const LINES = ["--delivered", "--failed", "--other", "--warn", "--good", "--accent"];
+
+export function makeQuestions() {
+  const element = h("section", { "aria-labelledby": "questions-title" });
+  const update = ({ questions }) => {
+    const item = (each) =>
+      h("li", {}, link({ item: each.name }, each.question, `question ${each.name}`), h("small", {}, each.note));
+    show(
+      element,
+      h("h2", { id: "questions-title", tabindex: "-1", "data-key": "title" }, "Questions"),
+      h(
+        "p",
+        { class: "none" },
+        "One click asks over the range above. Each can be taken along as SQL, its answer as CSV.",
+      ),
+      h("ul", { class: "questions" }, questions.map(item)),
+    );
+  };
+  return { element, update };
+}
+
+export function makeQuestion() {
+  const head = h("div", { class: "head" });
+  const plot = h("div");
+  const answer = h("div", { class: "answer" });
+  const element = h("section", { "aria-labelledby": "question-title" }, head, plot, answer);
+  let figure = null;
+  const update = (data) => {
+    const when = words.RANGES[state().range][1];
+    const rows = data.rows.length === 1 ? "1 row" : `${words.number(data.rows.length)} rows`;
+    show(
+      head,
+      h("p", {}, link({ item: "" }, "← All questions", "back")),
+      h("h2", { id: "question-title", tabindex: "-1", "data-key": "title" }, data.question),
+      h("p", { class: "none" }, `Over ${when}: ${rows}, as of ${words.time(data.as_of)} UTC.`),
+      h("p", { class: "buttons" }, buttons(data)),
+    );
+    figure = showPlot(plot, figure, data);
+    show(answer, data.rows.length ? answerTable(data) : h("p", { class: "none" }, "Nothing in this time."), sql(data));
+  };
+  return { element, update };
+}
+
+function buttons(data) {
+  const names = data.columns.map(({ name }) => name);
+  const csv = () => save(`${data.name}.csv`, toCsv(names, data.rows));
+  return h("button", { type: "button", "data-key": "csv", click: csv, disabled: !data.rows.length }, "Download CSV");
+}
+
+function sql(data) {
+  const text = h("pre", { tabindex: "0", role: "region", "aria-label": "SQL" }, data.sql.trim());
+  const note = h(
+    "p",
+    { class: "note" },
+    `Any ClickHouse client runs it, and so does: dlrhub query -f ${data.name}.sql`,
+  );
+  return h("details", { "data-key": "sql" }, h("summary", {}, "The SQL to take along"), note, text);
+}
+
+const isNumber = (column) => /Int|Float|Decimal/.test(column.type) && !column.type.startsWith("Array");
+
+function answerTable(data) {
+  const columns = data.columns.map((column) => [
+    column.name.replaceAll("_", " "),
+    isNumber(column) ? "number" : "text",
+  ]);
+  const shown = data.rows.slice(0, MOST_ROWS);
+  const rows = shown.map((row) => row.map((value, index) => cell(value, data.columns[index])));
+  const more = data.rows.length - shown.length;
+  return [
+    table(data.note || data.question, columns, rows),
+    more > 0 ? h("p", { class: "note" }, `${words.number(more)} more rows are in the CSV.`) : null,
+  ];
+}
+
+function cell(value, column) {
+  if (value === null || value === "") return "–";
+  if (Array.isArray(value)) return h("bdi", {}, value.join(", "));
+  if (!isNumber(column)) return h("bdi", {}, String(value));
+  return /share|better_by/.test(column.name) ? words.percent(value) : words.decimal(value);
+}
+
+// -- The plot: lines over time, bars otherwise. The table beside it says the same.
+
+function showPlot(place, figure, data) {
+  const { x, y, series } = data.plot;
+  if (!x || !data.rows.length) {
+    place.replaceChildren();
+    return null;
+  }
+  const at = (name) => data.columns.findIndex((column) => column.name === name);
+  const points = data.rows.map((row) => ({
+    x: row[at(x)],
+    y: Number(row[at(y)]),
+    series: series ? row[at(series)] : y,
+  }));
+  if (/Date/.test(data.columns[at(x)].type)) return showLines(place, figure, points, y);
+  place.replaceChildren(bars(points, y, Boolean(series)));
+  return null;
+}
+
+function bars(points, y, hasSeries) {
+  const most = Math.max(...points.map((point) => point.y), 0);
+  const item = (point) => {
+    const name = [point.x || "unknown", hasSeries ? point.series : null].filter(Boolean).join(" · ");
+    const said = y.includes("share") ? words.percent(point.y) : words.decimal(point.y);
+    return h(
+      "li",
+      {},
+      h("span", {}, name),
+      h("span", { class: "length", share: most ? point.y / most : 0 }),
+      h("b", {}, said),
+    );
+  };
+  const title = h("h3", {}, y.replaceAll("_", " "));
+  return h(
+    "figure",
+    { "aria-hidden": "true" },
+    title,
+    h("ol", { class: "bars" }, points.slice(0, MOST_BARS).map(item)),
+  );
+}
+
+function showLines(place, figure, points, y) {
+  const totals = new Map();
+  for (const point of points) totals.set(point.series, (totals.get(point.series) ?? 0) + point.y);
+  const names = [...totals]
+    .sort(([, one], [, other]) => other - one)
+    .map(([name]) => name)
+    .slice(0, LINES.length);
+  const days = [...new Set(points.map((point) => point.x))].sort();
+  const values = names.map((name) => days.map((day) => sum(points, name, day)));
+  const shape = names.join("\n");
+  if (figure?.shape !== shape) {
+    const made = makeFigure(
+      y.replaceAll("_", " "),
+      names.map((name, index) => [String(name), `line${index}`]),
+    );
+    figure = { shape, ...made };
+    place.replaceChildren(made.element);
+  }
+  const data = [days.map((day) => Date.parse(`${day.slice(0, 10)}T00:00:00Z`) / 1000), ...values];
+  const readAt = (index) =>
+    `${days[index]}: ${names.map((name, n) => `${name} ${values[n][index] ?? "–"}`).join(", ")}`;
+  figure.update(data, shape, () => lineOptions(names), readAt);
+  return figure;
+}
+
+// Several rows of one series and day, of different accounts for instance, add up.
+function sum(points, name, day) {
+  const found = points.filter((point) => point.series === name && point.x === day);
+  return found.length ? found.reduce((total, point) => total + point.y, 0) : null;
+}
+
+function lineOptions(names) {
+  const options = commonOptions((at) => words.moment(at).slice(5, 10));
+  const line = (_, index) => {
+    const drawn = colour(LINES[index]);
+    return { stroke: drawn, width: 2, points: { show: true, size: 5, fill: drawn }, spanGaps: true };
+  };
+  options.scales = { y: { range: (_, from, to) => [0, to > 0 ? to * 1.1 : 1] } };
+  options.series = [{}, ...names.map(line)];
+  return options;
+}
