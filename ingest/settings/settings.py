@@ -5,8 +5,6 @@ from typing import Annotated, Final, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     NonNegativeInt,
     PositiveFloat,
@@ -17,6 +15,8 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from ingest.settings.errors import SettingError
 from ingest.settings.polling import PollSettings
+from ingest.settings.privacy import PrivacySettings
+from ingest.settings.section import Section
 from ingest.settings.values import (
     Address,
     ClusterName,
@@ -41,11 +41,7 @@ from normalizers import PROVIDERS
 _EVERYWHERE: Final = {"0.0.0.0", "::"}  # noqa: S104 - compared, not bound
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class ReceiverSettings(_Section):
+class ReceiverSettings(Section):
     """The door that providers post to; `listen` defaults to every interface once every account is guarded."""
 
     listen: Address | None = None
@@ -72,7 +68,7 @@ class ReceiverSettings(_Section):
         return self
 
 
-class AdminSettings(_Section):
+class AdminSettings(Section):
     """The operator's door; `show_numbers` has its page show phone numbers in full."""
 
     listen: Address = "127.0.0.1:8081"
@@ -88,7 +84,7 @@ class AdminSettings(_Section):
         return self
 
 
-class QuerySettings(_Section):
+class QuerySettings(Section):
     """The read-only ClickHouse door over the embedded store; it knows no users, so it stays on this machine."""
 
     listen: Address = "127.0.0.1:8123"
@@ -102,7 +98,7 @@ class QuerySettings(_Section):
         return self
 
 
-class KafkaSettings(_Section):
+class KafkaSettings(Section):
     """
     The stream; a journal where it is not set.
 
@@ -136,7 +132,7 @@ class KafkaSettings(_Section):
         return self
 
 
-class ClickHouseSettings(_Section):
+class ClickHouseSettings(Section):
     """
     The store; embedded where `url` is not set.
 
@@ -158,7 +154,7 @@ class ClickHouseSettings(_Section):
         return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}/ping" if self.url else ""
 
 
-class AccountSettings(_Section):
+class AccountSettings(Section):
     """One account at one provider: who may post to it, and how what it posts is read."""
 
     provider: ProviderName
@@ -225,6 +221,7 @@ class Settings(BaseSettings):
     query: QuerySettings = QuerySettings()
     kafka: KafkaSettings | None = None
     clickhouse: ClickHouseSettings = ClickHouseSettings()
+    privacy: PrivacySettings = PrivacySettings()
     accounts: tuple[AccountSettings, ...] = ()
 
     @property

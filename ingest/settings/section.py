@@ -1,0 +1,9 @@
+"""What every section of the settings has in common."""
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Section(BaseModel):
+    """A section of the settings: an unknown name in it is a fault, and nothing changes it once it is read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)

@@ -1,0 +1,132 @@
+"""
+Personal data: how much of a phone number, and of a person's words, a record keeps.
+
+It is applied to each record before the record enters the stream, so that no later part (journal, Kafka, ClickHouse,
+a backup) holds more than the settings allow.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Final
+from uuid import UUID
+
+import msgspec
+
+from normalizers.model import DeliveryReport, InboundMessage
+from normalizers.msisdn import read_number
+from normalizers.submissions import Submission
+from normalizers.written_numbers import digits_of, replace_number, replace_runs, split_number
+
+_SHOWN_DIGITS: Final = 2
+_MASK: Final = "*"
+
+
+class StoredNumbers(StrEnum):
+    """What is kept of a phone number."""
+
+    FULL = "full"
+    #: The calling code and the last two digits.
+    MASKED = "masked"
+    #: An HMAC-SHA256 of the number: the same number gives the same text, and only the key can tell which.
+    KEYED_HASH = "keyed_hash"
+
+
+@dataclass(frozen=True, slots=True)
+class Privacy:
+    """
+    What records keep of a person.
+
+    `keys` are those of `StoredNumbers.KEYED_HASH`: numbers are hashed with the first. Event ids are hashed with the
+    last, so that adding a key in front does not make a provider's retry a new report.
+    """
+
+    numbers: StoredNumbers = StoredNumbers.FULL
+    content: bool = True
+    keys: Sequence[bytes] = ()
+
+    def report(self, report: DeliveryReport) -> DeliveryReport:
+        """Return a report with its recipient's number kept as the settings say, in its raw item, too."""
+        if self.numbers is StoredNumbers.FULL:
+            return report
+        kept = self.number(report.recipient)
+        custom = report.custom
+        if custom is not None:
+            custom = msgspec.Raw(
+                _replaced(bytes(msgspec.json.encode(custom)).decode(), report.recipient, kept).encode()
+            )
+        return msgspec.structs.replace(
+            report,
+            event_id=self._id(report.event_id),
+            recipient=kept,
+            reference=_replaced(report.reference, report.recipient, kept),
+            provider_text=_replaced(report.provider_text, report.recipient, kept),
+            custom=custom,
+            raw=_replaced(report.raw, report.recipient, kept),
+        )
+
+    def inbound(self, message: InboundMessage) -> InboundMessage:
+        """Return an inbound message with its sender's number, and its content, kept as the settings say."""
+        if not self.content:
+            message = msgspec.structs.replace(message, content="", raw="")
+        if self.numbers is StoredNumbers.FULL:
+            return message
+        kept = self.number(message.sender)
+        return msgspec.structs.replace(
+            message,
+            event_id=self._id(message.event_id),
+            sender=kept,
+            content=_replaced(message.content, message.sender, kept),
+            raw=_replaced(message.raw, message.sender, kept),
+        )
+
+    def submission(self, submission: Submission) -> Submission:
+        """Return a submission with its recipient as the message's reports will have it."""
+        if self.numbers is StoredNumbers.FULL:
+            return submission
+        kept = self.number(submission.recipient)
+        return replace(submission, event_id=self._id(submission.event_id), recipient=kept)
+
+    def text(self, text: str) -> str:
+        """Return text that could not be read with every number in it kept as the settings say."""
+        if self.numbers is StoredNumbers.FULL:
+            return text
+        return replace_runs(text, lambda run: self.number(read_number(digits_of(run))[0]))
+
+    def number(self, number: str) -> str:
+        """Return what is kept of a number: E.164, or as it came where it could not be read."""
+        match self.numbers:
+            case StoredNumbers.FULL:
+                return number
+            case StoredNumbers.MASKED:
+                return _masked(number)
+            case StoredNumbers.KEYED_HASH:
+                return hash_number(number, self.keys[0])
+
+    def _id(self, event_id: str) -> str:
+        """Return an event id that does not tell the number it was made of to who tries all numbers."""
+        if self.numbers is not StoredNumbers.KEYED_HASH:
+            return event_id
+        return str(UUID(bytes=hmac.digest(self.keys[-1], UUID(event_id).bytes, hashlib.sha256)[:16]))
+
+
+def hash_number(number: str, key: bytes) -> str:
+    """Return `hash:KEY:NUMBER`: four bytes that tell the key from others, and 16 of the number's HMAC, in hexadecimal."""
+    key_id = hashlib.blake2b(key, digest_size=4).hexdigest()
+    return f"hash:{key_id}:{hmac.digest(key, number.encode(), hashlib.sha256)[:16].hex()}"
+
+
+def _masked(number: str) -> str:
+    digits = digits_of(number)
+    if len(digits) <= _SHOWN_DIGITS:
+        return number
+    country_code, _ = split_number(number)
+    hidden = _MASK * (len(digits) - len(country_code) - _SHOWN_DIGITS)
+    return f"{'+' if country_code else ''}{country_code}{hidden}{digits[-_SHOWN_DIGITS:]}"
+
+
+def _replaced(text: str, number: str, kept: str) -> str:
+    """Return text with the number replaced: as it stands, and in every other spelling."""
+    return replace_number(text.replace(number, kept) if number else text, number, kept)

@@ -1,0 +1,91 @@
+"""What a record keeps of a person is what the settings say, in every field and every spelling."""
+
+import msgspec
+
+from normalizers.model import InboundMessage, Source
+from normalizers.privacy import Privacy, StoredNumbers, hash_number
+from tests.factories import NOON, make_report, make_submission
+
+KEY, OLDER_KEY = b"a key of the operator", b"the key of last year"
+NUMBER = "+447911123456"
+MASKED = Privacy(StoredNumbers.MASKED)
+HASHED = Privacy(StoredNumbers.KEYED_HASH, keys=(KEY,))
+RAW = '{"to": "00447911123456", "text": "call 07911 123456 or 0044 7911-123456"}'
+
+
+def _inbound(**given: object) -> InboundMessage:
+    fields = {
+        "event_id": "00000000-0000-0000-0000-000000000001",
+        "provider": "juhe",
+        "account": "default",
+        "message_id": "m-1",
+        "sender": NUMBER,
+        "recipient": "10690",
+        "content": "call 07911 123456",
+        "occurred_at": NOON,
+        "received_at": NOON,
+        "source": Source.CALLBACK,
+        "raw": RAW,
+        **given,
+    }
+    return msgspec.convert(fields, InboundMessage)
+
+
+def test_numbers_are_kept_in_full_unless_told_otherwise() -> None:
+    """By default a record is stored as it is."""
+    report = make_report(raw=RAW, recipient=NUMBER)
+    assert Privacy().report(report) is report
+    assert Privacy().text(RAW) == RAW
+
+
+def test_a_masked_number_shows_its_country_and_two_digits() -> None:
+    """Masking keeps the calling code and the last two digits, in the raw item and the customer's JSON, too."""
+    report = MASKED.report(make_report(raw=RAW, recipient=NUMBER, custom=msgspec.Raw(b'{"to":"7911123456"}')))
+    assert report.recipient == "+44********56"
+    assert report.raw == '{"to": "+44********56", "text": "call +44********56 or +44********56"}'
+    assert msgspec.json.encode(report.custom) == b'{"to":"+44********56"}'
+    assert (report.country, report.message_id) == ("GB", "m-1")
+
+
+def test_a_hashed_number_can_be_joined_and_not_read() -> None:
+    """The same number has the same hash in reports, submissions and inbound messages; its digits are nowhere."""
+    kept = hash_number(NUMBER, KEY)
+    assert HASHED.report(make_report(raw=RAW, recipient=NUMBER)).recipient == kept
+    assert HASHED.submission(make_submission(recipient=NUMBER)).recipient == kept
+    message = HASHED.inbound(_inbound())
+    assert message.sender == kept
+    assert "7911" not in (message.content + message.raw)
+
+
+def test_an_event_id_does_not_tell_a_hashed_number() -> None:
+    """An event id is a hash without a key: whoever tried all numbers would find the one. So it is keyed as well."""
+    report = make_report(recipient=NUMBER)
+    assert HASHED.report(report).event_id != report.event_id
+    assert HASHED.report(report).event_id == HASHED.report(report).event_id
+
+
+def test_a_new_key_leaves_event_ids_alone() -> None:
+    """After a key is put in front, numbers have new hashes, and a provider's retry is still the same report."""
+    report = make_report(recipient=NUMBER)
+    before = Privacy(StoredNumbers.KEYED_HASH, keys=(OLDER_KEY,)).report(report)
+    after = Privacy(StoredNumbers.KEYED_HASH, keys=(KEY, OLDER_KEY)).report(report)
+    assert after.event_id == before.event_id
+    assert after.recipient != before.recipient
+
+
+def test_content_is_left_out_where_it_is_not_wanted() -> None:
+    """Without `store_content` an inbound message is stored without its text, and without the raw item that holds it."""
+    message = Privacy(content=False).inbound(_inbound())
+    assert (message.content, message.raw, message.sender) == ("", "", NUMBER)
+
+
+def test_numbers_in_what_can_not_be_read_are_hidden() -> None:
+    """A dead letter's text keeps no number that the settings do not allow, whoever's it is."""
+    assert MASKED.text('{"mobile": "8618688888888", "flag": 7}') == '{"mobile": "+86*********88", "flag": 7}'
+    assert hash_number("+8618688888888", KEY) in HASHED.text("da=86%20186%208888%208888")
+
+
+def test_what_could_not_be_read_as_a_number_is_masked_by_its_digits() -> None:
+    """A recipient that is no valid number keeps only its last two digits."""
+    assert MASKED.number("0012345678901") == "***********01"
+    assert MASKED.number("7") == "7"
