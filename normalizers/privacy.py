@@ -8,7 +8,7 @@ a backup) holds more than the settings allow.
 import hashlib
 import hmac
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 from uuid import UUID
@@ -17,11 +17,11 @@ import msgspec
 
 from normalizers.model import DeliveryReport, InboundMessage
 from normalizers.msisdn import read_number
-from normalizers.submissions import Submission
 from normalizers.written_numbers import digits_of, replace_number, replace_runs, split_number
 
 _SHOWN_DIGITS: Final = 2
 _MASK: Final = "*"
+_HASH_PREFIX: Final = "hash:"
 
 
 class StoredNumbers(StrEnum):
@@ -59,7 +59,7 @@ class Privacy:
             )
         return msgspec.structs.replace(
             report,
-            event_id=self._id(report.event_id),
+            event_id=self.event_id(report.event_id),
             recipient=kept,
             reference=_replaced(report.reference, report.recipient, kept),
             provider_text=_replaced(report.provider_text, report.recipient, kept),
@@ -76,27 +76,29 @@ class Privacy:
         kept = self.number(message.sender)
         return msgspec.structs.replace(
             message,
-            event_id=self._id(message.event_id),
+            event_id=self.event_id(message.event_id),
             sender=kept,
             content=_replaced(message.content, message.sender, kept),
             raw=_replaced(message.raw, message.sender, kept),
         )
 
-    def submission(self, submission: Submission) -> Submission:
-        """Return a submission with its recipient as the message's reports will have it."""
+    def body(self, body: bytes) -> bytes:
+        """Return bytes that could not be read with every number in them kept as the settings say."""
         if self.numbers is StoredNumbers.FULL:
-            return submission
-        kept = self.number(submission.recipient)
-        return replace(submission, event_id=self._id(submission.event_id), recipient=kept)
-
-    def text(self, text: str) -> str:
-        """Return text that could not be read with every number in it kept as the settings say."""
-        if self.numbers is StoredNumbers.FULL:
-            return text
-        return replace_runs(text, lambda run: self.number(read_number(digits_of(run))[0]))
+            return body
+        try:
+            return self._text(body.decode()).encode()
+        except UnicodeDecodeError:
+            return self._text(body.decode("latin-1")).encode("latin-1")
 
     def number(self, number: str) -> str:
-        """Return what is kept of a number: E.164, or as it came where it could not be read."""
+        """
+        Return what is kept of a number: E.164, or as it came where it could not be read.
+
+        What was masked or hashed before stays as it is: pollers and replays read records that are stored already.
+        """
+        if _MASK in number or number.startswith(_HASH_PREFIX):
+            return number
         match self.numbers:
             case StoredNumbers.FULL:
                 return number
@@ -105,17 +107,24 @@ class Privacy:
             case StoredNumbers.KEYED_HASH:
                 return hash_number(number, self.keys[0])
 
-    def _id(self, event_id: str) -> str:
+    def event_id(self, event_id: str) -> str:
         """Return an event id that does not tell the number it was made of to who tries all numbers."""
         if self.numbers is not StoredNumbers.KEYED_HASH:
             return event_id
         return str(UUID(bytes=hmac.digest(self.keys[-1], UUID(event_id).bytes, hashlib.sha256)[:16]))
 
+    def _text(self, text: str) -> str:
+        return replace_runs(text, lambda run: self.number(read_number(digits_of(run))[0]))
+
+
+#: Records are stored as they came.
+KEEP_ALL: Final = Privacy()
+
 
 def hash_number(number: str, key: bytes) -> str:
     """Return `hash:KEY:NUMBER`: four bytes that tell the key from others, and 16 of the number's HMAC, in hexadecimal."""
     key_id = hashlib.blake2b(key, digest_size=4).hexdigest()
-    return f"hash:{key_id}:{hmac.digest(key, number.encode(), hashlib.sha256)[:16].hex()}"
+    return f"{_HASH_PREFIX}{key_id}:{hmac.digest(key, number.encode(), hashlib.sha256)[:16].hex()}"
 
 
 def _masked(number: str) -> str:

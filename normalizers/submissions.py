@@ -15,6 +15,7 @@ from normalizers.errors import Fault, MalformedError
 from normalizers.identity import submission_event_id
 from normalizers.model import Account
 from normalizers.msisdn import read_number
+from normalizers.privacy import KEEP_ALL, Privacy
 from normalizers.provider import Provider
 
 _FIELDS: Final = frozenset({"provider", "account", "message_id", "recipient", "reference", "submitted_at", "tags"})
@@ -44,11 +45,17 @@ class Submission(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SubmittingAccount(NamedTuple):
-    """An account that submissions may name: `reports_within` is how long after one its last report may come."""
+    """
+    An account that submissions may name.
+
+    `reports_within` is how long after a submission its last report may come. `privacy` keeps the recipient in the form
+    in which the message's reports have it.
+    """
 
     provider: Provider
     account: Account
     reports_within: timedelta
+    privacy: Privacy = KEEP_ALL
 
 
 #: By provider and account name.
@@ -89,10 +96,10 @@ def read_submission(
     recipient, country = _recipient(fields, sender, where)
     names = {"provider": sender.provider.name, "account": sender.account.name}
     return Submission(
-        event_id=submission_event_id(**names, message_id=message_id, recipient=recipient),
+        event_id=sender.privacy.event_id(submission_event_id(**names, message_id=message_id, recipient=recipient)),
         **names,
         message_id=message_id,
-        recipient=recipient,
+        recipient=sender.privacy.number(recipient),
         country=country,
         reference=reference,
         submitted_at=submitted_at,

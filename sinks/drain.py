@@ -16,7 +16,7 @@ from normalizers.errors import Fault
 from sinks.clickhouse.store import Store
 from sinks.errors import BusyError, RefusedError
 from sinks.inserter import Inserter
-from sinks.records import dead_letter_record
+from sinks.records import LetterKind, dead_letter_record
 from sinks.rows import CheckedValue, Row, check
 from sinks.stream import BATCH_BYTES, Batch, Consumer, Record, Topic
 
@@ -148,6 +148,7 @@ class Drain:
         """Count a value that can't be stored, and return its dead letter."""
         self._watch.refused(record.topic, error)
         letter = dead_letter_record(
+            kind=LetterKind.RECORD,
             provider=record.provider,
             account="",
             why=Fault.REFUSED_BY_STORE,

@@ -7,7 +7,8 @@ import msgspec
 
 from normalizers.errors import MalformedError
 from normalizers.model import DeliveryReport, InboundMessage, Item, Reject
-from sinks.records import dead_letter_record, inbound_record, report_record
+from normalizers.privacy import KEEP_ALL, Privacy
+from sinks.records import LetterKind, dead_letter_record, inbound_record, report_record
 from sinks.stream import Record
 
 
@@ -19,8 +20,11 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
     """
     One callback, or one answer of a polled provider: the parts of it that a dead letter keeps.
 
-    `path` holds no secret; `mask` removes the account's secrets from a body.
+    `kind` is what its body is as a whole. `path` holds no secret; `mask` removes the account's secrets from a body.
+    `privacy` decides what is kept of personal data.
     """
+
+    kind: LetterKind
 
     provider: str
     account: str
@@ -30,20 +34,25 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
     headers: Mapping[str, str] = msgspec.field(default_factory=dict)
     received_at: datetime
     mask: Callable[[bytes], bytes] = _unmasked
+    privacy: Privacy = KEEP_ALL
 
     def record(self, item: Item) -> Record:
         """Return an item as a record; one that can't be read becomes a dead letter."""
         match item:
             case DeliveryReport():
-                return report_record(item)
+                return report_record(self.privacy.report(item))
             case InboundMessage():
-                return inbound_record(item)
+                return inbound_record(self.privacy.inbound(item))
             case Reject():
-                return self.dead_letter(item.error, item.raw)
+                return self._dead_letter(LetterKind.ITEM, item.error, item.raw)
 
     def dead_letter(self, error: MalformedError, body: bytes) -> Record:
-        """Return bytes that can't be read as a dead letter."""
+        """Return a whole callback or answer that can't be read as a dead letter."""
+        return self._dead_letter(self.kind, error, body)
+
+    def _dead_letter(self, kind: LetterKind, error: MalformedError, body: bytes) -> Record:
         return dead_letter_record(
+            kind=kind,
             provider=self.provider,
             account=self.account,
             why=error.why,
@@ -51,8 +60,8 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
             detail=error.detail,
             method=self.method,
             path=self.path,
-            query=self.query,
+            query=self.privacy.body(self.query),
             headers=self.headers,
-            body=self.mask(body),
+            body=self.privacy.body(self.mask(body)),
             received_at=self.received_at,
         )

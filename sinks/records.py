@@ -4,6 +4,7 @@ import base64
 import hashlib
 from collections.abc import Mapping
 from datetime import datetime
+from enum import StrEnum
 from typing import Final
 
 import msgspec
@@ -20,8 +21,22 @@ SCHEMA_VERSION: Final = 2
 
 _encode: Final = msgspec.json.Encoder().encode
 _MASKED_HEADERS: Final = frozenset({"authorization", "proxy-authorization", "cookie", "x-api-key", "x-auth-token"})
+_NOT_ASCII: Final = 0x80
 #: Stands for a secret in a dead letter.
 MASK: Final = "***"
+
+
+class LetterKind(StrEnum):
+    """What the body of a dead letter is, which decides how it is read again."""
+
+    #: A whole callback.
+    CALLBACK = "callback"
+    #: One item of a callback or answer, its raw bytes.
+    ITEM = "item"
+    #: A whole answer of a provider that was asked.
+    ANSWER = "answer"
+    #: A value of the stream that the store refused.
+    RECORD = "record"
 
 
 class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,7 +44,11 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
     What could not be read, whole. The fields are the columns of `dlr.dead_letters`.
 
     `id` is a hash of the content, so that a provider's retries of it are one letter with a count. `body` is text
-    where the bytes are UTF-8 (`body_encoding` `utf-8`), else `base64`. `headers` is a JSON object.
+    where the bytes are UTF-8 (`body_encoding` `utf-8`), else `base64`. `query` has its non-ASCII bytes percent-encoded.
+    `headers` is a JSON object.
+
+    A replay writes one more row with the same id, and the time of the replay as `received_at`: `resolution` says what
+    became of the letter, and `resolved_at` is set where it could be read. In a receipt, `resolution` is empty.
     """
 
     id: str
@@ -45,6 +64,9 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
     body: str
     body_encoding: str
     received_at: datetime
+    kind: LetterKind
+    resolved_at: datetime | None = None
+    resolution: str = ""
 
 
 def report_record(report: DeliveryReport) -> Record:
@@ -64,6 +86,7 @@ def submission_record(submission: Submission) -> Record:
 
 def dead_letter_record(
     *,
+    kind: LetterKind,
     provider: str,
     account: str,
     why: Fault,
@@ -92,11 +115,12 @@ def dead_letter_record(
         detail=detail,
         method=method,
         path=path,
-        query=query.decode("utf-8", "backslashreplace"),
+        query="".join(chr(byte) if byte < _NOT_ASCII else f"%{byte:02X}" for byte in query),
         headers=_masked(headers or {}),
         body=text,
         body_encoding=encoding,
         received_at=received_at,
+        kind=kind,
     )
     return Record(Topic.DEAD_LETTERS, letter.id, provider, _encode(letter))
 

@@ -34,7 +34,7 @@ _RETRY_AFTER_SECONDS: Final = "10"
 def senders(accounts: Iterable[EffectiveAccount]) -> SubmittingAccounts:
     """Return the accounts that submissions may name."""
     return {
-        account.key: SubmittingAccount(account.provider, account.reading, account.reports_within)
+        account.key: SubmittingAccount(account.provider, account.reading, account.reports_within, account.privacy)
         for account in accounts
     }
 

@@ -13,8 +13,9 @@ from ingest.settings.polling import PollSettings
 from normalizers.errors import MalformedError, parser_failure
 from normalizers.model import Account, Callback, Item, Reject, Source
 from normalizers.polling import Asking, Poll, PollQuestion, PollRequest, Subject
+from normalizers.privacy import KEEP_ALL, Privacy
 from sinks.origin import Origin
-from sinks.records import MASK
+from sinks.records import MASK, LetterKind
 from sinks.stream import Record
 
 _log = structlog.get_logger(__name__)
@@ -30,6 +31,7 @@ class PolledAccount:
     settings: PollSettings
     credentials: Mapping[str, str]
     age_out_seconds: float
+    privacy: Privacy = KEEP_ALL
 
     @property
     def name(self) -> str:
@@ -69,12 +71,14 @@ class PolledAccount:
         """Return the origin of the items in an answer to a question."""
         secret = self.credentials[self.poll.credentials[-1]].encode()
         return Origin(
+            kind=LetterKind.ANSWER,
             provider=self.provider,
             account=self.name,
             method="POLL",
             path=f"/polls/{self.provider}/{self.name}/{question}",
             received_at=received_at,
             mask=lambda body: body.replace(secret, MASK.encode()),
+            privacy=self.privacy,
         )
 
     def records(self, items: Sequence[Item], question: str, received_at: datetime) -> list[Record]:
@@ -106,4 +110,5 @@ def _polled(account: EffectiveAccount, settings: PollSettings) -> PolledAccount:
         settings=settings,
         credentials=settings.credentials(poll.credentials),
         age_out_seconds=account.reports_within.total_seconds(),
+        privacy=account.privacy,
     )

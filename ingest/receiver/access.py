@@ -11,6 +11,7 @@ from ingest.receiver.rates import TokenBucket
 from ingest.settings.accounts import EffectiveAccount
 from ingest.settings.values import Network
 from normalizers.model import Account
+from normalizers.privacy import KEEP_ALL, Privacy
 from normalizers.provider import Provider
 
 
@@ -24,6 +25,7 @@ class Access:
     allow: tuple[Network, ...] = ()
     acknowledge_unreadable: bool = False
     rate: TokenBucket | None = None
+    privacy: Privacy = KEEP_ALL
 
     def admits(self, peer: str, secret: str) -> bool:
         """Tell whether this peer, with this secret in its path, may post; takes the same time for every secret."""
@@ -57,6 +59,7 @@ def _access(account: EffectiveAccount, workers: int) -> Access:
         allow=account.allow,
         acknowledge_unreadable=account.acknowledge_unreadable,
         rate=rate or None,
+        privacy=account.privacy,
     )
 
 

@@ -25,7 +25,7 @@ from normalizers.model import Callback, Reject
 from normalizers.provider import Reply
 from sinks.errors import BusyError
 from sinks.origin import Origin
-from sinks.records import MASK
+from sinks.records import MASK, LetterKind
 from sinks.stream import Producer, Record
 
 _log = structlog.get_logger(__name__)
@@ -210,6 +210,7 @@ def _unparsed(access: Access, callback: Callback, error: Exception) -> _Reading:
 def _origin(access: Access, callback: Callback) -> Origin:
     auth_key = (access.account.auth_key or "").encode()
     return Origin(
+        kind=LetterKind.CALLBACK,
         provider=access.provider.name,
         account=access.account.name,
         method=callback.method,
@@ -218,4 +219,5 @@ def _origin(access: Access, callback: Callback) -> Origin:
         headers=callback.headers,
         received_at=callback.received_at,
         mask=lambda body: body.replace(auth_key, MASK.encode()) if auth_key else body,
+        privacy=access.privacy,
     )

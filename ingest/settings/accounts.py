@@ -11,10 +11,12 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from ingest.settings.polling import PollSettings
+from ingest.settings.privacy import open_privacy
 from ingest.settings.settings import AccountSettings, Settings
 from ingest.settings.values import Network
 from normalizers import PROVIDERS
 from normalizers.model import Account
+from normalizers.privacy import KEEP_ALL, Privacy
 from normalizers.provider import Provider
 
 DEFAULT_ACCOUNT: Final = "default"
@@ -39,6 +41,7 @@ class EffectiveAccount:
     burst: int | None = None
     reports_within: timedelta
     poll: PollSettings | None = None
+    privacy: Privacy = KEEP_ALL
 
     @property
     def name(self) -> str:
@@ -54,10 +57,11 @@ class EffectiveAccount:
 def effective_accounts(settings: Settings) -> tuple[EffectiveAccount, ...]:
     """Return the accounts of the settings; where there are none, `default` of every provider."""
     configured = settings.accounts or [AccountSettings(provider=name) for name in PROVIDERS]
-    return tuple(map(effective_account, configured))
+    privacy = open_privacy(settings.privacy)
+    return tuple(effective_account(account, privacy) for account in configured)
 
 
-def effective_account(configured: AccountSettings) -> EffectiveAccount:
+def effective_account(configured: AccountSettings, privacy: Privacy = KEEP_ALL) -> EffectiveAccount:
     """Return one account of the settings with its provider and its defaults."""
     provider = PROVIDERS[configured.provider]
     hours = configured.age_out_h
@@ -71,6 +75,7 @@ def effective_account(configured: AccountSettings) -> EffectiveAccount:
         burst=configured.burst,
         reports_within=provider.reports_within if hours is None else timedelta(hours=hours),
         poll=configured.poll,
+        privacy=privacy,
     )
 
 

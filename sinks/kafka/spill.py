@@ -23,7 +23,7 @@ from sinks.errors import BusyError, RefusedError, SinkError
 from sinks.group_commit import GroupCommit
 from sinks.kafka.producer import KafkaProducer
 from sinks.kafka.segments import Segment, Segments
-from sinks.records import dead_letter_record
+from sinks.records import LetterKind, dead_letter_record
 from sinks.stream import Record, Topic
 
 #: How long a republished chunk may take; nobody waits for its acknowledgement.
@@ -249,6 +249,7 @@ def _chunks(records: Sequence[Record], *, first: int) -> Iterator[Sequence[Recor
 def _notice(record: Record, error: RefusedError) -> Record:
     """Say in a dead letter what Kafka refused: the record's beginning, since as a whole it may be too large."""
     return dead_letter_record(
+        kind=LetterKind.RECORD,
         provider=record.provider,
         account="",
         why=Fault.REFUSED_BY_STORE,

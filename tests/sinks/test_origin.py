@@ -2,11 +2,14 @@
 
 import json
 
+import msgspec
 import pytest
 
 from normalizers.errors import Fault, MalformedError
 from normalizers.model import InboundMessage, Item, Reject, Source
+from normalizers.privacy import KEEP_ALL, Privacy, StoredNumbers
 from sinks.origin import Origin
+from sinks.records import DeadLetter, LetterKind
 from sinks.stream import Topic
 from tests.factories import NOON, make_report
 
@@ -17,14 +20,16 @@ _INBOUND = InboundMessage(
 _REJECT = Reject(MalformedError(Fault.BAD_VALUE, "$[1].mid", "is empty"), b'{"mid": "", "key": "s3cret"}')
 
 
-def _origin() -> Origin:
+def _origin(privacy: Privacy = KEEP_ALL) -> Origin:
     return Origin(
+        kind=LetterKind.CALLBACK,
         provider="juhe",
         account="main",
         method="POST",
         path="/callbacks/juhe/main",
         received_at=NOON,
         mask=lambda body: body.replace(b"s3cret", b"***"),
+        privacy=privacy,
     )
 
 
@@ -44,3 +49,20 @@ def test_a_dead_letter_keeps_where_it_came_from_without_the_secret() -> None:
     assert letter["body"] == '{"mid": "", "key": "***"}'
     assert (letter["provider"], letter["account"], letter["method"]) == ("juhe", "main", "POST")
     assert (letter["path"], letter["why"], letter["location"]) == ("/callbacks/juhe/main", "bad_value", "$[1].mid")
+
+
+def test_no_record_holds_a_number_that_is_not_to_be_stored() -> None:
+    """With masked numbers neither a report nor an inbound message nor a dead letter holds one in full."""
+    origin = _origin(Privacy(StoredNumbers.MASKED))
+    reject = Reject(MalformedError(Fault.BAD_VALUE, "$", "is empty"), b'{"mobile": "13800138000"}')
+    items: list[Item] = [make_report(recipient="+8613800138000", raw='{"mobile": "13800138000"}'), _INBOUND, reject]
+    for item in items:
+        assert b"3800138" not in origin.record(item).value
+
+
+def test_a_dead_letter_says_what_its_body_is() -> None:
+    """A whole callback and a single item of one are told apart, since they are read again in different ways."""
+    error = MalformedError(Fault.NOT_JSON, "$", "is not JSON")
+    letters = [_origin().dead_letter(error, b"["), _origin().record(_REJECT)]
+    kinds = [msgspec.json.decode(letter.value, type=DeadLetter).kind for letter in letters]
+    assert kinds == [LetterKind.CALLBACK, LetterKind.ITEM]

@@ -12,7 +12,7 @@ from normalizers import PROVIDERS
 from normalizers.errors import CallbackError, Fault
 from normalizers.model import Account, DeliveryReport, InboundMessage
 from normalizers.submissions import Submission, SubmittingAccount, read_submissions
-from sinks.records import DeadLetter, dead_letter_record, inbound_record, report_record, submission_record
+from sinks.records import DeadLetter, LetterKind, dead_letter_record, inbound_record, report_record, submission_record
 from sinks.stream import Record, Topic
 from tests.normalizers.recorded import recorded
 
@@ -62,6 +62,7 @@ def records() -> Iterator[Record]:
 
 def _dead_letter(provider: str, body: bytes) -> Record:
     return dead_letter_record(
+        kind=LetterKind.CALLBACK,
         provider=provider,
         account="default",
         why=Fault.BAD_VALUE,

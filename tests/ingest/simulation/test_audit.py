@@ -17,7 +17,7 @@ from ingest.simulation.targets import open_lines
 from normalizers.errors import MalformedError
 from normalizers.model import DeliveryReport, InboundMessage, Reject, Status
 from sinks.clickhouse.store import Store
-from sinks.records import dead_letter_record, inbound_record, report_record
+from sinks.records import LetterKind, dead_letter_record, inbound_record, report_record
 from sinks.stream import Record
 from tests.ingest.connections.in_process import InProcessClient
 from tests.ingest.simulation.planning import NOON, RUN, plan, read, written
@@ -56,6 +56,7 @@ def _others(callbacks: Iterable[PlannedCallback]) -> list[Record]:
 
 def _letter(callback: PlannedCallback, error: MalformedError, body: bytes) -> Record:
     return dead_letter_record(
+        kind=LetterKind.CALLBACK,
         provider=callback.provider,
         account="default",
         why=error.why,

@@ -14,7 +14,7 @@ from normalizers.model import DeliveryReport, InboundMessage, Reason, Source, St
 from sinks.clickhouse.migrate import migrate, migrations
 from sinks.clickhouse.store import Store
 from sinks.errors import BusyError, RefusedError
-from sinks.records import dead_letter_record, inbound_record, report_record
+from sinks.records import LetterKind, dead_letter_record, inbound_record, report_record
 from sinks.stream import Topic
 from tests.factories import NOON, make_report
 
@@ -218,6 +218,7 @@ def test_dead_letters_of_the_same_content_are_one_with_a_count(store: Store) -> 
     """A provider's retries of what can't be read are one letter that says how often it came; reading the stream twice adds none."""
     records = [
         dead_letter_record(
+            kind=LetterKind.CALLBACK,
             provider="juhe",
             account="default",
             why=Fault.NOT_JSON,
