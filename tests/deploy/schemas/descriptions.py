@@ -83,8 +83,6 @@ TOPIC_FIELDS: Final[Mapping[Topic, Mapping[str, str]]] = {
         "kind": "What the body is: a whole callback, one item of it, a whole answer to a poll, or a value of the stream.",
         "resolved_at": "When a replay could read the letter; null in a receipt.",
         "resolution": "What a replay made of the letter; empty in a receipt.",
-        "resolved_at": "When it was read after all, or set aside by an operator; null while it is open.",
-        "resolution": "How it was resolved, or empty.",
     },
     Topic.SUBMISSIONS: {
         "submitted_at": "When it was handed to the provider, in UTC.",
