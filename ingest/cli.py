@@ -11,6 +11,8 @@ from typing import Annotated, Final, NoReturn, ParamSpec
 import typer
 
 from ingest import logs
+from ingest.commands.output import FORMAT_HELP
+from ingest.commands.usage import UsageError
 from ingest.processes.supervisor import UNUSABLE, UnusableError
 from ingest.settings.errors import InvalidSettingsError
 from ingest.settings.loading import load
@@ -44,7 +46,7 @@ def _explained(command: Callable[_Arguments, None]) -> Callable[_Arguments, None
             _fail(str(error), status=UNUSABLE)
         except UnusableError as error:
             _fail(f"the {error} process can't work with these settings: see above", status=UNUSABLE)
-        except SinkError as error:
+        except (SinkError, UsageError) as error:
             _fail(str(error), status=1)
 
     return explained
@@ -182,18 +184,32 @@ def simulate(
     sys.exit(run_simulation(load(config), options))
 
 
-@app.command()
+@app.command(context_settings={"ignore_unknown_options": True})  # SQL may begin with `--`, a comment
 @_explained
 def query(
-    sql: Annotated[str, typer.Argument(help="One SELECT, SHOW, DESCRIBE or EXPLAIN.")],
-    output_format: Annotated[str, typer.Option("--format", "-f", help="A ClickHouse output format.")] = "",
+    sql: Annotated[
+        str | None, typer.Argument(metavar="[SQL]", help="One SELECT, SHOW, DESCRIBE or EXPLAIN.", show_default=False)
+    ] = None,
+    file: Annotated[
+        Path | None, typer.Option("--file", "-f", metavar="FILE", help="Read the SQL from a file (-: standard input).")
+    ] = None,
+    output_format: Annotated[str, typer.Option("--format", metavar="FORMAT", help=FORMAT_HELP)] = "",
     config: Config = None,
 ) -> None:
-    """Ask the store (through the query interface where dlrhub is running, else directly)."""
-    from ingest.commands.query import ask  # noqa: PLC0415 - quick help does without the store's client
+    """
+    Ask the store in SQL: through the query interface where dlrhub is running, else directly.
 
-    chosen = output_format or ("PrettyCompactMonoBlock" if sys.stdout.isatty() else "TabSeparatedWithNames")
-    sys.stdout.buffer.write(asyncio.run(ask(load(config), sql, chosen)))
+    Without SQL it is read from the standard input, or, on a terminal, typed.
+    """
+    from ingest.commands.query import print_answer, read_sql  # noqa: PLC0415 - quick help does without the store's client
+
+    text = read_sql(sql, file)
+    if text is not None:
+        asyncio.run(print_answer(load(config), text, output_format))
+        return
+    from ingest.commands.shell import run_shell  # noqa: PLC0415
+
+    asyncio.run(run_shell(load(config), output_format))
 
 
 @app.command()
