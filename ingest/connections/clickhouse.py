@@ -159,8 +159,8 @@ class StoreClient:
     def _late(self) -> str:
         if self._client is not None:
             return "the store took too long"
-        seconds = f"{self._limits.connect_seconds:g} seconds"
-        return f"the store at {urlsplit(self._url).netloc.rpartition('@')[2]} took the connection, and has not answered in {seconds}"
+        address = urlsplit(self._url).netloc.rpartition("@")[2]
+        return f"the store at {address} takes the connection and does not answer"
 
     async def _connected(self) -> AsyncClient:
         async with asyncio.timeout(self._limits.connect_seconds), self._connecting:
