@@ -210,4 +210,5 @@ PROVIDER: Final = Provider(
     parse=parse,
     replies=Replies(stored=_stored, malformed=_malformed, forbidden=_forbidden, busy=_busy),
     reports_within=timedelta(hours=25),
+    secret_fields=("AUTH_KEY",),
 )

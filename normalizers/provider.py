@@ -44,7 +44,8 @@ class Provider:
     `home` is the region whose national numbers it writes, None where it writes international ones. `reports_within` is
     how long after a submission its last report may come. `known_by_reference` says that a report names a message by
     the customer's reference. `poll` is how it is asked, where it can be. `renamable` are the parameters whose names the
-    customer may choose at the provider, as the document spells them.
+    customer may choose at the provider, as the document spells them. `secret_fields` are the names of the fields in which
+    its payloads carry a secret, whose values are never kept.
     """
 
     name: str
@@ -58,3 +59,4 @@ class Provider:
     known_by_reference: bool = False
     poll: Poll | None = None
     renamable: frozenset[str] = frozenset()
+    secret_fields: tuple[str, ...] = ()

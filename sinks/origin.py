@@ -1,6 +1,6 @@
 """From an item that a provider sent to a record of the stream: the same way for callbacks and for polled answers."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 
 import msgspec
@@ -8,19 +8,17 @@ import msgspec
 from normalizers.errors import MalformedError
 from normalizers.model import DeliveryReport, InboundMessage, Item, Reject
 from normalizers.privacy import KEEP_ALL, Privacy
+from normalizers.secrets import NO_SECRETS, SecretMask
 from sinks.records import LetterKind, dead_letter_record, inbound_record, report_record
 from sinks.stream import Record
-
-
-def _unmasked(body: bytes) -> bytes:
-    return body
 
 
 class Origin(msgspec.Struct, frozen=True, kw_only=True):
     """
     One callback, or one answer of a polled provider: the parts of it that a dead letter keeps.
 
-    `kind` is what its body is as a whole. `path` holds no secret; `mask` removes the account's secrets from a body.
+    `kind` is what its body is as a whole. `path` holds no secret; `mask` removes secrets;
+    `has_secret_fields` says that the provider puts one into its payloads, so that reports are searched, too.
     `privacy` decides what is kept of personal data.
     """
 
@@ -33,18 +31,28 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
     query: bytes = b""
     headers: Mapping[str, str] = msgspec.field(default_factory=dict)
     received_at: datetime
-    mask: Callable[[bytes], bytes] = _unmasked
+    mask: SecretMask = NO_SECRETS
     privacy: Privacy = KEEP_ALL
+    has_secret_fields: bool = False
 
     def record(self, item: Item) -> Record:
         """Return an item as a record; one that can't be read becomes a dead letter."""
         match item:
             case DeliveryReport():
-                return report_record(self.privacy.report(item))
+                report = self._without_secret_fields(item) if self.has_secret_fields else item
+                return report_record(self.privacy.report(report))
             case InboundMessage():
                 return inbound_record(self.privacy.inbound(item))
             case Reject():
                 return self._dead_letter(LetterKind.ITEM, item.error, item.raw)
+
+    def _without_secret_fields(self, report: DeliveryReport) -> DeliveryReport:
+        """Return a report whose raw item and whose customer's JSON hold no value of a provider's secret field."""
+        if self.mask.may_hold_field(report.raw):
+            report = msgspec.structs.replace(report, raw=self.mask.text(report.raw))
+        if isinstance(report.custom, msgspec.Raw) and self.mask.may_hold_field(bytes(report.custom).decode()):
+            report = msgspec.structs.replace(report, custom=msgspec.Raw(self.mask(bytes(report.custom))))
+        return report
 
     def dead_letter(self, error: MalformedError, body: bytes) -> Record:
         """Return a whole callback or answer that can't be read as a dead letter."""
@@ -60,8 +68,8 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
             detail=error.detail,
             method=self.method,
             path=self.path,
-            query=self.privacy.body(self.query),
-            headers=self.headers,
+            query=self.privacy.body(self.mask(self.query)),
+            headers=self.mask.headers(self.headers),
             body=self.privacy.body(self.mask(body)),
             received_at=self.received_at,
         )

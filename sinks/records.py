@@ -20,10 +20,7 @@ from sinks.stream import Record, Topic
 SCHEMA_VERSION: Final = 2
 
 _encode: Final = msgspec.json.Encoder().encode
-_MASKED_HEADERS: Final = frozenset({"authorization", "proxy-authorization", "cookie", "x-api-key", "x-auth-token"})
 _NOT_ASCII: Final = 0x80
-#: Stands for a secret in a dead letter.
-MASK: Final = "***"
 
 
 class LetterKind(StrEnum):
@@ -102,7 +99,7 @@ def dead_letter_record(
     """
     Write what could not be read as a record of `dlr.dead_letters`.
 
-    Headers that carry secrets are masked; masking a secret in `path`, `query` or `body` is the caller's part.
+    Nothing of it may hold a secret: `Origin` masks them.
     """
     content = b"\x00".join((provider.encode(), account.encode(), method.encode(), query, body))
     text, encoding = _as_text(body)
@@ -116,7 +113,7 @@ def dead_letter_record(
         method=method,
         path=path,
         query="".join(chr(byte) if byte < _NOT_ASCII else f"%{byte:02X}" for byte in query),
-        headers=_masked(headers or {}),
+        headers=_as_json(headers or {}),
         body=text,
         body_encoding=encoding,
         received_at=received_at,
@@ -132,9 +129,6 @@ def _as_text(body: bytes) -> tuple[str, str]:
         return base64.b64encode(body).decode("ascii"), "base64"
 
 
-def _masked(headers: Mapping[str, str]) -> str:
-    shown = {}
-    for name, value in headers.items():
-        plain = name.lower()  # a header's name may be a kind of string that is no key of JSON
-        shown[plain] = MASK if plain in _MASKED_HEADERS else value.encode("utf-8", "backslashreplace").decode("utf-8")
-    return orjson.dumps(shown).decode("utf-8")
+def _as_json(headers: Mapping[str, str]) -> str:
+    readable = {name: value.encode("utf-8", "backslashreplace").decode("utf-8") for name, value in headers.items()}
+    return orjson.dumps(readable).decode("utf-8")

@@ -14,8 +14,9 @@ from normalizers.errors import MalformedError, parser_failure
 from normalizers.model import Account, Callback, Item, Reject, Source
 from normalizers.polling import Asking, Poll, PollQuestion, PollRequest, Subject
 from normalizers.privacy import KEEP_ALL, Privacy
+from normalizers.secrets import NO_SECRETS, SecretMask
 from sinks.origin import Origin
-from sinks.records import MASK, LetterKind
+from sinks.records import LetterKind
 from sinks.stream import Record
 
 _log = structlog.get_logger(__name__)
@@ -32,6 +33,7 @@ class PolledAccount:
     credentials: Mapping[str, str]
     age_out_seconds: float
     privacy: Privacy = KEEP_ALL
+    mask: SecretMask = NO_SECRETS
 
     @property
     def name(self) -> str:
@@ -69,7 +71,6 @@ class PolledAccount:
 
     def origin(self, question: str, received_at: datetime) -> Origin:
         """Return the origin of the items in an answer to a question."""
-        secret = self.credentials[self.poll.credentials[-1]].encode()
         return Origin(
             kind=LetterKind.ANSWER,
             provider=self.provider,
@@ -77,7 +78,7 @@ class PolledAccount:
             method="POLL",
             path=f"/polls/{self.provider}/{self.name}/{question}",
             received_at=received_at,
-            mask=lambda body: body.replace(secret, MASK.encode()),
+            mask=self.mask,
             privacy=self.privacy,
         )
 
@@ -111,4 +112,5 @@ def _polled(account: EffectiveAccount, settings: PollSettings) -> PolledAccount:
         credentials=settings.credentials(poll.credentials),
         age_out_seconds=account.reports_within.total_seconds(),
         privacy=account.privacy,
+        mask=account.mask,
     )

@@ -13,6 +13,7 @@ from ingest.settings.values import Network
 from normalizers.model import Account
 from normalizers.privacy import KEEP_ALL, Privacy
 from normalizers.provider import Provider
+from normalizers.secrets import NO_SECRETS, SecretMask
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +27,7 @@ class Access:
     acknowledge_unreadable: bool = False
     rate: TokenBucket | None = None
     privacy: Privacy = KEEP_ALL
+    mask: SecretMask = NO_SECRETS
 
     def admits(self, peer: str, secret: str) -> bool:
         """Tell whether this peer, with this secret in its path, may post; takes the same time for every secret."""
@@ -60,6 +62,7 @@ def _access(account: EffectiveAccount, workers: int) -> Access:
         acknowledge_unreadable=account.acknowledge_unreadable,
         rate=rate or None,
         privacy=account.privacy,
+        mask=account.mask,
     )
 
 

@@ -25,7 +25,7 @@ from normalizers.model import Callback, Reject
 from normalizers.provider import Reply
 from sinks.errors import BusyError
 from sinks.origin import Origin
-from sinks.records import MASK, LetterKind
+from sinks.records import LetterKind
 from sinks.stream import Producer, Record
 
 _log = structlog.get_logger(__name__)
@@ -38,6 +38,8 @@ _BATCH_BYTES: Final = 256 * 1024
 #: counted as its body and `_CALLBACK_BYTES` for the objects around it.
 _MOST_WAITING_BYTES: Final = 64 * 1024 * 1024
 _CALLBACK_BYTES: Final = 2048
+#: A larger body takes milliseconds to read.
+_LARGE_BYTES: Final = 64 * 1024
 #: A request needs two turns of the event loop to arrive: one to read the socket, one to handle the bytes.
 _QUIET_TURNS: Final = 2
 
@@ -133,7 +135,7 @@ class CallbackBatcher:
 
     async def _store(self, batch: Sequence[_Waiting]) -> None:
         try:
-            readings = [_read(waiting.access, waiting.callback, waiting.fault) for waiting in batch]
+            readings = [await _read_fairly(waiting) for waiting in batch]
             records = [record for reading in readings for record in reading.records]
             await self._while_awake(self._loop.create_task(self._producer.append(records)), len(batch))
         except Exception as error:  # noqa: BLE001 - every callback of the batch gets it
@@ -160,6 +162,13 @@ def forbid(access: Access, callback: Callback) -> CallbackResult:
     """Return the answer to a callback that is not let in."""
     _seldom.warning("forbidden callback", provider=access.provider.name, account=access.account.name)
     return CallbackResult(CallbackOutcome.FORBIDDEN, access.provider.replies.forbidden(callback))
+
+
+async def _read_fairly(waiting: _Waiting) -> _Reading:
+    """Read a callback; a large one in a thread, since it would hold up the small ones of other clients."""
+    if len(waiting.callback.body) < _LARGE_BYTES:
+        return _read(waiting.access, waiting.callback, waiting.fault)
+    return await asyncio.to_thread(_read, waiting.access, waiting.callback, waiting.fault)
 
 
 def _read(access: Access, callback: Callback, fault: MalformedError | None) -> _Reading:
@@ -208,7 +217,6 @@ def _unparsed(access: Access, callback: Callback, error: Exception) -> _Reading:
 
 
 def _origin(access: Access, callback: Callback) -> Origin:
-    auth_key = (access.account.auth_key or "").encode()
     return Origin(
         kind=LetterKind.CALLBACK,
         provider=access.provider.name,
@@ -218,6 +226,7 @@ def _origin(access: Access, callback: Callback) -> Origin:
         query=callback.query,
         headers=callback.headers,
         received_at=callback.received_at,
-        mask=lambda body: body.replace(auth_key, MASK.encode()) if auth_key else body,
+        mask=access.mask,
+        has_secret_fields=bool(access.provider.secret_fields),
         privacy=access.privacy,
     )

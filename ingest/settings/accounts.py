@@ -12,12 +12,14 @@ from zoneinfo import ZoneInfo
 
 from ingest.settings.polling import PollSettings
 from ingest.settings.privacy import open_privacy
+from ingest.settings.secrets import secret_mask
 from ingest.settings.settings import AccountSettings, Settings
 from ingest.settings.values import Network
 from normalizers import PROVIDERS
 from normalizers.model import Account
 from normalizers.privacy import KEEP_ALL, Privacy
 from normalizers.provider import Provider
+from normalizers.secrets import NO_SECRETS, SecretMask
 
 DEFAULT_ACCOUNT: Final = "default"
 
@@ -42,6 +44,7 @@ class EffectiveAccount:
     reports_within: timedelta
     poll: PollSettings | None = None
     privacy: Privacy = KEEP_ALL
+    mask: SecretMask = NO_SECRETS
 
     @property
     def name(self) -> str:
@@ -58,11 +61,14 @@ def effective_accounts(settings: Settings) -> tuple[EffectiveAccount, ...]:
     """Return the accounts of the settings; where there are none, `default` of every provider."""
     configured = settings.accounts or [AccountSettings(provider=name) for name in PROVIDERS]
     privacy = open_privacy(settings.privacy)
-    return tuple(effective_account(account, privacy) for account in configured)
+    mask = secret_mask(settings)
+    return tuple(effective_account(account, privacy, mask) for account in configured)
 
 
-def effective_account(configured: AccountSettings, privacy: Privacy = KEEP_ALL) -> EffectiveAccount:
-    """Return one account of the settings with its provider and its defaults."""
+def effective_account(
+    configured: AccountSettings, privacy: Privacy = KEEP_ALL, mask: SecretMask | None = None
+) -> EffectiveAccount:
+    """Return one account of the settings with its provider and its defaults; `mask` defaults to its own secrets."""
     provider = PROVIDERS[configured.provider]
     hours = configured.age_out_h
     return EffectiveAccount(
@@ -76,6 +82,7 @@ def effective_account(configured: AccountSettings, privacy: Privacy = KEEP_ALL) 
         reports_within=provider.reports_within if hours is None else timedelta(hours=hours),
         poll=configured.poll,
         privacy=privacy,
+        mask=mask or secret_mask(configured),
     )
 
 

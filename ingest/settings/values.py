@@ -97,6 +97,12 @@ def _checked_region(text: str) -> str:
     raise ValueError(f"must be a country's ISO 3166-1 code of two letters, such as CN or GB{hint}")
 
 
+def _not_blank(secret: SecretStr) -> SecretStr:
+    if not secret.get_secret_value().strip():
+        raise ValueError("must not be empty or blank: leave it out where there is none")
+    return secret
+
+
 def _checked_secret(secret: SecretStr) -> SecretStr:
     if "/" in secret.get_secret_value():
         raise ValueError("must have no slash, since it stands in the path of a URL")
@@ -156,5 +162,5 @@ ClusterName = Annotated[
     str,
     AfterValidator(_matching(r"[A-Za-z0-9_.{}-]*", "letters, digits, dots, dashes, underscores and braces")),
 ]
-Secret = Annotated[SecretStr, Field(min_length=1, max_length=256)]
+Secret = Annotated[SecretStr, Field(max_length=256), AfterValidator(_not_blank)]
 PathSecret = Annotated[Secret, AfterValidator(_checked_secret)]

@@ -8,6 +8,7 @@ import pytest
 from normalizers.errors import Fault, MalformedError
 from normalizers.model import InboundMessage, Item, Reject, Source
 from normalizers.privacy import KEEP_ALL, Privacy, StoredNumbers
+from normalizers.secrets import SecretMask
 from sinks.origin import Origin
 from sinks.records import DeadLetter, LetterKind
 from sinks.stream import Topic
@@ -28,7 +29,7 @@ def _origin(privacy: Privacy = KEEP_ALL) -> Origin:
         method="POST",
         path="/callbacks/juhe/main",
         received_at=NOON,
-        mask=lambda body: body.replace(b"s3cret", b"***"),
+        mask=SecretMask(["s3cret"], ["AUTH_KEY"]),
         privacy=privacy,
     )
 

@@ -1,7 +1,11 @@
 """Who may post: secrets, networks, proxies and keys."""
 
+import json
+from urllib.parse import quote
+
 import orjson
 import pytest
+from multidict import CIMultiDict
 
 from ingest.receiver.access import client_of, within
 from ingest.settings.settings import Settings
@@ -22,21 +26,50 @@ async def test_a_secret_path_opens_to_each_of_its_secrets(start_receiver: StartR
     assert await post.kept(Topic.DEAD_LETTERS) == []
 
 
-async def test_no_secret_is_kept(start_receiver: StartReceiver) -> None:
-    """A dead letter shows neither the path's secret nor an authorization header nor AUTH_KEY."""
+SECRETS = ("hush-path/é".replace("/", "-"), "hush-header", "hush+auth/key=", "hush-admin-token")
+
+
+@pytest.mark.parametrize("configured", [True, False])
+async def test_no_secret_is_kept(start_receiver: StartReceiver, *, configured: bool) -> None:
+    """Nothing that is kept of a callback shows a secret of the settings, a header's credential, or AUTH_KEY, set or not."""
+    path_secret, header_secret, auth_key, token = SECRETS
     post = await start_receiver(
+        admin={"token": token},
         accounts=[
-            {"provider": "cm", "secrets": ["path-secret"]},
-            {"provider": "cloudsms", "auth_key": "the-auth-key"},
-        ]
+            {"provider": "cm", "secrets": [path_secret]},
+            {"provider": "cloudsms", **({"auth_key": auth_key} if configured else {"open": True})},
+        ],
     )
-    await post("cm/default/path-secret", b"{", headers={"Authorization": "Basic header-secret"})
-    bad = {**CLOUDSMS_ENVELOPE, "AUTH_KEY": "the-auth-key", "SMS_UID": ""}
-    assert (await post("cloudsms", orjson.dumps(bad)))[0] == 400
-    letters = orjson.dumps(await post.kept(Topic.DEAD_LETTERS))
-    assert letters.count(b'"why"') == 2
-    for secret in (b"path-secret", b"header-secret", b"the-auth-key"):
-        assert secret not in letters
+    headers = {
+        "Authorization": f"Basic {header_secret}",
+        "X-Original-URI": f"/callbacks/cm/default/{quote(path_secret)}",
+        "X-Token": header_secret,
+        "User-Agent": token,
+    }
+    path = f"cm/default/{quote(path_secret)}"
+    assert (await post(f"{path}?seen={quote(path_secret)}&key={token}", b"{", headers=headers))[0] == 400
+    escaped = json.dumps({**CLOUDSMS_ENVELOPE, "AUTH_KEY": auth_key, "SMS_UID": ""}).replace("/", "\\/")
+    assert (await post("cloudsms", escaped.replace("+", "\\u002b")))[0] == 400
+    if not configured:
+        assert (await post("cloudsms", escaped[:-2]))[0] == 400
+    letters = await post.kept(Topic.DEAD_LETTERS)
+    assert len(letters) == (2 if configured else 3)
+    assert "hush" not in json.dumps(letters, ensure_ascii=False)
+
+
+async def test_a_stored_report_shows_no_auth_key(start_receiver: StartReceiver) -> None:
+    """AUTH_KEY is not in a stored report, wherever in the packet it stands."""
+    post = await start_receiver(accounts=[{"provider": "cloudsms", "open": True}])
+    [result] = CLOUDSMS_ENVELOPE["SMS_RESULT_LIST"]
+    packet = {
+        **CLOUDSMS_ENVELOPE,
+        "AUTH_KEY": "hush",
+        "CUSTOMER_BODY": {"AUTH_KEY": "hush"},
+        "SMS_RESULT_LIST": [{**result, "AUTH_KEY": "hush"}],
+    }
+    assert (await post("cloudsms", orjson.dumps(packet)))[0] == 200
+    [report] = await post.kept(Topic.REPORTS)
+    assert "hush" not in json.dumps(report)
 
 
 async def test_cloudsms_key_is_checked_where_it_is_set(start_receiver: StartReceiver) -> None:
@@ -67,6 +100,9 @@ async def test_a_trusted_proxy_tells_who_calls(start_receiver: StartReceiver) ->
     assert (await proxied("cm", CM, headers=forged))[0] == 200
     assert (await proxied("cm", CM, headers={"X-Forwarded-For": "203.0.113.7, 198.51.100.1"}))[0] == 403
     assert (await proxied("cm", CM))[0] == 403
+    two_lines = CIMultiDict([("X-Forwarded-For", "203.0.113.7"), ("X-Forwarded-For", "198.51.100.1")])
+    assert (await proxied("cm", CM, headers=two_lines))[0] == 403
+    assert (await proxied("cm", CM, headers={"Forwarded": "for=203.0.113.7"}))[0] == 403
 
 
 @pytest.mark.parametrize(
@@ -76,6 +112,9 @@ async def test_a_trusted_proxy_tells_who_calls(start_receiver: StartReceiver) ->
         ("203.0.113.7", "203.0.113.7"),
         ("1.1.1.1, 203.0.113.7", "203.0.113.7"),
         ("203.0.113.7, 10.0.0.9", "203.0.113.7"),
+        ("203.0.113.7,, 10.0.0.9, ", "203.0.113.7"),
+        ("203.0.113.7:4711", "203.0.113.7"),
+        ("[2001:db8::1]:4711, 10.0.0.9", "2001:db8::1"),
         ("nonsense", "nonsense"),
     ],
 )

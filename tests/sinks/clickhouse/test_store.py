@@ -225,7 +225,7 @@ def test_dead_letters_of_the_same_content_are_one_with_a_count(store: Store) -> 
             location="$",
             detail="no JSON",
             method="POST",
-            headers={"Authorization": "Bearer s3cret", "X-Date": str(minute)},
+            headers={"authorization": "***", "x-date": str(minute)},
             body=b"\xff{",
             received_at=NOON + timedelta(minutes=minute),
         )
