@@ -74,6 +74,6 @@ def test_every_alert_says_what_to_do(name: str, rule: dict[str, Any]) -> None:
 
 def test_the_runbook_has_no_other_alerts() -> None:
     """Every section of the runbook is about an alert that there is."""
-    runbook = (ROOT / "deploy" / "README.md").read_text(encoding="utf-8").partition("\n## Runbook\n")[2]
+    runbook = (ROOT / "deploy" / "docs" / "operating.md").read_text(encoding="utf-8").partition("\n## Runbook\n")[2]
     headings = re.findall(r"^### (\w+)$", runbook.partition("\n## ")[0], flags=re.MULTILINE)
     assert headings == list(alerts())
