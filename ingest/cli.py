@@ -5,12 +5,15 @@ import functools
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Final, NoReturn, ParamSpec
 
 import typer
 
 from ingest import logs
+from ingest.commands.output import FORMAT_HELP
+from ingest.commands.usage import UsageError
 from ingest.processes.supervisor import UNUSABLE, UnusableError
 from ingest.settings.errors import InvalidSettingsError
 from ingest.settings.loading import load
@@ -19,13 +22,15 @@ from sinks.errors import SinkError
 
 app: Final = typer.Typer(
     name="dlrhub",
-    help="One deduplicated delivery-report stream out of many SMS providers.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # the plain help names no Python types
 )
 
-Config = Annotated[Path | None, typer.Option("--config", "-c", help="Settings file (default: dlrhub.toml, if there).")]
+Config = Annotated[
+    Path | None, typer.Option("--config", "-c", metavar="FILE", help="Settings file (default: dlrhub.toml, if there).")
+]
 
 _Arguments = ParamSpec("_Arguments")
 
@@ -44,7 +49,7 @@ def _explained(command: Callable[_Arguments, None]) -> Callable[_Arguments, None
             _fail(str(error), status=UNUSABLE)
         except UnusableError as error:
             _fail(f"the {error} process can't work with these settings: see above", status=UNUSABLE)
-        except SinkError as error:
+        except (SinkError, UsageError) as error:
             _fail(str(error), status=1)
 
     return explained
@@ -55,10 +60,30 @@ def _fail(message: str, *, status: int) -> NoReturn:
     sys.exit(status)
 
 
+def _print_version(wanted: bool) -> None:  # noqa: FBT001 - the signature of an option's callback
+    if wanted:
+        typer.echo(f"dlrhub {version('dlrhub')}")
+        raise typer.Exit
+
+
+@app.callback()
+def dlrhub(
+    _: Annotated[  # noqa: FBT002 - the value of a flag
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit."),
+    ] = False,
+) -> None:
+    """One deduplicated delivery-report stream out of many SMS providers."""
+
+
 @app.command()
 @_explained
 def run(config: Config = None) -> None:
-    """Run everything: embedded unless the settings name Kafka and ClickHouse."""
+    """
+    Run everything in one process tree.
+
+    The store is embedded unless the settings name a ClickHouse server, the stream a journal unless they name Kafka.
+    """
     settings = load(config)
     _run_parts(settings, "run", config, receivers=True, store=True, poller=settings.polls)
 
@@ -67,7 +92,9 @@ def run(config: Config = None) -> None:
 @_explained
 def ingest(
     config: Config = None,
-    workers: Annotated[int | None, typer.Option(min=1, help="Receiver processes; leads receiver.workers.")] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Receiver processes; goes before receiver.workers.")
+    ] = None,
 ) -> None:
     """Run the receivers alone."""
     settings = load(config)
@@ -87,7 +114,11 @@ def drain(
         ),
     ] = "",
 ) -> None:
-    """Run the drain into the store alone (and the query interface, where the store is embedded)."""
+    """
+    Run the drain into the store alone.
+
+    Where the store is embedded, its query interface runs, too.
+    """
     settings = load(config)
     if since:
         _set_back(settings, since)
@@ -97,7 +128,11 @@ def drain(
 @app.command()
 @_explained
 def poll(config: Config = None) -> None:
-    """Ask the providers of the accounts with `poll`, alone; one process for all of them is enough."""
+    """
+    Run the pollers alone.
+
+    They ask the providers of the accounts with `poll`; one process for all of them is enough.
+    """
     settings = load(config)
     if not settings.polls:
         raise InvalidSettingsError("accounts: none has poll")
@@ -156,7 +191,11 @@ def simulate(
         float, typer.Option(min=0, max=1, help="Share of requests that are answered wrongly.")
     ] = 0.05,
 ) -> None:
-    """Act as the providers against a running receiver, then compare what it acknowledged with what the store holds."""
+    """
+    Act as the providers, and check what is stored.
+
+    Callbacks are posted to a running receiver; then what it acknowledged is compared with what the store holds.
+    """
     from ingest.simulation.run import Options, read_shares, run_simulation  # noqa: PLC0415
 
     if serve_pull:
@@ -182,23 +221,38 @@ def simulate(
     sys.exit(run_simulation(load(config), options))
 
 
-@app.command()
+@app.command(context_settings={"ignore_unknown_options": True})  # SQL may begin with `--`, a comment
 @_explained
 def query(
-    sql: Annotated[str, typer.Argument(help="One SELECT, SHOW, DESCRIBE or EXPLAIN.")],
-    output_format: Annotated[str, typer.Option("--format", "-f", help="A ClickHouse output format.")] = "",
+    sql: Annotated[str | None, typer.Argument(metavar="SQL", hidden=True)] = None,
+    file: Annotated[
+        Path | None, typer.Option("--file", "-f", metavar="FILE", help="Read the SQL from a file (-: standard input).")
+    ] = None,
+    output_format: Annotated[str, typer.Option("--format", metavar="FORMAT", help=FORMAT_HELP)] = "",
     config: Config = None,
 ) -> None:
-    """Ask the store (through the query interface where dlrhub is running, else directly)."""
-    from ingest.commands.query import ask  # noqa: PLC0415 - quick help does without the store's client
+    """
+    Ask the store in SQL.
 
-    chosen = output_format or ("PrettyCompactMonoBlock" if sys.stdout.isatty() else "TabSeparatedWithNames")
-    sys.stdout.buffer.write(asyncio.run(ask(load(config), sql, chosen)))
+    SQL is one SELECT, SHOW, DESCRIBE or EXPLAIN.
+
+    Without SQL it is read from the standard input, or, on a terminal, typed. Where no dlrhub is running, the embedded
+    store is opened for it.
+    """
+    from ingest.commands.query import print_answer, read_sql  # noqa: PLC0415 - quick help does without the store's client
+
+    text = read_sql(sql, file)
+    if text is not None:
+        asyncio.run(print_answer(load(config), text, output_format))
+        return
+    from ingest.commands.shell import run_shell  # noqa: PLC0415
+
+    asyncio.run(run_shell(load(config), output_format))
 
 
 @app.command()
 @_explained
-def codes(provider: Annotated[list[str] | None, typer.Argument(help="Providers (default: all).")] = None) -> None:
+def codes(provider: Annotated[list[str] | None, typer.Argument(metavar="PROVIDER...", hidden=True)] = None) -> None:
     """Show the code tables as the program has them."""
     from rich.console import Console  # noqa: PLC0415
 
@@ -212,7 +266,11 @@ def codes(provider: Annotated[list[str] | None, typer.Argument(help="Providers (
 @app.command()
 @_explained
 def migrate(config: Config = None) -> None:
-    """Bring the store's tables up to date, and how long they keep their rows."""
+    """
+    Bring the store's tables up to date.
+
+    This also sets how long they keep their rows.
+    """
     from ingest.connections.stores import open_store, prepare  # noqa: PLC0415
 
     settings = load(config)
@@ -227,7 +285,11 @@ def migrate(config: Config = None) -> None:
 @app.command()
 @_explained
 def check(config: Config = None) -> None:
-    """Read the settings and try all that `run` would need; exit with 1 where it would not start."""
+    """
+    Read the settings and try what they name.
+
+    All that `run` needs is tried; the exit status is 1 where it would not start.
+    """
     from ingest.commands.check import check as check_all  # noqa: PLC0415
 
     try:

@@ -6,19 +6,19 @@ that is away is waited for.
 """
 
 import asyncio
-import random
 import time
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from typing import Final, Protocol
 
+from sinks.backoff import Backoff
 from sinks.clickhouse.store import Store
 from sinks.errors import BatchTooLargeError, BusyError, RefusedError
 from sinks.rows import CheckedValue, Row
 from sinks.stream import Topic
 
-_FIRST_BACKOFF_SECONDS: Final = 0.1
-_LONGEST_BACKOFF_SECONDS: Final = 15.0
+_FIRST_PAUSE_SECONDS: Final = 0.1
+_LONGEST_PAUSE_SECONDS: Final = 15.0
 #: A row that the store can't take even alone is tried this often before it is taken to be at fault.
 _TRIES_ALONE: Final = 3
 
@@ -43,7 +43,7 @@ class Inserter:
         self._most_rows = most_rows
         self._rows_at_once = most_rows
         self._stopping = stopping
-        self._backoff = _FIRST_BACKOFF_SECONDS
+        self._backoff = Backoff(_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS)
 
     async def insert(
         self, topic: Topic, values: Sequence[CheckedValue], *, ours: bool = False
@@ -81,7 +81,7 @@ class Inserter:
     async def _insert(self, topic: Topic, piece: Sequence[CheckedValue]) -> None:
         started = time.monotonic()
         await asyncio.to_thread(self._store.insert, topic, [value.value for value in piece])
-        self._backoff = _FIRST_BACKOFF_SECONDS
+        self._backoff.reset()
         self._rows_at_once = min(2 * self._rows_at_once, self._most_rows)
         self._watch.inserted(topic, [value.row for value in piece], time.monotonic() - started)
 
@@ -109,8 +109,7 @@ class Inserter:
         """Wait before the next try; True where there is none because of a stop."""
         if self._stopping.is_set():
             return True
-        wait = self._backoff * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not a secret
-        self._backoff = min(2 * self._backoff, _LONGEST_BACKOFF_SECONDS)
+        wait = self._backoff.pause()
         self._watch.insert_failed(topic, error, wait)
         try:
             await asyncio.wait_for(self._stopping.wait(), wait)

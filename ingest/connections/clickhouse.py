@@ -57,13 +57,15 @@ class QueryLimits(NamedTuple):
     QueryLimits on a client's queries.
 
     At most `at_once` queries run at the same time, each for at most `query_seconds`; a query may take `wait_seconds`
-    including its wait for a free place. A server is told to use `threads` for one (0: as it is set up to).
+    including its wait for a free place. A server is told to use `threads` for one (0: as it is set up to). A server that
+    takes connections and does not answer the first request within `connect_seconds` hangs.
     """
 
     at_once: int = 2
     query_seconds: int = 20
     wait_seconds: float = 25.0
     threads: int = 2
+    connect_seconds: float = 5.0
 
     @property
     def settings(self) -> Mapping[str, int]:
@@ -144,7 +146,7 @@ class StoreClient:
                         transport_settings={"X-ClickHouse-Format": output_format},
                     )
         except TimeoutError:
-            raise StoreError(StoreState.SLOW, "the store took too long") from None
+            raise StoreError(StoreState.SLOW, self._late()) from None
         except (ClickHouseError, OSError) as error:
             raise _explained(error) from error
 
@@ -154,8 +156,14 @@ class StoreClient:
             await self._client.close()
             self._client = None
 
+    def _late(self) -> str:
+        if self._client is not None:
+            return "the store took too long"
+        address = urlsplit(self._url).netloc.rpartition("@")[2]
+        return f"the store at {address} takes the connection and does not answer"
+
     async def _connected(self) -> AsyncClient:
-        async with self._connecting:
+        async with asyncio.timeout(self._limits.connect_seconds), self._connecting:
             if self._client is None:
                 self._client = await clickhouse_connect.get_async_client(
                     dsn=self._url,

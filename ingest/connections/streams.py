@@ -57,7 +57,7 @@ async def open_consumer(settings: Settings, topics: Sequence[Topic]) -> Consumer
         return JournalConsumer(settings.data_dir / "journal")
     from sinks.kafka.consumer import KafkaConsumer  # noqa: PLC0415
 
-    consumer = KafkaConsumer(cluster(settings.kafka), group=settings.kafka.group, topics=topics)
+    consumer = KafkaConsumer(cluster(settings.kafka), group=settings.kafka.group, topics=topics, warn=_log.warning)
     try:
         async with asyncio.timeout(_CONNECT_SECONDS):
             found = await consumer.connect()

@@ -7,7 +7,7 @@ records were read: after a rebalance another member reads them again, and the st
 
 import asyncio
 import time
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
@@ -17,8 +17,9 @@ from aiokafka.structs import TopicPartition
 
 from sinks.errors import BusyError, RefusedError, SinkError
 from sinks.kafka.cluster import Cluster
-from sinks.kafka.group import waiting
 from sinks.kafka.messages import read_headers, read_value
+from sinks.kafka.observer import Observer
+from sinks.kafka.old_records import refuse_old_records
 from sinks.kafka.topics import Topics, ensure_topics
 from sinks.stream import BATCH_BYTES, Batch, Record, Topic
 
@@ -33,6 +34,8 @@ _CONNECT_SECONDS: Final = 15.0
 NEXT_SECONDS: Final = 0.02
 BATCH_SECONDS: Final = 0.3
 _REBALANCE_SECONDS: Final = 0.5
+#: How often to look whether the topics are still the same ones; it is also done before each commit.
+_LOOK_SECONDS: Final = 2.0
 #: Messages that are asked of the client at once: the first time, when their size is not known, and later.
 _FIRST_MESSAGES: Final = 16
 _MESSAGES_AT_ONCE: Final = 256
@@ -102,14 +105,20 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka
         stall_seconds: float = STALL_SECONDS,
         next_seconds: float = NEXT_SECONDS,
         batch_seconds: float = BATCH_SECONDS,
+        warn: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """Read `topics`; nothing is connected until `connect` or the first `read`."""
+        """Read `topics`, and tell `warn` what an operator should know; `connect` or the first `read` connects."""
         self._cluster = cluster
         self._group = group
         self._topics = {cluster.topic_name(topic): topic for topic in topics}
         self._stall_seconds = stall_seconds
         self._next_seconds = next_seconds
         self._batch_seconds = batch_seconds
+        self._warn = warn
+        self._observer = Observer(cluster, group, topics)
+        self._topic_ids: Mapping[str, bytes | None] = {}
+        self._look_at = 0.0
+        self._known_new = False
         self._client: AIOKafkaConsumer | None = None
         self._connecting: asyncio.Task[Topics] | None = None
         self._assignment = 0
@@ -126,9 +135,15 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka
         try:
             async with asyncio.timeout(_CONNECT_SECONDS):
                 topics = await ensure_topics(self._cluster)
+                if not self._known_new:
+                    await refuse_old_records(self._cluster, topics)
+                    self._known_new = True
+                self._topic_ids = await self._observer.topic_ids()
                 self._client = await self._join()
         except TimeoutError:
             raise BusyError(f"kafka: no connection within {_CONNECT_SECONDS:g} s") from None
+        except KafkaError as error:
+            raise BusyError(f"kafka: {str(error) or type(error).__name__}") from error
         return topics
 
     async def _join(self) -> AIOKafkaConsumer:
@@ -159,6 +174,8 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka
         A batch ends with the record that brings its values to `most_bytes`, or soon after. While Kafka is away, there
         are no records. Raises `StalledError` where some wait and none comes.
         """
+        if self._client is not None and time.monotonic() >= self._look_at:
+            await self._look_for_new_topics(self._client)
         client = await self._connected(wait_seconds)
         if client is None:
             return Batch([], {})
@@ -213,9 +230,9 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka
             await self._commit(self._client)
 
     async def _commit(self, client: AIOKafkaConsumer) -> None:
-        offsets = dict(self._uncommitted)
-        if not offsets:
+        if not self._uncommitted or await self._look_for_new_topics(client):
             return
+        offsets = dict(self._uncommitted)
         try:
             async with asyncio.timeout(_COMMIT_SECONDS):
                 await client.commit(offsets)
@@ -227,6 +244,28 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka
             self._committed[partition] = position
             if self._uncommitted.get(partition) == position:
                 del self._uncommitted[partition]
+
+    async def _look_for_new_topics(self, client: AIOKafkaConsumer) -> bool:
+        """
+        Leave the group where a topic was deleted, or made again under its name; True where so.
+
+        aiokafka goes on waiting at the offset that it had in the old topic. A new member begins at the start of the new
+        one, since Kafka forgets the offsets of a topic that is deleted. Nothing may be committed in between: an offset
+        of the old topic would skip records of the new one.
+        """
+        self._look_at = time.monotonic() + _LOOK_SECONDS
+        try:
+            ids = await self._observer.topic_ids()
+        except BusyError:
+            return False
+        gone = [name for name, known in self._topic_ids.items() if name in ids and ids[name] != known]
+        if not gone:
+            return False
+        self._warn(f"topics were deleted or made again, and are read from their start: {', '.join(gone)}")
+        self._client = None
+        self._forget()
+        await _stop(client)
+        return True
 
     async def lag(self) -> int:
         """Return how many records of this member's partitions wait to be committed, as far as is known here."""
@@ -247,12 +286,14 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka
             self._connecting.cancel()
             await asyncio.wait([self._connecting])
         if self._client is not None:
-            with suppress(TimeoutError):  # `stop` waits for a broker that is away
-                async with asyncio.timeout(_CLOSE_SECONDS):
-                    await self._client.stop()
+            await _stop(self._client)
+        await self._observer.close()
 
     async def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:  # noqa: ARG002 - all of them are
-        """Forget what was read and not committed: whoever has the partitions next reads it again."""
+        """Forget what was read and not committed: the next owner of the partitions reads it again."""
+        self._forget()
+
+    def _forget(self) -> None:
         self._assignment += 1
         self._committed.clear()
         self._uncommitted.clear()
@@ -276,10 +317,15 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka
         if not partitions:
             return 0
         try:
-            async with asyncio.timeout(_CONNECT_SECONDS):
-                return await waiting(self._cluster, self._group, partitions)
-        except (SinkError, KafkaError, TimeoutError):
+            return await self._observer.lag(partitions)
+        except SinkError:
             return 0  # Kafka is away, which is no fault of this consumer's
+
+
+async def _stop(client: AIOKafkaConsumer) -> None:
+    with suppress(TimeoutError):  # `stop` waits for a broker that is away
+        async with asyncio.timeout(_CLOSE_SECONDS):
+            await client.stop()
 
 
 async def _fetch(client: AIOKafkaConsumer, most: int, wait_seconds: float) -> Mapping[TopicPartition, Sequence[Any]]:

@@ -1,4 +1,4 @@
-"""The consumer group as seen from outside of it: how far it is, and how to set it back."""
+"""Sets a consumer group back, from outside of it."""
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -12,15 +12,6 @@ from sinks.errors import BusyError, RefusedError
 from sinks.kafka.cluster import Cluster
 from sinks.kafka.topics import ensure_topics
 from sinks.stream import Topic
-
-
-async def waiting(cluster: Cluster, group: str, partitions: Collection[TopicPartition]) -> int:
-    """Return how many records of these partitions the group has not committed; raises `BusyError` or KafkaError."""
-    async with _observer(cluster, group, partitions) as observer:
-        ends = await observer.end_offsets(list(partitions))
-        starts = await observer.beginning_offsets(list(partitions))
-        committed = {partition: await observer.committed(partition) for partition in partitions}
-    return sum(ends[partition] - (committed[partition] or starts[partition]) for partition in partitions)
 
 
 async def rewind_to(cluster: Cluster, group: str, topics: Sequence[Topic], at: datetime) -> Mapping[str, int]:

@@ -25,6 +25,7 @@ from aiokafka.errors import (
 from sinks.errors import BusyError, RefusedError
 from sinks.kafka.cluster import Cluster
 from sinks.kafka.messages import headers
+from sinks.kafka.old_records import refuse_old_records
 from sinks.kafka.partitions import partition_of
 from sinks.kafka.topics import Topics, ensure_topics
 from sinks.stream import Record, Topic
@@ -52,6 +53,7 @@ class KafkaProducer:
         self._cluster = cluster
         self._client: AIOKafkaProducer | None = None
         self._max_bytes = 0
+        self._known_new = False
         self._ending: set[asyncio.Task[None]] = set()
 
     @property
@@ -68,6 +70,9 @@ class KafkaProducer:
         try:
             async with asyncio.timeout(_CONNECT_SECONDS):
                 topics = await ensure_topics(self._cluster)
+                if not self._known_new:
+                    await refuse_old_records(self._cluster, topics)
+                    self._known_new = True
                 self._max_bytes = topics.max_message_bytes
                 self._client = await self._start()
         except TimeoutError:

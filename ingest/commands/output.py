@@ -1,0 +1,39 @@
+"""The formats in which commands print rows."""
+
+import sys
+from typing import Final
+
+#: Short names for ClickHouse's output formats; every other name is passed on as it is.
+_FORMATS: Final = {
+    "table": "PrettyCompactMonoBlock",
+    "csv": "CSVWithNames",
+    "tsv": "TabSeparatedWithNames",
+    "json": "JSON",
+    "jsonl": "JSONEachRow",
+    "parquet": "Parquet",
+    "vertical": "Vertical",
+    "markdown": "Markdown",
+}
+FORMAT_HELP: Final = f"{', '.join(_FORMATS)}, or any of ClickHouse's output formats"
+#: Formats whose first line is a header, and those that print nothing but rows.
+_WITH_HEADER: Final = frozenset({"CSVWithNames", "TabSeparatedWithNames"})
+_ROWS_ONLY: Final = frozenset({"PrettyCompactMonoBlock", "JSONEachRow", "Vertical", "CSV", "TabSeparated"})
+_BINARY: Final = frozenset({"Parquet", "Arrow", "ArrowStream", "ORC", "Avro", "Native", "RowBinary", "MsgPack"})
+
+
+def clickhouse_format(name: str) -> str:
+    """Return ClickHouse's name of a format; by default a table on a terminal, and tab-separated values elsewhere."""
+    default = "table" if sys.stdout.isatty() else "tsv"
+    return _FORMATS.get((name or default).lower(), name)
+
+
+def is_binary(output_format: str) -> bool:
+    """Tell whether a format would make a terminal unreadable."""
+    return output_format in _BINARY
+
+
+def has_no_rows(body: bytes, output_format: str) -> bool:
+    """Tell whether an answer has no rows, for formats in which that can't be seen by a reader."""
+    if output_format in _WITH_HEADER:
+        return body.count(b"\n") <= 1
+    return output_format in _ROWS_ONLY and not body.strip()

@@ -1,0 +1,69 @@
+"""
+Refuses topics that hold records of dlrhub 0.1.
+
+The ids of its events follow from other fields, so that a report which it published and a provider sends again would
+count twice.
+"""
+
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, Final
+
+from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import KafkaError
+from aiokafka.structs import TopicPartition
+
+from sinks.errors import BusyError, RefusedError
+from sinks.kafka.cluster import Cluster
+from sinks.kafka.messages import read_headers
+from sinks.kafka.topics import Topics
+
+#: The schema version of dlrhub 0.1.
+_OLD_VERSION: Final = 1
+_FETCH_SECONDS: Final = 3.0
+
+
+async def refuse_old_records(cluster: Cluster, topics: Topics) -> None:
+    """
+    Look at the oldest record of each topic.
+
+    Raises `RefusedError` where it is one of dlrhub 0.1, `BusyError` where Kafka can't be reached.
+    """
+    reader = AIOKafkaConsumer(**cluster.options(), auto_offset_reset="earliest", fetch_max_wait_ms=100)
+    try:
+        await reader.start()
+        oldest = await _oldest(reader, topics.partitions)
+    except KafkaError as error:
+        raise BusyError(f"kafka: {str(error) or type(error).__name__}") from error
+    finally:
+        await reader.stop()
+    for message in oldest:
+        if read_headers(message.headers)[1] == _OLD_VERSION and (message.value or b"").startswith(b"{"):
+            raise RefusedError(
+                f"kafka: topic {message.topic} holds records of dlrhub 0.1, which this version can't read: choose"
+                " another kafka.topic_prefix, or delete the topic"
+            )
+
+
+async def _oldest(reader: AIOKafkaConsumer, counts: Mapping[str, int]) -> Sequence[Any]:
+    """Return the oldest record of one partition of each topic that has any."""
+    partitions = [TopicPartition(name, number) for name, count in counts.items() for number in range(count)]
+    starts, ends = await reader.beginning_offsets(partitions), await reader.end_offsets(partitions)
+    wanted = {partition.topic: partition for partition in partitions if ends[partition] > starts[partition]}
+    if not wanted:
+        return []
+    reader.assign(list(wanted.values()))
+    found: dict[str, Any] = {}
+    with suppress(TimeoutError):  # what is there may be no records, but a transaction's marks
+        async with asyncio.timeout(_FETCH_SECONDS):
+            while len(found) < len(wanted):
+                for message in _messages(await reader.getmany(timeout_ms=100, max_records=1)):
+                    found[message.topic] = message
+                    reader.pause(wanted[message.topic])
+    return list(found.values())
+
+
+def _messages(answer: Mapping[TopicPartition, Sequence[Any]]) -> Iterator[Any]:
+    for messages in answer.values():
+        yield from messages
