@@ -252,6 +252,24 @@ def query(
 
 @app.command()
 @_explained
+def find(
+    what: Annotated[str, typer.Argument(metavar="WHAT", hidden=True)],
+    output_format: Annotated[str, typer.Option("--format", metavar="FORMAT", help="text or json")] = "text",
+    config: Config = None,
+) -> None:
+    """
+    Find a message, and say what became of it.
+
+    WHAT is a phone number in any spelling, a message id or a reference. The exit status is 1 where nothing is found.
+    """
+    from ingest.commands.find import print_found  # noqa: PLC0415
+
+    if not asyncio.run(print_found(load(config), what, output_format)):
+        sys.exit(1)
+
+
+@app.command()
+@_explained
 def codes(provider: Annotated[list[str] | None, typer.Argument(metavar="PROVIDER...", hidden=True)] = None) -> None:
     """Show the code tables as the program has them."""
     from rich.console import Console  # noqa: PLC0415

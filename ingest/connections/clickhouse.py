@@ -7,7 +7,7 @@ clickhouse-connect reads the URL, so that `?ca_cert=`, `?verify=` and its other 
 
 import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any, Final, NamedTuple, Self
 from urllib.parse import urlsplit
@@ -22,7 +22,7 @@ from sinks.errors import SinkError
 
 Row = Mapping[str, Any]
 #: Values bound to `{name:Type}` in a query.
-Parameters = Mapping[str, str | int]
+Parameters = Mapping[str, str | int | Sequence[str]]
 
 _CONNECT_SECONDS: Final = 2
 _TOO_SLOW: Final = frozenset({"TIMEOUT_EXCEEDED", "TOO_SLOW", "TOO_MANY_SIMULTANEOUS_QUERIES"})

@@ -83,7 +83,7 @@ def _read(terminal: int) -> str:
 
 
 def _reads(text: str) -> bool:
-    return text.startswith("dlrhub query") or "127.0.0.1:8123" in text
+    return text.startswith(("dlrhub query", "dlrhub find")) or "127.0.0.1:8123" in text
 
 
 def _programs(folder: Path) -> Path:

@@ -8,7 +8,7 @@ from sinks.clickhouse.pending import Ask
 from sinks.clickhouse.store import Store
 
 
-def answer(store: Store, sql: str, output_format: str, parameters: Mapping[str, str | int] | None = None) -> bytes:
+def answer(store: Store, sql: str, output_format: str, parameters: Mapping[str, Any] | None = None) -> bytes:
     """Return an answer from the store's database in an output format."""
     store.client.command(f"USE {store.database}")
     return store.client.raw_query(sql, parameters=dict(parameters or {}), fmt=output_format)

@@ -1,0 +1,1 @@
+"""Finds a message by its number, id or reference, with all that was said of it and what to do next."""
