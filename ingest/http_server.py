@@ -8,7 +8,8 @@ with a fixed text, count the request by its cause, and log the cause alone.
 
 import asyncio
 import traceback
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any, Final
 
 import structlog
@@ -95,3 +96,18 @@ class AppRunner(web.AppRunner):
         made = await super()._make_server()
         options = {"handler_cancellation": made.handler_cancellation, **self._options}
         return Server(made.request_handler, request_factory=made.request_factory, **options)
+
+
+@asynccontextmanager
+async def serve(runner: web.BaseRunner, host: str, port: int, **options: Any) -> AsyncIterator[int]:
+    """
+    Listen at `host`:`port` until the block ends; yields the port (for 0: the one that the system chose).
+
+    `options` are those of aiohttp's TCPSite. Raises OSError if the address can't be had.
+    """
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, host, port, **options).start()
+        yield runner.addresses[0][1]
+    finally:
+        await runner.cleanup()

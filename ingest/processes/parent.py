@@ -12,6 +12,7 @@ import aiohttp
 import structlog
 from aiohttp import web
 
+from ingest import http_server
 from ingest.admin.server import Admin, Check, make_app
 from ingest.admin.submissions import SubmissionsEndpoint
 from ingest.connections.data_dir import locked
@@ -155,13 +156,7 @@ async def _announce(settings: Settings, parts: Parts, stages: Sequence[Sequence[
 
 @asynccontextmanager
 async def _serve(app: web.Application, address: str) -> AsyncIterator[None]:
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    host, port = split_address(address)
-    try:
-        with reserve("admin.listen", address):
-            pass  # says in words why it can't be listened on
-        await web.TCPSite(runner, host, port).start()
+    with reserve("admin.listen", address):
+        pass  # says in words why it can't be listened on
+    async with http_server.serve(http_server.AppRunner(app, access_log=None), *split_address(address)):
         yield
-    finally:
-        await runner.cleanup()

@@ -9,6 +9,7 @@ from aiohttp import web
 
 from ingest.connections.streams import open_producer
 from ingest.connections.tls import server_context
+from ingest.http_server import serve
 from ingest.processes.child import say_ready
 from ingest.receiver.access import access_by_account
 from ingest.receiver.server import Receiver, make_server
@@ -17,6 +18,7 @@ from ingest.settings.settings import Settings
 from ingest.settings.values import split_address
 
 _SHUTDOWN_SECONDS: Final = 4.0
+_BACKLOG: Final = 1024
 _MOST_FILES: Final = 65_536
 #: Files that a receiver has open beside its connections: the journal or the spill, Kafka, logs, libraries.
 _OTHER_FILES: Final = 256
@@ -35,16 +37,13 @@ async def receive(settings: Settings, index: int, stopping: asyncio.Event) -> No
     receiver = Receiver(accesses, producer, settings.receiver)
     server = make_server(receiver, settings.receiver, most_connections=_room_for_connections())
     runner = web.ServerRunner(server, shutdown_timeout=_SHUTDOWN_SECONDS)
-    await runner.setup()
-    host, port = split_address(settings.receiver_listen)
-    site = web.TCPSite(runner, host, port, reuse_port=True, backlog=1024, ssl_context=tls)
+    address = split_address(settings.receiver_listen)
     try:
-        await site.start()
-        gc.freeze()  # what is there now stays: the collector need not look at it again
-        say_ready()
-        await stopping.wait()
+        async with serve(runner, *address, reuse_port=True, backlog=_BACKLOG, ssl_context=tls):
+            gc.freeze()  # the objects that exist now stay: the collector need not look at them again
+            say_ready()
+            await stopping.wait()
     finally:
-        await runner.cleanup()
         await producer.close()
 
 

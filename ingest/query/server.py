@@ -18,6 +18,7 @@ from typing import Final, NamedTuple
 import orjson
 from aiohttp import web
 
+from ingest import http_server
 from ingest.query.execution import Query, QueryAnswer, answer, read_functions
 from ingest.query.formats import CONTENT_TYPES, STATUSES, compress
 from ingest.query.guard.tokens import RefusedQueryError
@@ -45,7 +46,7 @@ async def serve(
     path: Path, host: str, port: int, *, database: str = "dlr", limits: Limits | None = None
 ) -> AsyncIterator[int]:
     """
-    QueryAnswer at `host`:`port` from the engine that this process has open at `path`; yields the port (for 0: which one).
+    Answer at `host`:`port` from the engine that this process has open at `path`; yields the port (for 0: which one).
 
     Raises OSError where the address can't be had, and `QueryError` where the database can't.
     """
@@ -60,7 +61,7 @@ async def serve(
 @asynccontextmanager
 async def serve_app(app: web.Application, host: str, port: int) -> AsyncIterator[int]:
     """Serve with the options that this interface needs of aiohttp; yields the port."""
-    runner = web.AppRunner(
+    runner = http_server.AppRunner(
         app,
         access_log=None,
         handler_cancellation=True,  # who hangs up wants no answer: the query is killed
@@ -68,12 +69,8 @@ async def serve_app(app: web.Application, host: str, port: int) -> AsyncIterator
         max_line_size=_MAX_LINE_BYTES,
         shutdown_timeout=1.0,
     )
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, host, port).start()
-        yield runner.addresses[0][1]
-    finally:
-        await runner.cleanup()
+    async with http_server.serve(runner, host, port) as bound:
+        yield bound
 
 
 def make_app(

@@ -21,6 +21,8 @@ from typing import Any, Final
 import orjson
 from aiohttp import web
 
+from ingest import http_server
+
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _BEIJING: Final = timezone(timedelta(hours=8))
@@ -76,12 +78,8 @@ class PullServer:
     async def serve(self, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[str]:
         """Serve; yields the address, as in `http://127.0.0.1:9090`."""
         runner = web.AppRunner(self.app(), access_log=None, shutdown_timeout=0.5)
-        await runner.setup()
-        try:
-            await web.TCPSite(runner, host, port).start()
-            yield f"http://{host}:{runner.addresses[0][1]}"
-        finally:
-            await runner.cleanup()
+        async with http_server.serve(runner, host, port) as bound:
+            yield f"http://{host}:{bound}"
 
     def state(self, message_id: str) -> str:
         """Return how a message fares."""
