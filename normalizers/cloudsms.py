@@ -17,15 +17,30 @@ import msgspec
 import orjson
 
 from normalizers import read
+from normalizers.codes import find_meaning
 from normalizers.errors import Fault, ForbiddenError, MalformedError
+from normalizers.identity import Identity
 from normalizers.model import Account, Callback, Code, CodeTable, DeliveryReport, Item, Reason, Status
 from normalizers.msisdn import read_split_number
 from normalizers.provider import Provider, Replies, Reply
 from normalizers.records import delivery_report
 from normalizers.replies import RETRY_AFTER
+from normalizers.spelling import Stamp, spell_split_number, spell_stamp
+
+NAME: Final = "cloudsms"
 
 #: Version of the table and the parser below.
 VERSION: Final = 1
+
+IDENTITY: Final = Identity(
+    version=1,
+    words=("SMS_UID", "COUNTRY_CODE and DEST_MSISDN", "SMS_STATE", "REPORT_TIME"),
+    because=(
+        "TIME and SERIAL belong to the packet: an attempt to deliver the same report again has others; REPORT_TIME is "
+        "the report's own and optional"
+    ),
+    document="CloudSMS平台Web API接口文档 v2.4, 平台短信状态报告推送",
+)
 
 CODES: Final = CodeTable(
     {
@@ -44,29 +59,53 @@ CODES: Final = CodeTable(
 
 _METHOD: Final = "SMS_PUSH_REPORT"
 _LIST: Final = "SMS_RESULT_LIST"
+_CUSTOM: Final = "CUSTOMER_BODY"
 _LAST_SERIAL: Final = 65535
+#: Many times what the document allows (32 characters): what every report of a callback repeats stays small.
+_LONGEST: Final = 512
+#: The bytes that all the reports of one callback may repeat of what they share; beyond, only the first has all of it.
+_MOST_REPEATED: Final = 256 * 1024
+_SHARED: Final = ("METHOD", "TYPE", "SERIAL", "TIME", "REPORT_TIME", "SMS_UID", "SOURCE_MSISDN")
 
 
 class _Envelope(NamedTuple):
-    """What the reports of one callback share; `members` are its own bytes, without the secret."""
+    """What the reports of one callback share; `members` are its own bytes, without the secret and the results."""
 
     message_id: str
     sender: str
     occurred_at: datetime | None
-    custom: object
+    reported: Stamp
+    custom: msgspec.Raw | None
     members: Mapping[str, msgspec.Raw]
 
 
 def parse(callback: Callback) -> Sequence[Item]:
     """Read the results in an envelope; raises `ForbiddenError` before anything else where AUTH_KEY is wrong."""
     fields = _authentic(callback)
-    members = read.json_members(callback.body)
-    members.pop("AUTH_KEY", None)
+    members = read.json_members(read.body(callback))
     envelope = _envelope(callback.account, fields, members)
     elements = read.json_elements(read.member(members, _LIST), f"$.{_LIST}")
     if not elements:
         raise MalformedError(Fault.MISSING_FIELD, f"$.{_LIST}", "is an empty list")
-    return read.each(elements, lambda where, element: _report(callback, envelope, where, element))
+    repeats_too_much = sum(len(bytes(value)) for value in envelope.members.values()) * len(elements) > _MOST_REPEATED
+
+    def report(where: str, element: msgspec.Raw) -> DeliveryReport:
+        nonlocal envelope, repeats_too_much
+        first = _report(callback, envelope, where, element)
+        if repeats_too_much:
+            envelope, repeats_too_much = _shortened(envelope, first.event_id), False
+        return first
+
+    return read.each(elements, report)
+
+
+def _shortened(envelope: _Envelope, first: str) -> _Envelope:
+    """Return what later reports share: the fields that are read, and the id of the first, which has all the others."""
+    members = {name: envelope.members[name] for name in _SHARED if name in envelope.members}
+    if envelope.custom is None:
+        return envelope._replace(members=members)
+    same_as = msgspec.Raw(msgspec.json.encode({"same_as": first}))
+    return envelope._replace(custom=same_as, members={**members, _CUSTOM: same_as})
 
 
 def _authentic(callback: Callback) -> read.Fields:
@@ -89,16 +128,23 @@ def _envelope(account: Account, fields: read.Fields, members: Mapping[str, msgsp
         if read.required(fields, name, "$") != expected:
             raise MalformedError(Fault.BAD_VALUE, f"$.{name}", f"is not {expected}")
     _serial(fields)
-    sent_at = read.required(fields, "TIME", "$")
-    reported_at = read.optional(fields, "REPORT_TIME", "$")
+    sent_at = _short("TIME", read.required(fields, "TIME", "$"))
+    reported_at = _short("REPORT_TIME", read.optional(fields, "REPORT_TIME", "$"))
     zone = account.timezone or read.UTC_8
     return _Envelope(
-        message_id=read.filled(fields, "SMS_UID", "$"),
-        sender=read.required(fields, "SOURCE_MSISDN", "$"),
+        message_id=_short("SMS_UID", read.filled(fields, "SMS_UID", "$")),
+        sender=_short("SOURCE_MSISDN", read.required(fields, "SOURCE_MSISDN", "$")),
         occurred_at=read.time(reported_at, zone) or read.time(sent_at, zone),
+        reported=spell_stamp(reported_at, read.UTC_8),
         custom=_custom(fields, members),
-        members=members,
+        members={name: value for name, value in members.items() if name not in {"AUTH_KEY", _LIST}},
     )
+
+
+def _short(name: str, text: str) -> str:
+    if len(text) > _LONGEST:
+        raise MalformedError(Fault.BAD_VALUE, f"$.{name}", f"is longer than {_LONGEST} characters")
+    return text
 
 
 def _serial(fields: read.Fields) -> int:
@@ -113,10 +159,10 @@ def _is_digits(text: str) -> bool:
     return text.isascii() and text.isdigit()
 
 
-def _custom(fields: read.Fields, members: Mapping[str, msgspec.Raw]) -> object:
+def _custom(fields: read.Fields, members: Mapping[str, msgspec.Raw]) -> msgspec.Raw | None:
     """Return the customer's own object as it was sent, None where there is nothing in it."""
-    value = fields.get("CUSTOMER_BODY")
-    return members["CUSTOMER_BODY"] if isinstance(value, dict) and value else None
+    value = fields.get(_CUSTOM)
+    return members[_CUSTOM] if isinstance(value, dict) and value else None
 
 
 def _report(callback: Callback, envelope: _Envelope, where: str, element: msgspec.Raw) -> DeliveryReport:
@@ -128,18 +174,34 @@ def _report(callback: Callback, envelope: _Envelope, where: str, element: msgspe
         raise MalformedError(Fault.BAD_VALUE, f"{where}.SMS_STATE", "is not a whole number")
     return delivery_report(
         callback,
-        provider=PROVIDER.name,
+        provider=NAME,
         normalizer=VERSION,
+        identity=IDENTITY.version,
+        said=(
+            envelope.message_id,
+            spell_split_number(calling_code, number),
+            state.lstrip("0") or "0",
+            envelope.reported.text,
+        ),
         message_id=envelope.message_id,
         number=read_split_number(calling_code, number),
         sender=envelope.sender,
-        code=CODES.find(state),
+        meaning=find_meaning(state, CODES, callback.account.codes),
         provider_status=state,
         provider_text=read.required(fields, "RESULT_DESC", where),
         occurred_at=envelope.occurred_at,
         custom=envelope.custom,
+        stamp_day=envelope.reported.day,
         raw=msgspec.json.encode({**envelope.members, _LIST: [element]}).decode(),
     )
+
+
+def reread(callback: Callback) -> DeliveryReport:
+    """Read a report's `raw`: an envelope with one result, without AUTH_KEY."""
+    members = read.json_members(callback.body)
+    envelope = _envelope(callback.account, read.json_object(callback.body), members)
+    [(where, element)] = read.json_elements(read.member(members, _LIST), f"$.{_LIST}")
+    return _report(callback, envelope, where, element)
 
 
 class _Result(NamedTuple):
@@ -171,7 +233,7 @@ def _answer(
 ) -> Reply:
     """Return an ANSWER, with the request's SERIAL or 0 where that can't be read."""
     try:
-        serial = _serial(read.json_object(callback.body))
+        serial = _serial(read.json_object(read.without_mark(callback.body)))
     except MalformedError:
         serial = 0
     answer = {
@@ -204,10 +266,12 @@ def _busy(callback: Callback) -> Reply:
 
 
 PROVIDER: Final = Provider(
-    name="cloudsms",
+    name=NAME,
+    identity=IDENTITY,
     methods=("POST",),
     codes=CODES,
     parse=parse,
+    reread=reread,
     replies=Replies(stored=_stored, malformed=_malformed, forbidden=_forbidden, busy=_busy),
     reports_within=timedelta(hours=25),
     secret_fields=("AUTH_KEY",),

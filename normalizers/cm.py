@@ -3,28 +3,54 @@ CM.com: one report a callback, by GET or by POST.
 
 Source: "CM Messaging API", section 5 (status reports: four states, POST JSON, GET with parameters that the customer
 names). The error codes are of an older CM document, docs.cm.nl/http_SR.pdf, section 4, as transcribed by others: the
-newer one lists none. CM retries what is not answered 2xx for up to seven days.
+newer one lists none. CM retries what is not answered 2xx for up to seven days. The document's parameters also serve in
+the URL of a POST, and in a form.
 
-The callback carries no id of CM's own, so that `message_id` is the customer's REFERENCE.
+The callback carries no id of CM's own, so that `message_id` is the customer's REFERENCE. Section 5 fills `received` of
+a POST with the GET's CREATED_S: when the message was created, which is the same in all of its reports. That tells
+messages apart whose REFERENCE is empty or shared.
 """
 
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
 from normalizers import read
+from normalizers.codes import Meaning, find_meaning
 from normalizers.errors import Fault, MalformedError
-from normalizers.model import Callback, Code, CodeTable, DeliveryReport, Item, Reason, Status
+from normalizers.identity import Identity
+from normalizers.model import Account, Callback, Code, CodeSource, CodeTable, DeliveryReport, Item, Note, Reason, Status
 from normalizers.msisdn import read_number
 from normalizers.provider import Provider
 from normalizers.records import delivery_report
 from normalizers.replies import PLAIN_TEXT
+from normalizers.spelling import spell_code, spell_number, spell_stamp
+
+NAME: Final = "cm"
 
 #: Version of the tables and the parser below.
 VERSION: Final = 1
+
+IDENTITY: Final = Identity(
+    version=1,
+    words=(
+        "REFERENCE",
+        "GSM",
+        "STATUS",
+        "STATUSDESCRIPTION",
+        "CREATED_S (else DATETIME_S)",
+        "OPERATOR where REFERENCE is empty",
+    ),
+    because=(
+        "a POST has CREATED_S, as `received`, and no DATETIME_S, so that CREATED_S alone makes one report by GET and "
+        "by POST the same; OPERATOR is not among the parameters of the document's GET, so that it counts only where no "
+        "REFERENCE says which message it is"
+    ),
+    document="CM Messaging API, section 5",
+)
 
 CODES: Final = CodeTable(
     {
@@ -75,61 +101,80 @@ _PARAMETERS: Final = frozenset(
 )
 
 
+class _Said(NamedTuple):
+    """What one report says, by whatever way it came; `created` is CREATED_S, `reported` DATETIME_S."""
+
+    status: str
+    number: str
+    reference: str
+    operator: str
+    error_code: str
+    error_text: str
+    created: str
+    reported: str
+
+
 def parse(callback: Callback) -> Sequence[Item]:
-    """Read the parameters of a GET (or of a form), or the messages of a POST."""
-    if callback.method != "POST":
-        return [_from_parameters(callback, callback.query, "query")]
-    body = read.body(callback)
-    if _is_form(callback):
-        return [_from_parameters(callback, body, "body")]
-    messages = read.json_members(read.member(read.json_members(body), "messages"), "$.messages")
+    """Read the parameters of a GET, of a POST's URL or of a form, or the messages of a POST."""
+    if callback.method != "POST" or not read.holds_json(read.without_mark(callback.body)):
+        encoded, where = _encoded(callback)
+        return [_from_parameters(callback, encoded, where)]
+    messages = read.json_members(read.member(read.json_members(read.body(callback)), "messages"), "$.messages")
     elements = read.json_elements(read.member(messages, "msg", "$.messages"), "$.messages.msg")
     if not elements:
         raise MalformedError(Fault.MISSING_FIELD, "$.messages.msg", "is an empty list")
     return read.each(elements, lambda where, element: _from_message(callback, where, element))
 
 
-def _is_form(callback: Callback) -> bool:
-    """Tell a form from JSON that a careless client calls a form."""
-    called = callback.headers.get("content-type", "").lower().startswith("application/x-www-form-urlencoded")
-    return called and not callback.body.lstrip().startswith(b"{")
+def _encoded(callback: Callback) -> tuple[bytes, str]:
+    """Return a callback's parameters; a body that has none of them, in no form, can only be JSON that is broken."""
+    encoded, where = read.parameters(callback)
+    if where == "body" and _PARAMETERS.isdisjoint(_fields(callback.account, encoded)):
+        read.json_object(read.body(callback))
+    return encoded, where
+
+
+def _fields(account: Account, encoded: bytes) -> read.Fields:
+    """Return the parameters by the document's names, which the account may have renamed, in upper case."""
+    fields = {name.upper(): value for name, value in read.pairs(encoded).items()}
+    if account.fields:
+        names = {ours.upper(): theirs.upper() for ours, theirs in account.fields.items()}
+        fields |= {ours: fields[theirs] for ours, theirs in names.items() if theirs in fields}
+    return fields
 
 
 def _from_parameters(callback: Callback, encoded: bytes, where: str) -> DeliveryReport:
-    fields = {name.upper(): value for name, value in read.pairs(encoded).items()}
-    if callback.account.fields:
-        names = {ours.upper(): theirs.upper() for ours, theirs in callback.account.fields.items()}
-        fields |= {ours: fields[theirs] for ours, theirs in names.items() if theirs in fields}
+    fields = _fields(callback.account, encoded)
     if fields.keys().isdisjoint(_PARAMETERS):
         raise MalformedError(Fault.EMPTY, where, "has none of the parameters of a report")
-    return _report(
-        callback,
+    said = _Said(
         status=read.filled(fields, "STATUS", where),
         number=read.filled(fields, "GSM", where),
         reference=read.optional(fields, "REFERENCE", where),
         operator=read.optional(fields, "OPERATOR", where),
         error_code=read.optional(fields, "STATUSDESCRIPTION", where),
         error_text=_error_text(fields, _ERROR_TEXTS, where),
-        stamp=read.optional(fields, "DATETIME_S", where),
-        raw=encoded.decode("utf-8", "replace"),
+        created=read.optional(fields, "CREATED_S", where),
+        reported=read.optional(fields, "DATETIME_S", where),
     )
+    return _report(callback, said, read.as_text(encoded))
 
 
 def _from_message(callback: Callback, where: str, element: msgspec.Raw) -> DeliveryReport:
     fields = read.json_object(element, where)
     status = read.nested(fields, "status", where)
     where_status = f"{where}.status"
-    return _report(
-        callback,
+    said = _Said(
         status=read.filled(status, "code", where_status),
         number=read.filled(fields, "to", where),
         reference=read.optional(fields, "reference", where),
         operator=read.optional(fields, "operator", where),
         error_code=read.optional(status, "errorCode", where_status),
         error_text=_error_text(status, ("errorDescription", *_ERROR_TEXTS), where_status),
-        stamp=read.optional(fields, "received", where),
-        raw=bytes(element).decode(),
+        created=read.optional(fields, "received", where),
+        reported="",
     )
+    return _report(callback, said, bytes(element).decode())
 
 
 def _error_text(fields: read.Fields, names: Sequence[str], where: str) -> str:
@@ -140,57 +185,72 @@ def _error_text(fields: read.Fields, names: Sequence[str], where: str) -> str:
     return ""
 
 
-def _report(
-    callback: Callback,
-    *,
-    status: str,
-    number: str,
-    reference: str,
-    operator: str,
-    error_code: str,
-    error_text: str,
-    stamp: str,
-    raw: str,
-) -> DeliveryReport:
-    code, unmapped = _meaning(status, error_code)
+def _report(callback: Callback, said: _Said, raw: str) -> DeliveryReport:
     account = callback.account
+    meaning, unmapped = _meaning(account, said.status, said.error_code)
+    created = spell_stamp(said.created, UTC)
+    stamp = created if said.created else spell_stamp(said.reported, UTC)
+    identified = said.reference or said.created
     return delivery_report(
         callback,
-        provider=PROVIDER.name,
+        provider=NAME,
         normalizer=VERSION,
-        message_id=reference,
-        reference=reference,
-        number=read_number(number, default_region=account.default_region, international=True),
-        operator=operator,
-        code=code,
-        provider_status=status,
-        provider_code=error_code,
-        provider_text=error_text,
-        occurred_at=read.time(stamp, account.timezone or UTC),
+        identity=IDENTITY.version,
+        said=(
+            said.reference,
+            spell_number(said.number),
+            spell_code(said.status),
+            spell_code(said.error_code),
+            stamp.text,
+            "" if said.reference else spell_code(said.operator),
+        ),
+        message_id=said.reference,
+        message_stamp=created.text,
+        reference=said.reference,
+        number=read_number(said.number, default_region=account.default_region, international=True),
+        operator=said.operator,
+        meaning=meaning,
+        provider_status=said.status,
+        provider_code=said.error_code,
+        provider_text=said.error_text,
+        occurred_at=read.time(said.reported or said.created, account.timezone or UTC),
         unmapped=unmapped,
+        notes=() if identified else (Note.NO_MESSAGE_IDENTITY,),
+        stamp_day=stamp.day,
         raw=raw,
     )
 
 
-def _meaning(status: str, error_code: str) -> tuple[Code | None, bool]:
+def _meaning(account: Account, status: str, error_code: str) -> tuple[Meaning, bool]:
     """Return what status and error code say together, and whether one of them is in no table."""
-    code = CODES.find(status)
+    found = find_meaning(status, CODES, account.codes)
+    code, source = found
     if not error_code or (code is not None and code.status is Status.DELIVERED):
-        return code, code is None
-    error = ERRORS.find(error_code)
+        return found, code is None
+    error, error_source = find_meaning(error_code, ERRORS, account.reasons)
     if error is None:
-        return code, code is None or code.status.failed
+        return found, code is None or code.status.failed
     if code is None:
-        return error, True
-    return replace(code, reason=error.reason), False
+        return Meaning(error, error_source), True
+    source = CodeSource.SETTINGS if CodeSource.SETTINGS in {source, error_source} else source
+    return Meaning(replace(code, reason=error.reason), source), False
+
+
+def reread(callback: Callback) -> DeliveryReport:
+    """Read a report's `raw`: the parameters of a GET or a form, or one message of a POST."""
+    if read.holds_json(callback.body):
+        return _from_message(callback, "$", msgspec.Raw(callback.body))
+    return _from_parameters(callback, callback.body, "body")
 
 
 PROVIDER: Final = Provider(
-    name="cm",
+    name=NAME,
+    identity=IDENTITY,
     methods=("GET", "POST"),
     codes=CODES,
     reasons=ERRORS,
     parse=parse,
+    reread=reread,
     replies=PLAIN_TEXT,
     known_by_reference=True,
     renamable=_PARAMETERS,

@@ -14,6 +14,8 @@ from typing import Any, Final
 import msgspec
 
 from normalizers import read
+from normalizers.codes import find_meaning
+from normalizers.identity import Identity
 from normalizers.model import Callback, Code, CodeTable, DeliveryReport, Item, Reason, Status
 from normalizers.msisdn import read_number
 from normalizers.polling import (
@@ -31,9 +33,19 @@ from normalizers.polling import (
 from normalizers.provider import Provider
 from normalizers.records import delivery_report
 from normalizers.replies import PLAIN_TEXT
+from normalizers.spelling import spell_chinese_number, spell_code
+
+NAME: Final = "cmessages"
 
 #: Version of the table and the parser below.
 VERSION: Final = 1
+
+IDENTITY: Final = Identity(
+    version=1,
+    words=("id", "mobile", "message_status"),
+    because="the answer to a query has nothing else, and asking again about an unchanged message is the same report",
+    document="财信CM接口文档, 短信查询",
+)
 
 CODES: Final = CodeTable(
     {
@@ -69,17 +81,26 @@ def _report(callback: Callback, where: str, element: msgspec.Raw) -> DeliveryRep
     fields = read.json_object(element, where)
     status = read.filled(fields, "message_status", where)
     region = callback.account.default_region or _REGION
+    message_id = read.filled(fields, "id", where)
+    mobile = read.filled(fields, "mobile", where)
     return delivery_report(
         callback,
-        provider=PROVIDER.name,
+        provider=NAME,
         normalizer=VERSION,
-        message_id=read.filled(fields, "id", where),
-        number=read_number(read.filled(fields, "mobile", where), default_region=region, international=False),
-        code=CODES.find(status),
+        identity=IDENTITY.version,
+        said=(message_id, spell_chinese_number(mobile), spell_code(status)),
+        message_id=message_id,
+        number=read_number(mobile, default_region=region, international=False),
+        meaning=find_meaning(status, CODES, callback.account.codes),
         provider_status=status,
         occurred_at=None,
         raw=bytes(element).decode(),
     )
+
+
+def reread(callback: Callback) -> DeliveryReport:
+    """Read a report's `raw`: one element of an answer."""
+    return _report(callback, "$", msgspec.Raw(callback.body))
 
 
 def _request(path: str, asking: Asking, **fields: Any) -> PollRequest:
@@ -124,10 +145,12 @@ def _says_nothing(fields: read.Fields) -> bool:
 
 
 PROVIDER: Final = Provider(
-    name="cmessages",
+    name=NAME,
+    identity=IDENTITY,
     methods=(),
     codes=CODES,
     parse=parse,
+    reread=reread,
     replies=PLAIN_TEXT,
     home=_REGION,
     poll=Poll(

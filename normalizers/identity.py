@@ -1,43 +1,48 @@
-"""What makes two reports the same report: an id that is derived from what the provider said, and from nothing else."""
+"""
+What makes two reports the same report: an id that is made of what the provider said, and of nothing else.
 
-from datetime import datetime
+Each provider's file states its rule: which of its words, and why. The words come in canonical spelling
+(`normalizers.spelling`), so that a provider's next attempt to deliver the same report has the same id, whatever was
+changed in the meantime in the settings, the code tables, the phone number data or the parser.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 from hashlib import blake2b
 
 import orjson
 
 
-def event_id(
-    *,
-    provider: str,
-    account: str,
-    message_id: str,
-    recipient: str,
-    provider_status: str,
-    provider_code: str,
-    occurred_at: datetime | None,
-) -> str:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """
+    A provider's rule of what makes one report.
+
+    `words` names the provider's fields that the id of a report is made of, beside the names of provider and account;
+    `inbound` those of an inbound message, where the provider has such. `because` gives the reason, `document` the
+    section of the provider's document. Records carry `version`: a new one says that ids are made in another way.
+    """
+
+    version: int
+    words: Sequence[str]
+    inbound: Sequence[str] = ()
+    because: str
+    document: str
+
+
+def event_id(provider: str, account: str, said: Sequence[str]) -> str:
     """
     Return the id of a report: the same for the same report, by whatever path and however often it comes.
 
     It is the 128-bit BLAKE2b of a JSON array of the arguments, which no two different lists of them share, written
-    like a UUID in lower case. `occurred_at` is in UTC.
+    like a UUID in lower case. `said` are the provider's words in canonical spelling.
     """
-    said = ("report", provider, account, message_id, recipient, provider_status, provider_code, occurred_at)
-    return _digest(said)
+    return _digest(("report", provider, account, *said))
 
 
-def inbound_event_id(
-    *,
-    provider: str,
-    account: str,
-    message_id: str,
-    sender: str,
-    recipient: str,
-    content: str,
-    occurred_at: datetime | None,
-) -> str:
+def inbound_event_id(provider: str, account: str, said: Sequence[str]) -> str:
     """Return the id of an inbound message, made like a report's and never equal to one."""
-    return _digest(("inbound", provider, account, message_id, sender, recipient, content, occurred_at))
+    return _digest(("inbound", provider, account, *said))
 
 
 def submission_event_id(*, provider: str, account: str, message_id: str, recipient: str) -> str:
@@ -45,6 +50,6 @@ def submission_event_id(*, provider: str, account: str, message_id: str, recipie
     return _digest(("submission", provider, account, message_id, recipient))
 
 
-def _digest(said: tuple[str | datetime | None, ...]) -> str:
+def _digest(said: tuple[str, ...]) -> str:
     digest = blake2b(orjson.dumps(said), digest_size=16).hexdigest()
     return f"{digest[:8]}-{digest[8:12]}-{digest[12:16]}-{digest[16:20]}-{digest[20:]}"

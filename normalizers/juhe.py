@@ -3,7 +3,9 @@ Juhe (聚合云信): reports and inbound messages in one JSON array, by POST.
 
 Source: 《行业短信 客户接口说明文档》, 2017-10-28, sections 6 (what is pushed, and the answer `OK`) and 9 (codes of
 reports). Its examples leave out `accessCode`; others leave out `flag`, or send it as text, or one object without the
-array. The document names no retry.
+array. The field table of section 6 names a `list`, as in the answers to polls: an object with one is read, too. The
+document names no retry. The codes that it lists are partly SMPP's message states (DELIVRD, EXPIRED, DELETED), in SMPP's
+own words, so that the others are read as SMPP's.
 
 Sections 3, 4, 5 and 7: how it is asked for the balance, for reports and for inbound messages, and what `status` says
 of the request. What was asked for once may be gone. `size` is in no document; clients of the same platform send it.
@@ -19,7 +21,9 @@ from urllib.parse import urlencode
 import msgspec
 
 from normalizers import read
+from normalizers.codes import find_meaning
 from normalizers.errors import Fault, MalformedError
+from normalizers.identity import Identity
 from normalizers.model import Callback, Code, CodeTable, DeliveryReport, InboundMessage, Item, Reason, Status
 from normalizers.msisdn import read_number
 from normalizers.polling import (
@@ -37,9 +41,23 @@ from normalizers.polling import (
 from normalizers.provider import Provider
 from normalizers.records import delivery_report, inbound_message
 from normalizers.replies import PLAIN_TEXT
+from normalizers.spelling import spell_chinese_number, spell_code, spell_stamp
+
+NAME: Final = "juhe"
 
 #: Version of the table and the parser below.
 VERSION: Final = 1
+
+IDENTITY: Final = Identity(
+    version=1,
+    words=("mid", "mobile", "stat", "time"),
+    inbound=("mid", "mobile", "content", "time"),
+    because=(
+        "the same item is pushed (section 6) and can be asked for (sections 4 and 5); accessCode is in the field tables "
+        "and not in the pushed examples, so that it may come once and be missing the other time"
+    ),
+    document="行业短信 客户接口说明文档, sections 4 to 6",
+)
 
 CODES: Final = CodeTable(
     {
@@ -91,9 +109,18 @@ _REGION: Final = "CN"
 
 
 def parse(callback: Callback) -> Sequence[Item]:
-    """Read an array of reports and inbound messages; an empty one is a batch of nothing."""
-    elements = read.json_elements(read.body(callback))
-    return read.each(elements, lambda where, element: _item(callback, where, element))
+    """Read a list of reports and inbound messages; an empty one is a batch of nothing."""
+    return read.each(_elements(read.body(callback)), lambda where, element: _item(callback, where, element))
+
+
+def _elements(body: bytes) -> list[tuple[str, msgspec.Raw]]:
+    """Return the elements of an array, of the `list` of an object, or an object that is a lone element."""
+    if body.lstrip()[:1] == b"{":
+        members = read.json_members(body)
+        listed = members.get("list")
+        if listed is not None and bytes(listed) != b"null":
+            return read.json_elements(listed, "$.list")
+    return read.json_elements(body)
 
 
 def _item(callback: Callback, where: str, element: msgspec.Raw) -> DeliveryReport | InboundMessage:
@@ -118,37 +145,70 @@ def _flag(fields: read.Fields, where: str) -> str:
 
 def _report(callback: Callback, fields: read.Fields, where: str, raw: str) -> DeliveryReport:
     stat = read.filled(fields, "stat", where)
+    message_id = read.filled(fields, "mid", where)
+    mobile = read.filled(fields, "mobile", where)
+    time = read.optional(fields, "time", where)
+    stamp = spell_stamp(time, read.UTC_8)
     return delivery_report(
         callback,
-        provider=PROVIDER.name,
+        provider=NAME,
         normalizer=VERSION,
-        message_id=read.filled(fields, "mid", where),
-        number=_number(callback, fields, where),
+        identity=IDENTITY.version,
+        said=(message_id, spell_chinese_number(mobile), spell_code(stat), stamp.text),
+        message_id=message_id,
+        number=_number(callback, mobile),
         sender=read.optional(fields, "accessCode", where),
-        code=CODES.find(stat),
+        meaning=find_meaning(stat, CODES, callback.account.codes, state=stat),
         provider_status=stat,
-        occurred_at=read.time(read.optional(fields, "time", where), callback.account.timezone or read.UTC_8),
+        occurred_at=read.time(time, callback.account.timezone or read.UTC_8),
+        stamp_day=stamp.day,
         raw=raw,
     )
 
 
 def _inbound(callback: Callback, fields: read.Fields, where: str, raw: str) -> InboundMessage:
-    sender, _ = _number(callback, fields, where)
+    mobile = read.filled(fields, "mobile", where)
+    message_id = read.optional(fields, "mid", where)
+    content = read.verbatim(fields, "content", where)
+    time = read.optional(fields, "time", where)
+    stamp = spell_stamp(time, read.UTC_8)
+    sender, _ = _number(callback, mobile)
     return inbound_message(
         callback,
-        provider=PROVIDER.name,
-        message_id=read.optional(fields, "mid", where),
+        provider=NAME,
+        normalizer=VERSION,
+        identity=IDENTITY.version,
+        said=(message_id, spell_chinese_number(mobile), content, stamp.text),
+        message_id=message_id,
         sender=sender,
         recipient=read.optional(fields, "accessCode", where),
-        content=read.verbatim(fields, "content", where),
-        occurred_at=read.time(read.optional(fields, "time", where), callback.account.timezone or read.UTC_8),
+        content=content,
+        occurred_at=read.time(time, callback.account.timezone or read.UTC_8),
+        stamp_day=stamp.day,
         raw=raw,
     )
 
 
-def _number(callback: Callback, fields: read.Fields, where: str) -> tuple[str, str]:
+def _number(callback: Callback, mobile: str) -> tuple[str, str]:
     region = callback.account.default_region or _REGION
-    return read_number(read.filled(fields, "mobile", where), default_region=region, international=False)
+    return read_number(mobile, default_region=region, international=False)
+
+
+def reread(callback: Callback) -> DeliveryReport:
+    """Read a report's `raw`: one item of a callback or of an answer."""
+    return _report(callback, read.json_object(callback.body), "$", callback.body.decode())
+
+
+def reread_inbound(callback: Callback) -> InboundMessage:
+    """Read an inbound message's `raw`: one item of a callback or of an answer."""
+    return _inbound(callback, _with_content(read.json_object(callback.body)), "$", callback.body.decode())
+
+
+def _with_content(fields: read.Fields) -> read.Fields:
+    """Return an inbound message whose text is in `content`; the document has one with its text in `stat`."""
+    if fields.get("content") is None and fields.get("stat") is not None:
+        return {**fields, "content": fields["stat"]}
+    return fields
 
 
 #: Section 7: what `status` says of a request; 0 is an answer. What is not here may pass.
@@ -208,12 +268,10 @@ def _read_reports(callback: Callback, _: Sequence[Subject]) -> Sequence[Item]:
 
 
 def _read_inbound(callback: Callback, _: Sequence[Subject]) -> Sequence[Item]:
-    """Read inbound messages: what was asked for tells, not `flag`; the document has one with its text in `stat`."""
+    """Read inbound messages: what was asked for tells, not `flag`."""
 
     def inbound(where: str, element: msgspec.Raw) -> InboundMessage:
-        fields = read.json_object(element, where)
-        if fields.get("content") is None and fields.get("stat") is not None:
-            fields["content"] = fields["stat"]
+        fields = _with_content(read.json_object(element, where))
         return _inbound(callback, fields, where, bytes(element).decode())
 
     return _pulled(callback, inbound)
@@ -224,10 +282,14 @@ def _read_balance(body: bytes) -> float:
 
 
 PROVIDER: Final = Provider(
-    name="juhe",
+    name=NAME,
+    identity=IDENTITY,
+    speaks_smpp=True,
     methods=("POST",),
     codes=CODES,
     parse=parse,
+    reread=reread,
+    reread_inbound=reread_inbound,
     replies=PLAIN_TEXT,
     home=_REGION,
     poll=Poll(

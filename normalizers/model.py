@@ -6,8 +6,8 @@ Everything here is a plain value. Nothing reads a clock, a socket or a setting.
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from dataclasses import dataclass, field
+from datetime import date, datetime, tzinfo
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final, TypeAlias
@@ -127,6 +127,23 @@ class Note(StrEnum):
     SM_RSM_DIFFER = "sm_rsm_differ"
     #: Santo: the id in the report's text is not `msgid`; `msgid` was believed.
     ID_DIFFERS = "id_differs"
+    #: Santo: the answer about a message names another number or id than was asked about; the question was believed.
+    ANSWER_DIFFERS = "answer_differs"
+    #: CM: neither REFERENCE nor CREATED_S, so that nothing tells this number's messages apart.
+    NO_MESSAGE_IDENTITY = "no_message_identity"
+
+
+class CodeSource(StrEnum):
+    """Which table a report's status and reason come from."""
+
+    #: The provider's own document.
+    DOCUMENT = "document"
+    #: SMPP 3.4's message states, which the provider passes on and its document does not list.
+    SMPP = "smpp"
+    #: The operator's settings.
+    SETTINGS = "settings"
+    #: The code is in no table.
+    NONE = ""
 
 
 class Source(StrEnum):
@@ -139,11 +156,16 @@ class Source(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """What one provider code means: `reason` is set where it means a failure."""
+    """
+    What one provider code means: `reason` is set where it means a failure.
+
+    `meaning` is in the document's words, `english` their translation where they aren't English.
+    """
 
     status: Status
     reason: Reason | None
     meaning: str
+    english: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +202,8 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
 
     `timezone` overrides the provider's for stamps without an offset. `default_region` (ISO 3166-1 alpha-2) is where
     a number without country code belongs. `fields` renames CM's GET parameters: document's name -> the customer's.
-    `auth_key` is CloudSMS' AUTH_KEY, checked where it is set.
+    `auth_key` is CloudSMS' AUTH_KEY, checked where it is set. `codes` and `reasons` are the operator's own meanings of
+    codes; they go before the provider's tables of the same names. `keys` are secrets that the provider signs with.
     """
 
     name: str = "default"
@@ -188,17 +211,22 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     default_region: str | None = None
     fields: Mapping[str, str] = MappingProxyType({})
     auth_key: str | None = None
+    codes: CodeTable | None = None
+    reasons: CodeTable | None = None
+    keys: Mapping[str, str] = MappingProxyType({})
 
 
 class Callback(msgspec.Struct, frozen=True, kw_only=True):
     """
     One HTTP request of a provider (or one answer of it, when it was asked), as bytes.
 
-    `query` is the raw query string, still percent-encoded. Header names are lower case.
+    `url` is the address that was called, scheme, host and path, as the provider wrote it: some sign it. It is empty
+    for an answer. `query` is the raw query string, still percent-encoded. Header names are lower case.
     """
 
     account: Account
     method: str
+    url: str = ""
     query: bytes = b""
     headers: Mapping[str, str] = MappingProxyType({})
     body: bytes = b""
@@ -210,18 +238,30 @@ class DeliveryReport(msgspec.Struct, frozen=True, kw_only=True):
     """
     One report on one message to one recipient. The fields are the columns of `dlr.reports`.
 
-    `event_id` is the same for the same report by whatever path and however often it comes (`identity.event_id`).
+    `event_id` is the same for the same report by whatever path and however often it comes: the provider's file says
+    what it is made of, and `identity` is the version of that rule. `supersedes` is the id of the answer to a poll that
+    tells the same in fewer words: such an answer does not count beside this report.
+
+    A message is its provider, account, `message_id`, `recipient` and `message_stamp`, which is empty unless the
+    provider's message id alone does not tell messages apart (CM).
+
     `recipient` is E.164 with `+`, or as received where it can't be read. `country` is ISO 3166-1 alpha-2 or empty.
-    `occurred_at` is the provider's clock in UTC, None where it sends none that can be read. `unmapped` says that
-    `status` (or the reason of a failure) is unknown because the provider's code is in no table of ours. `custom` is
-    JSON that the customer attached, its own bytes (`msgspec.Raw`), or None. `notes` says what was odd. `raw` is the
-    item's own bytes as text. `normalizer` is the version of the provider's table and parser that read it.
+    `code_source` says which table `status` and `reason` come from; `unmapped` that `status`, or the reason of a
+    failure, is unknown because the provider's code is in none. `occurred_at` is the provider's clock in UTC, None where
+    it sends none that can be read. `stamp_day` is the day of the stamp that is part of the identity, as the provider
+    wrote it, 1970-01-01 where there is none: it never changes for one `event_id`.
+
+    `custom` is JSON that the customer attached, its own bytes (`msgspec.Raw`), or None. `notes` says what was odd.
+    `raw` is the item as text; `Provider.reread` makes the same report of it. `normalizer` is the version of the
+    provider's tables and parser that read it, `revision` counts how often it was read again.
     """
 
     event_id: str
+    supersedes: str | None = None
     provider: str
     account: str
     message_id: str
+    message_stamp: str = ""
     reference: str = ""
     recipient: str
     country: str
@@ -229,6 +269,7 @@ class DeliveryReport(msgspec.Struct, frozen=True, kw_only=True):
     sender: str = ""
     status: Status
     reason: Reason | None
+    code_source: CodeSource
     provider_status: str
     provider_code: str = ""
     provider_text: str = ""
@@ -238,12 +279,15 @@ class DeliveryReport(msgspec.Struct, frozen=True, kw_only=True):
     custom: object = None
     unmapped: bool
     notes: tuple[Note, ...] = ()
+    stamp_day: date
     raw: str
     normalizer: int
+    identity: int
+    revision: int = 0
 
 
 class InboundMessage(msgspec.Struct, frozen=True, kw_only=True):
-    """One message from a phone (MO). The fields are the columns of `dlr.inbound`."""
+    """One message from a phone (MO). The fields are the columns of `dlr.inbound`, and mean what a report's do."""
 
     event_id: str
     provider: str
@@ -255,7 +299,11 @@ class InboundMessage(msgspec.Struct, frozen=True, kw_only=True):
     occurred_at: datetime | None
     received_at: datetime
     source: Source
+    stamp_day: date
     raw: str
+    normalizer: int
+    identity: int
+    revision: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ The `phonenumbers` library's data decides. What `numbering` does not recognise g
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Final
 
 import phonenumbers
@@ -17,6 +18,7 @@ _Reading = tuple[str, str | None]
 #: E.164, and the ISO 3166-1 alpha-2 country or nothing.
 _Number = tuple[str, str]
 
+_MOBILE: Final = frozenset({phonenumbers.PhoneNumberType.MOBILE, phonenumbers.PhoneNumberType.FIXED_LINE_OR_MOBILE})
 _PLUS: Final = frozenset("+\uff0b")
 _AS_A_NUMBER: Final = re.compile(r"[\d\s().\-/\u2010-\u2015\u2212]*")
 _NOT_DIGITS: Final = re.compile(r"\D+")
@@ -44,8 +46,9 @@ def read_split_number(calling_code: str, text: str) -> _Number:
     """
     Return the same of a number whose calling code came apart from the rest.
 
-    The rest may begin with the calling code all the same: it is not doubled where that makes no number. What is no
-    possible number is returned as the rest came, with the calling code's country where that is one.
+    The rest may begin with the calling code all the same. Where both readings make a number, the one that is a mobile
+    phone's is taken, since that is what gets a message, and where both are or none is, the one without a second code.
+    What is no possible number is returned as the rest came, with the calling code's country where that is one.
     """
     text = text.strip()
     code, _ = _digits(calling_code)
@@ -55,7 +58,16 @@ def read_split_number(calling_code: str, text: str) -> _Number:
         readings.append((code + digits, None))
     if plus or (code and digits.startswith(code)):
         readings.append((digits, None))
+    if len(readings) > 1:
+        readings.sort(key=lambda reading: not _is_mobile(reading[0]))
     return _read(readings) or (text, country_of(code))
+
+
+def _is_mobile(digits: str) -> bool:
+    """Tell whether an international number may be a mobile phone's; in some countries any number may."""
+    with suppress(phonenumbers.NumberParseException):
+        return phonenumbers.number_type(phonenumbers.parse(f"+{digits}")) in _MOBILE
+    return False
 
 
 def _digits(text: str) -> tuple[str, bool]:

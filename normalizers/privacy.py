@@ -60,6 +60,7 @@ class Privacy:
         return msgspec.structs.replace(
             report,
             event_id=self.event_id(report.event_id),
+            supersedes=report.supersedes and self.event_id(report.supersedes),
             recipient=kept,
             reference=_replaced(report.reference, report.recipient, kept),
             provider_text=_replaced(report.provider_text, report.recipient, kept),

@@ -8,7 +8,8 @@ from types import MappingProxyType
 import msgspec
 
 from normalizers.errors import MalformedError
-from normalizers.model import Callback, CodeTable, Item
+from normalizers.identity import Identity
+from normalizers.model import Callback, CodeTable, DeliveryReport, InboundMessage, Item
 from normalizers.polling import Poll
 
 
@@ -37,9 +38,12 @@ class Provider:
     All that the rest of the program knows of a provider.
 
     `parse` reads a callback into its items, or raises `MalformedError` where it can't be read as a whole (or holds no
-    item that can), or `ForbiddenError` where the provider puts its secret in the payload and it is wrong. `methods`
+    item that can), or `ForbiddenError` where the provider puts its secret in the payload and it is wrong. `reread`
+    and `reread_inbound` read the `raw` of a stored record, given as the callback's body, into the same record.
+    `identity` is the rule of what makes one report. `methods`
     are the HTTP methods it calls back with, none where it has to be asked. `codes` is its code table; `reasons` a
-    second one, of error codes that refine the reason of a failure, where it has one.
+    second one, of error codes that refine the reason of a failure, where it has one. `speaks_smpp` says that SMPP's
+    words for the state of a message are read where `codes` has no such code.
 
     `home` is the region whose national numbers it writes, None where it writes international ones. `reports_within` is
     how long after a submission its last report may come. `known_by_reference` says that a report names a message by
@@ -52,7 +56,11 @@ class Provider:
     methods: Sequence[str]
     codes: CodeTable
     reasons: CodeTable | None = None
+    speaks_smpp: bool = False
+    identity: Identity
     parse: Callable[[Callback], Sequence[Item]]
+    reread: Callable[[Callback], DeliveryReport]
+    reread_inbound: Callable[[Callback], InboundMessage] | None = None
     replies: Replies
     home: str | None = None
     reports_within: timedelta = timedelta(hours=72)

@@ -6,7 +6,9 @@ What can't be read raises `MalformedError` with the path of the fault. A value i
 
 import math
 import re
+from codecs import BOM_UTF8
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
 from typing import Any, Final, TypeAlias, TypeVar
@@ -34,18 +36,46 @@ _elements: Final = msgspec.json.Decoder(list[msgspec.Raw])
 FIRST_YEAR: Final = 1970
 LAST_YEAR: Final = 2100
 _LONGEST_STAMP: Final = 64
+#: Floats below hold every whole number.
+_EXACT: Final = 2**53
 _COMPACT_STAMP_LENGTH: Final = len("YYYYMMDDhhmmss")
 #: `&` or `=` within a name or a value.
 _ESCAPED_SEPARATOR: Final = re.compile(rb"%(?:26|3[Dd])")
+_NOT_ASCII: Final = re.compile(rb"[\x80-\xff]")
 #: An offset whose `+` became a space on its way through a query string, or that stands apart.
 _LOOSE_OFFSET: Final = re.compile(r"(:\d\d(?:[.,]\d+)?) ([+-]?)(\d\d:?\d\d)$", re.ASCII)
 
 
 def body(callback: Callback) -> bytes:
-    """Return the body, which has to hold something."""
-    if not callback.body or callback.body.isspace():
+    """Return the body without a byte order mark; it has to hold something."""
+    content = without_mark(callback.body)
+    if not content or content.isspace():
         raise MalformedError(Fault.EMPTY, "body", "is empty")
-    return callback.body
+    return content
+
+
+def without_mark(content: bytes) -> bytes:
+    """Return a body without UTF-8's byte order mark, with which some clients begin one."""
+    return content.removeprefix(BOM_UTF8)
+
+
+def parameters(callback: Callback) -> tuple[bytes, str]:
+    """
+    Return the parameters of a callback that is no JSON, still encoded, and where they stand.
+
+    Those of a POST may be in its body, in its URL, or in both; where both have one, the body's is read.
+    """
+    if callback.method != "POST":
+        return callback.query, "query"
+    content = without_mark(callback.body).strip()
+    if not content:
+        return callback.query, "query" if callback.query else "body"
+    return (callback.query + b"&" + content if callback.query else content), "body"
+
+
+def holds_json(content: bytes) -> bool:
+    """Tell a body that is to be read as JSON from a form, whatever the client calls it."""
+    return content.lstrip()[:1] in {b"{", b"["}
 
 
 def json_object(raw: bytes | msgspec.Raw, where: str = "$") -> dict[str, Any]:
@@ -106,26 +136,38 @@ def each(
     return items
 
 
-def pairs(encoded: bytes) -> dict[str, str]:
+def pairs(encoded: bytes, *fallback: str) -> dict[str, str]:
     """
     Return the fields of a query string or a form body, decoded; of two of one name the last.
 
-    Never fails: bytes that are not UTF-8 are replaced.
+    A field that is not UTF-8 is read in the first of the charsets of `fallback` in which it can be, else in Latin-1,
+    in which everything can.
     """
-    found = {}
     if _ESCAPED_SEPARATOR.search(encoded) is None:  # nearly always: decoding all at once is half of the work
-        for pair in _unquoted(encoded).split("&"):
-            name, _, value = pair.partition("=")
-            found[name] = value
-    else:
-        for escaped in encoded.split(b"&"):
-            raw_name, _, raw_value = escaped.partition(b"=")
-            found[_unquoted(raw_name)] = _unquoted(raw_value)
+        try:
+            text = unquote_to_bytes(encoded.replace(b"+", b" ")).decode()
+        except UnicodeDecodeError:
+            pass
+        else:
+            return dict(pair.partition("=")[::2] for pair in text.split("&"))
+    found = {}
+    for escaped in encoded.split(b"&"):
+        raw_name, _, raw_value = escaped.partition(b"=")
+        found[_unquoted(raw_name, fallback)] = _unquoted(raw_value, fallback)
     return found
 
 
-def _unquoted(encoded: bytes) -> str:
-    return unquote_to_bytes(encoded.replace(b"+", b" ")).decode("utf-8", "replace")
+def _unquoted(encoded: bytes, fallback: Sequence[str]) -> str:
+    content = unquote_to_bytes(encoded.replace(b"+", b" "))
+    for charset in ("utf-8", *fallback):
+        with suppress(UnicodeDecodeError):
+            return content.decode(charset)
+    return content.decode("latin-1")
+
+
+def as_text(encoded: bytes) -> str:
+    """Return a query string or a form body as text of which `pairs` reads the same: other bytes than ASCII escaped."""
+    return _NOT_ASCII.sub(lambda found: b"%%%02X" % found[0][0], encoded).decode("ascii")
 
 
 def optional(fields: Fields, name: str, where: str) -> str:
@@ -163,6 +205,8 @@ def _text(value: Any, name: str, where: str) -> str:
         return value
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
+    if isinstance(value, float) and value.is_integer() and abs(value) < _EXACT:
+        return str(int(value))
     raise MalformedError(Fault.BAD_VALUE, f"{where}.{name}", "is neither text nor a whole number")
 
 
@@ -180,7 +224,7 @@ def amount(value: Any, where: str) -> float:
 def first_object(raw: bytes) -> dict[str, Any]:
     """Return an object, or the first of an array, with all its values read; empty where it is neither. Never fails."""
     try:
-        [(where, element), *_] = json_elements(raw)
+        [(where, element), *_] = json_elements(without_mark(raw))
         return json_object(element, where)
     except (MalformedError, ValueError):
         return {}

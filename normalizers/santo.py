@@ -1,12 +1,18 @@
 """
-Santo (闪通): one report a callback, by GET (a form POST of the same names serves too).
+Santo (闪通): one report a callback, by GET or POST (the document names no method): parameters in the URL or in a form.
 
 Source: 《闪通国际短信通道平台 用户 API 手册》 V2.0 Beta, sections 4.3 (what is pushed) and 5.2 (codes of reports); 4.6
 (how it is asked, by message) for the states that an answer to get-rptstatus has, 4.4 for the balance, 5.1 for what a
 request is turned down for. `sm` is hex of `id|state|code`, in the charset that `dc` names;
 `rsm` is the same in clear. The sample ends in `||`. No time is sent, and neither an answer nor a retry is documented.
 
-One id can have many recipients (section 4.2).
+One id can have many recipients (section 4.2). Numbers are international ones without a prefix; a mobile number of
+mainland China that comes without its country code is read as such. Section 2 names SMPP as the protocol behind the
+platform, and sections 4.1 and 5.2 use SMPP's words (ACCEPTD, REJECTD, DELIVRD), so that a state code that the table of
+5.2 does not list is read as SMPP's.
+
+An answer to get-rptstatus says only `success` or `failed`. A callback that says the same (state 0; states 400 and 500)
+says more, so that it supersedes such an answer, whichever of them comes first.
 """
 # ruff: noqa: RUF001  (meanings are the document's own words, in its own punctuation)
 
@@ -17,8 +23,10 @@ from urllib.parse import urlencode
 import msgspec
 
 from normalizers import read
+from normalizers.codes import Meaning, find_meaning
 from normalizers.errors import Fault, MalformedError
-from normalizers.model import Callback, Code, CodeTable, DeliveryReport, Item, Note, Reason, Status
+from normalizers.identity import Identity, event_id
+from normalizers.model import Account, Callback, Code, CodeTable, DeliveryReport, Item, Note, Reason, Status
 from normalizers.msisdn import read_number
 from normalizers.polling import (
     Asking,
@@ -35,9 +43,23 @@ from normalizers.polling import (
 from normalizers.provider import Provider
 from normalizers.records import delivery_report
 from normalizers.replies import PLAIN_TEXT
+from normalizers.smpp import MESSAGE_STATES
+from normalizers.spelling import spell_chinese_number, spell_code
+
+NAME: Final = "santo"
 
 #: Version of the table and the parser below.
 VERSION: Final = 1
+
+IDENTITY: Final = Identity(
+    version=1,
+    words=("msgid", "da", "callback or poll", "state (poll: mtstat)", "code"),
+    because=(
+        "no time is sent, so that nothing but its state and code tells two reports on one message apart; a poll's answer "
+        "has an id of its own, which the callback that says the same names as superseded"
+    ),
+    document="闪通国际短信通道平台 用户 API 手册, sections 4.3 and 4.6",
+)
 
 #: Keyed `state|code`, as the two stand in `sm`; the last two rows are `mtstat` of an answer to get-rptstatus.
 CODES: Final = CodeTable(
@@ -59,6 +81,10 @@ _CHARSETS: Final = {"0": "latin-1", "8": "utf-16-be"}
 #: The charset of `dc` 15, which is the default; tried for any other `dc` too.
 _GBK: Final = "gbk"
 _FIELDS: Final = 3
+#: What an answer to a poll says of a message whose callback has this state.
+_POLLED_AS: Final = {"0": "success", "400": "failed", "500": "failed"}
+_DELIVERED_STATE: Final = "0"
+_REGION: Final = "CN"
 
 
 class _Said(NamedTuple):
@@ -71,13 +97,19 @@ class _Said(NamedTuple):
 
 def parse(callback: Callback) -> Sequence[DeliveryReport]:
     """Read the one report that the parameters make."""
-    encoded, where = (read.body(callback), "body") if callback.method == "POST" else (callback.query, "query")
-    fields = read.pairs(encoded)
+    encoded, where = read.parameters(callback)
+    if where == "body":
+        read.body(callback)
+    return [_from_parameters(callback, encoded, where)]
+
+
+def _from_parameters(callback: Callback, encoded: bytes, where: str) -> DeliveryReport:
+    fields = read.pairs(encoded, _GBK)
     if fields.keys().isdisjoint(_PARAMETERS):
         raise MalformedError(Fault.EMPTY, where, "has none of the parameters of a report")
     if fields.get("command", _COMMAND).strip() != _COMMAND:
         raise MalformedError(Fault.BAD_VALUE, f"{where}.command", f"is not {_COMMAND}")
-    return [_report(callback, fields, where, encoded)]
+    return _report(callback, fields, where, encoded)
 
 
 def _report(callback: Callback, fields: read.Fields, where: str, encoded: bytes) -> DeliveryReport:
@@ -87,20 +119,46 @@ def _report(callback: Callback, fields: read.Fields, where: str, encoded: bytes)
         raise MalformedError(Fault.MISSING_FIELD, f"{where}.msgid", "is missing")
     if message_id and said.message_id and message_id != said.message_id:
         notes += (Note.ID_DIFFERS,)
+    message_id = message_id or said.message_id
     number = read.filled(fields, "da", where)
     return delivery_report(
         callback,
-        provider=PROVIDER.name,
+        provider=NAME,
         normalizer=VERSION,
-        message_id=message_id or said.message_id,
-        number=read_number(number, default_region=callback.account.default_region, international=True),
-        code=CODES.find(f"{said.state}|{said.code}"),
+        identity=IDENTITY.version,
+        said=(message_id, spell_chinese_number(number), "callback", spell_code(said.state), spell_code(said.code)),
+        supersedes=_superseded(callback.account, message_id, number, said.state),
+        message_id=message_id,
+        number=_number(callback.account, number),
+        meaning=_meaning(callback.account, said),
         provider_status=said.state,
         provider_code=said.code,
         occurred_at=None,
         notes=notes,
-        raw=encoded.decode("utf-8", "replace"),
+        raw=read.as_text(encoded),
     )
+
+
+def _number(account: Account, number: str) -> tuple[str, str]:
+    return read_number(number, default_region=account.default_region or _REGION, international=True)
+
+
+def _meaning(account: Account, said: _Said) -> Meaning:
+    """Return what state and code mean together; an SMPP word that contradicts the state means nothing."""
+    word = MESSAGE_STATES.find(said.code)
+    fits = word is not None and (said.state == _DELIVERED_STATE) != word.status.failed
+    contradicts = said.state in _POLLED_AS and not fits
+    return find_meaning(f"{said.state}|{said.code}", CODES, account.codes, state="" if contradicts else said.code)
+
+
+def _superseded(account: Account, message_id: str, number: str, state: str) -> str | None:
+    """Return the id of the answer to a poll that tells what a callback with this state does, where there is one."""
+    mtstat = _POLLED_AS.get(state)
+    return None if mtstat is None else event_id(NAME, account.name, _polled_words(message_id, number, mtstat))
+
+
+def _polled_words(message_id: str, number: str, mtstat: str) -> tuple[str, ...]:
+    return message_id, spell_chinese_number(number), "poll", spell_code(mtstat)
 
 
 def _said(fields: read.Fields, where: str) -> tuple[_Said, tuple[Note, ...]]:
@@ -174,32 +232,52 @@ def _read_answer(callback: Callback, subjects: Sequence[Subject]) -> Sequence[It
         for where, element in read.json_elements(read.body(callback))
         if _mtstat(read.json_object(element, where), where) != _NO_REPORT
     ]
-    return read.each(elements, lambda where, element: _answer(callback, subjects, where, element))
+    asked = subjects[0] if len(subjects) == len(elements) == 1 else None
+    return read.each(elements, lambda where, element: _answer(callback, asked, where, element))
 
 
 def _mtstat(fields: read.Fields, where: str) -> str:
     return read.filled(fields, "mtstat", where).lower()
 
 
-def _answer(callback: Callback, subjects: Sequence[Subject], where: str, element: msgspec.Raw) -> DeliveryReport:
+def _answer(callback: Callback, asked: Subject | None, where: str, element: msgspec.Raw) -> DeliveryReport:
+    """Read one answer; it is about the message that was `asked` about, whatever it names: the document's own differs."""
     fields = read.json_object(element, where)
-    asked = subjects[0] if len(subjects) == 1 else Subject("", "")
+    named = Subject(read.optional(fields, "msgid", where), read.optional(fields, "da", where))
+    subject = asked or named
+    if not (subject.message_id and subject.recipient):
+        raise MalformedError(Fault.MISSING_FIELD, f"{where}.msgid", "is missing, or da is")
     mtstat = _mtstat(fields, where)
     return delivery_report(
         callback,
-        provider=PROVIDER.name,
+        provider=NAME,
         normalizer=VERSION,
-        message_id=read.optional(fields, "msgid", where) or asked.message_id,
-        number=read_number(
-            read.optional(fields, "da", where) or asked.recipient,
-            default_region=callback.account.default_region,
-            international=True,
-        ),
-        code=CODES.find(f"poll:{mtstat}"),
+        identity=IDENTITY.version,
+        said=_polled_words(subject.message_id, subject.recipient, mtstat),
+        message_id=subject.message_id,
+        number=_number(callback.account, subject.recipient),
+        meaning=find_meaning(f"poll:{mtstat}", CODES, callback.account.codes),
         provider_status=mtstat,
         occurred_at=None,
-        raw=bytes(element).decode(),
+        notes=(Note.ANSWER_DIFFERS,) if _differs(named, subject) else (),
+        raw=msgspec.json.encode({"asked": subject._asdict(), "answer": element}).decode(),
     )
+
+
+def _differs(named: Subject, subject: Subject) -> bool:
+    return (named.message_id or subject.message_id) != subject.message_id or (
+        spell_chinese_number(named.recipient or subject.recipient) != spell_chinese_number(subject.recipient)
+    )
+
+
+def reread(callback: Callback) -> DeliveryReport:
+    """Read a report's `raw`: the parameters of a callback, or an answer beside what was asked."""
+    if not read.holds_json(callback.body):
+        return _from_parameters(callback, callback.body, "body")
+    members = read.json_members(callback.body)
+    asked = read.json_object(read.member(members, "asked"), "$.asked")
+    subject = Subject(read.filled(asked, "message_id", "$.asked"), read.filled(asked, "recipient", "$.asked"))
+    return _answer(callback, subject, "$.answer", read.member(members, "answer"))
 
 
 def _read_balance(body: bytes) -> float:
@@ -207,10 +285,13 @@ def _read_balance(body: bytes) -> float:
 
 
 PROVIDER: Final = Provider(
-    name="santo",
+    name=NAME,
+    identity=IDENTITY,
+    speaks_smpp=True,
     methods=("GET", "POST"),
     codes=CODES,
     parse=parse,
+    reread=reread,
     replies=PLAIN_TEXT,
     poll=Poll(
         credentials=("cpid", "cppwd"),

@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from normalizers.identity import submission_event_id
-from normalizers.model import DeliveryReport, Source, Status
+from normalizers.model import CodeSource, DeliveryReport, Source, Status
+from normalizers.spelling import NO_DAY
 from normalizers.submissions import Submission
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -24,9 +25,12 @@ def make_report(**given: Any) -> DeliveryReport:
         "occurred_at": NOON,
         "received_at": NOON,
         "source": Source.CALLBACK,
+        "code_source": CodeSource.DOCUMENT,
         "unmapped": False,
+        "stamp_day": NO_DAY,
         "raw": "STATUS=2",
         "normalizer": 1,
+        "identity": 1,
         **given,
     }
     fields.setdefault("provider_status", fields["status"].value)

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from random import Random
 from typing import TypeAlias
 
-from ingest.simulation.plan import ItemSpoil, PlannedCallback, PlannedOutcome, PlannedRequest, Spoil
+from ingest.simulation.plan import ItemSpoil, PlannedCallback, PlannedOutcome, PlannedReport, PlannedRequest, Spoil
 from normalizers.model import Account
 
 #: Draws a small number: of items in a callback, of recipients of a message.
@@ -17,6 +18,11 @@ def one(_: Random) -> int:
     return 1
 
 
+def tell_occurrence(_: PlannedCallback, report: PlannedReport) -> datetime | None:
+    """Return the time that a report names: when what it tells happened."""
+    return report.occurred_at
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dialect:
     """
@@ -24,7 +30,8 @@ class Dialect:
 
     `weight` is its share of the callbacks, `countries` those of its messages. A message goes through some of `steps`
     to one of `finals`. `upper` says that its message ids are in upper case; `tail` is what they end in. With
-    `together`, all recipients of a message are in one callback. Without `clock` it sends no time.
+    `together`, all recipients of a message are in one callback. Without `clock` it sends no time; `told_at` is the time that a report of a callback
+    names.
     """
 
     name: str
@@ -38,6 +45,7 @@ class Dialect:
     recipients: Size = one
     together: bool = False
     clock: bool = True
+    told_at: Callable[[PlannedCallback, PlannedReport], datetime | None] = tell_occurrence
     inbound: bool = False
     spoils: Sequence[Spoil]
     item_spoils: Sequence[ItemSpoil] = ()

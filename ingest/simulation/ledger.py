@@ -13,6 +13,7 @@ from typing import Final, TypeAlias
 
 import orjson
 
+from ingest.simulation.dialects import DIALECTS
 from ingest.simulation.plan import (
     STEM_LENGTH,
     PlannedCallback,
@@ -90,7 +91,7 @@ class Ledger:
             case PlannedReport():
                 if callback.spoil is not None:
                     return RecordKind.DEAD_LETTERS, (_mark(item), callback.spoil.why)
-                return RecordKind.REPORTS, _report(item)
+                return RecordKind.REPORTS, _report(item, DIALECTS[callback.provider].told_at(callback, item))
 
 
 def _mark(report: PlannedReport) -> str:
@@ -98,7 +99,7 @@ def _mark(report: PlannedReport) -> str:
     return report.message_id[:STEM_LENGTH].lower()
 
 
-def _report(report: PlannedReport) -> Row:
+def _report(report: PlannedReport, told_at: datetime | None) -> Row:
     outcome = report.outcome
     return (
         report.message_id,
@@ -108,7 +109,7 @@ def _report(report: PlannedReport) -> Row:
         outcome.reason or "",
         outcome.code,
         outcome.error,
-        _seconds(report.occurred_at),
+        _seconds(told_at),
     )
 
 

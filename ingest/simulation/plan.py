@@ -59,11 +59,16 @@ class PlannedOutcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedReport:
-    """One report on one message to one recipient; `seed` decides how it is written where a provider has a choice."""
+    """
+    One report on one message to one recipient; `seed` decides how it is written where a provider has a choice.
+
+    `created_at` is when the message was sent, the same in all of its reports; None where the provider has no clock.
+    """
 
     message_id: str
     number: Number
     outcome: PlannedOutcome
+    created_at: datetime | None
     occurred_at: datetime | None
     seed: int
 

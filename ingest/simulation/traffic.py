@@ -136,23 +136,34 @@ class Traffic:
         numbers = self._numbers(dialect, len(lives))
         stages = list(zip_longest(*lives))
         times = self._times(dialect, step, len(stages))
+        created_at = self._created(times[0])
         groups: list[Group] = []
         for stage, occurred_at in zip(stages, times, strict=True):
             reports = tuple(
-                self._report(message_id, number, outcome, occurred_at)
+                self._report(message_id, number, outcome, (created_at, occurred_at))
                 for number, outcome in zip(numbers, stage, strict=True)
                 if outcome is not None
             )
             groups += [reports] if dialect.together else [(report,) for report in reports]
         return groups
 
+    def _created(self, first: datetime | None) -> datetime | None:
+        """Return when a message was sent, given when it was first reported on."""
+        return first - timedelta(seconds=self._rng.randrange(90)) if first else None
+
     def _report(
-        self, message_id: str, number: Number, outcome: PlannedOutcome, occurred_at: datetime | None
+        self,
+        message_id: str,
+        number: Number,
+        outcome: PlannedOutcome,
+        times: tuple[datetime | None, datetime | None],
     ) -> PlannedReport:
+        created_at, occurred_at = times
         return PlannedReport(
             message_id=message_id,
             number=number,
             outcome=outcome,
+            created_at=created_at,
             occurred_at=occurred_at,
             seed=self._rng.getrandbits(32),
         )
@@ -160,7 +171,8 @@ class Traffic:
     def _lone_report(self, dialect: Dialect, step: int) -> PlannedReport:
         final = self._final(dialect, failing=False)
         [occurred_at] = self._times(dialect, step, 1)
-        return self._report(self._message_id(dialect), self._number(dialect), final, occurred_at)
+        times = self._created(occurred_at), occurred_at
+        return self._report(self._message_id(dialect), self._number(dialect), final, times)
 
     def _inbound(self, dialect: Dialect, step: int) -> PlannedInbound:
         return PlannedInbound(

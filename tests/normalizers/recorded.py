@@ -23,7 +23,36 @@ from normalizers.model import Account, Callback, DeliveryReport, Item, Reject, S
 PAYLOADS: Final = Path(__file__).parent.parent / "payloads"
 RECEIVED_AT: Final = datetime(2025, 11, 20, 12, 0, 10, tzinfo=UTC)
 
-_CONSTANT: Final = frozenset({"event_id", "provider", "account", "received_at", "source", "raw", "normalizer"})
+_CONSTANT: Final = frozenset(
+    {
+        "event_id",
+        "supersedes",
+        "provider",
+        "account",
+        "received_at",
+        "source",
+        "raw",
+        "normalizer",
+        "identity",
+        "revision",
+    }
+)
+#: What a case leaves out of a record of either kind, and of a report.
+_DEFAULTS: Final[Mapping[str, Any]] = {"stamp_day": "1970-01-01"}
+_REPORT_DEFAULTS: Final[Mapping[str, Any]] = {
+    "message_stamp": "",
+    "reference": "",
+    "operator": "",
+    "sender": "",
+    "reason": None,
+    "code_source": "document",
+    "provider_code": "",
+    "provider_text": "",
+    "custom": None,
+    "unmapped": False,
+    "notes": [],
+    "stamp_day": "1970-01-01",
+}
 
 
 @dataclass(frozen=True)
@@ -79,18 +108,8 @@ def described(item: Item) -> dict[str, Any]:
 
 def completed(said: Mapping[str, Any]) -> dict[str, Any]:
     """Return an item of a case with the defaults that it leaves out."""
-    defaults: dict[str, Any] = {
-        "reference": "",
-        "operator": "",
-        "sender": "",
-        "reason": None,
-        "provider_code": "",
-        "provider_text": "",
-        "custom": None,
-        "unmapped": False,
-        "notes": [],
-    }
-    return {kind: defaults | values if kind == "report" else values for kind, values in said.items()}
+    defaults = {"report": _REPORT_DEFAULTS, "inbound": _DEFAULTS, "reject": {}}
+    return {kind: {**defaults[kind], **values} for kind, values in said.items()}
 
 
 def fault(error: MalformedError) -> dict[str, str]:

@@ -25,7 +25,10 @@ def _inbound(**given: object) -> InboundMessage:
         "occurred_at": NOON,
         "received_at": NOON,
         "source": Source.CALLBACK,
+        "stamp_day": NOON.date(),
         "raw": RAW,
+        "normalizer": 1,
+        "identity": 1,
         **given,
     }
     return msgspec.convert(fields, InboundMessage)
@@ -71,6 +74,14 @@ def test_a_new_key_leaves_event_ids_alone() -> None:
     after = Privacy(StoredNumbers.KEYED_HASH, keys=(KEY, OLDER_KEY)).report(report)
     assert after.event_id == before.event_id
     assert after.recipient != before.recipient
+
+
+def test_a_superseded_answer_is_found_by_its_hashed_id() -> None:
+    """A report names the answer to a poll that it supersedes by the id under which that answer is stored."""
+    answer = make_report()
+    callback = make_report(provider_status="other", supersedes=answer.event_id)
+    assert HASHED.report(callback).supersedes == HASHED.report(answer).event_id
+    assert HASHED.report(answer).supersedes is None
 
 
 def test_content_is_left_out_where_it_is_not_wanted() -> None:

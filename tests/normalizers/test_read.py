@@ -102,11 +102,31 @@ def test_parameters_need_not_be_encoded() -> None:
         "": "",
         "y": "",
         "z": "1=2",
-        "\ufffd": "%zz",
+        "ä": "%zz",
     }
 
 
-@pytest.mark.parametrize(("value", "text"), [(" a ", "a"), (0, "0"), (10**30, "1" + "0" * 30), ("", ""), ("\0", "\0")])
+@pytest.mark.parametrize(
+    ("encoded", "fallback", "text"),
+    [
+        ("é&b".encode(), (), "é"),
+        ("é&b".encode("latin-1"), (), "é"),
+        (b"%E9&b", (), "é"),
+        ("余额未知&bb".encode("gbk"), ("gbk",), "余额"),
+        (b"\xff&b", ("gbk",), "ÿ"),
+        ("é&".encode() + "余额".encode("gbk"), ("gbk",), "é"),
+    ],
+)
+def test_a_parameter_is_read_in_the_charset_that_it_is_in(encoded: bytes, fallback: tuple[str, ...], text: str) -> None:
+    """Bytes of UTF-8 are UTF-8, and others are of the charset of their provider, each parameter by itself."""
+    assert read.pairs(b"x=" + encoded, *fallback)["x"] == text
+    assert read.pairs(read.as_text(b"x=" + encoded).encode(), *fallback) == read.pairs(b"x=" + encoded, *fallback)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(" a ", "a"), (0, "0"), (-3.0, "-3"), (1e2, "100"), (10**30, "1" + "0" * 30), ("", ""), ("\0", "\0")],
+)
 def test_a_field_is_text_or_a_whole_number(value: object, text: str) -> None:
     """A field means the same written as text or as a number, and spaces around it mean nothing."""
     fields = {"a": value}
@@ -114,7 +134,7 @@ def test_a_field_is_text_or_a_whole_number(value: object, text: str) -> None:
     assert read.verbatim(fields, "a", "$").strip() == text
 
 
-@pytest.mark.parametrize("value", [True, False, 1.0, [], {}, ["a"]])
+@pytest.mark.parametrize("value", [True, False, 1.5, 2.0**53, -1e300, [], {}, ["a"]])
 def test_a_field_of_another_kind_is_a_bad_value(value: object) -> None:
     """What is neither text nor a whole number is refused, by its path and without its value."""
     for reader in (read.optional, read.required, read.verbatim, read.filled):

@@ -9,6 +9,7 @@ from normalizers.errors import Fault, MalformedError
 from normalizers.model import InboundMessage, Item, Reject, Source
 from normalizers.privacy import KEEP_ALL, Privacy, StoredNumbers
 from normalizers.secrets import SecretMask
+from normalizers.spelling import NO_DAY
 from sinks.origin import Origin
 from sinks.records import DeadLetter, LetterKind
 from sinks.stream import Topic
@@ -17,6 +18,7 @@ from tests.factories import NOON, make_report
 _INBOUND = InboundMessage(
     event_id="e", provider="juhe", account="main", message_id="m", sender="+8613800138000", recipient="10690000",
     content="TD", occurred_at=None, received_at=NOON, source=Source.CALLBACK, raw="{}",
+    stamp_day=NO_DAY, normalizer=1, identity=1,
 )  # fmt: skip
 _REJECT = Reject(MalformedError(Fault.BAD_VALUE, "$[1].mid", "is empty"), b'{"mid": "", "key": "s3cret"}')
 

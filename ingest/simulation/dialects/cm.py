@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from random import Random
 from typing import Final
 from urllib.parse import quote, urlencode
@@ -90,13 +90,21 @@ _ERROR_TEXTS: Final = ("STANDARDERRORTTEXT", "STANDARDERRORTXT", "STANDARDERRORT
 def request(callback: PlannedCallback, account: Account) -> PlannedRequest:
     """Write a callback: several reports only by POST, one by either."""
     whims = whims_of(callback.seed)
-    posts = len(callback.items) > 1 or happens(0.6, whims)
     if callback.spoil is not None:
-        posts = callback.spoil.method == "POST"
         account = Account()  # a parameter is left out by the document's name for it
-    if posts:
+    if _posts(callback, whims):
         return _post(callback.reports, account, whims)
     return PlannedRequest("GET", query=_query(callback.reports[0], account, whims))
+
+
+def _posts(callback: PlannedCallback, whims: Random) -> bool:
+    by_chance = happens(0.6, whims)
+    return callback.spoil.method == "POST" if callback.spoil else len(callback.items) > 1 or by_chance
+
+
+def told_at(callback: PlannedCallback, report: PlannedReport) -> datetime | None:
+    """Return the time that a report names: a POST has only that of the message's creation."""
+    return report.created_at if _posts(callback, whims_of(callback.seed)) else report.occurred_at
 
 
 def _post(reports: list[PlannedReport], account: Account, whims: Random) -> PlannedRequest:
@@ -109,7 +117,7 @@ def _message(report: PlannedReport, account: Account, whims: Random) -> dict[str
     outcome = report.outcome
     as_number = happens(0.3, whims)
     return {
-        "received": _stamp(report.occurred_at, account, "T"),
+        "received": _stamp(report.created_at, account, "T"),
         "to": _msisdn(report.number, whims),
         "reference": report.message_id,
         "status": {
@@ -127,9 +135,8 @@ def _perhaps_number(code: str, *, as_number: bool) -> str | int:
 
 def _query(report: PlannedReport, account: Account, whims: Random) -> str:
     """Write the document's GET, its parameters named as the account has them."""
-    sent_at = report.occurred_at - timedelta(seconds=whims.randrange(90)) if report.occurred_at else None
     values = {
-        "CREATED_S": _stamp(sent_at, account, " "),
+        "CREATED_S": _stamp(report.created_at, account, " "),
         "DATETIME_S": _stamp(report.occurred_at, account, " "),
         "GSM": _msisdn(report.number, whims),
         "REFERENCE": report.message_id,
@@ -169,6 +176,7 @@ DIALECT: Final = Dialect(
     finals=_FINALS,
     tail=lambda rng: hexadecimal(rng, 19),  # a REFERENCE has up to 32 letters and digits
     batch=_batch,
+    told_at=told_at,
     spoils=(
         *corruption.NOT_JSON,
         corruption.EMPTY,

@@ -68,9 +68,11 @@ _FINALS: Final = (
     _undeliverable("MO:0012", Reason.UPSTREAM_ERROR, 2),
     _undeliverable("MO:1042", Reason.UPSTREAM_ERROR, 1),
     _undeliverable("MO:00011", Reason.UPSTREAM_ERROR, 0.3),
-    # In no table: codes of CMPP and of newer versions of the platform.
-    _unmapped("UNDELIV", 1.5),
-    _unmapped("REJECTD", 0.5),
+    # Not in the document: words of SMPP.
+    _undeliverable("UNDELIV", Reason.UNKNOWN, 1.5),
+    _rejected("REJECTD", Reason.UNKNOWN, 0.5),
+    # In no table: codes of CMPP gateways and of newer versions of the platform.
+    _unmapped("NOROUTE", 0.5),
     _unmapped("MK:0001", 1.5),
     _unmapped("MA:0033", 0.5),
 )

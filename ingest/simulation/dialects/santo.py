@@ -18,7 +18,9 @@ _FINALS: Final = (
     PlannedOutcome(code="400", error="403", status=Status.REJECTED, reason=Reason.NOT_REGISTERED, weight=10),
     PlannedOutcome(code="400", error="404", status=Status.REJECTED, reason=Reason.PROVIDER_REJECTED, weight=22),
     PlannedOutcome(code="500", error="501", status=Status.UNDELIVERABLE, reason=Reason.UNKNOWN, weight=65),
-    # In no table.
+    # Not in the document: a word of SMPP.
+    PlannedOutcome(code="500", error="UNDELIV", status=Status.UNDELIVERABLE, reason=Reason.UNKNOWN, weight=2),
+    # In no table, or a word that contradicts the state.
     PlannedOutcome(code="400", error="405", status=Status.UNKNOWN, weight=2),
     PlannedOutcome(code="600", error="601", status=Status.UNKNOWN, weight=1),
     PlannedOutcome(code="0", error="UNDELIV", status=Status.UNKNOWN, weight=1),

@@ -8,9 +8,11 @@ CREATE DATABASE IF NOT EXISTS ${database} ${on_cluster};
 
 CREATE TABLE IF NOT EXISTS ${database}.reports_store ${on_cluster} (
     event_id UUID,
+    supersedes Nullable(UUID),
     provider LowCardinality(String),
     account LowCardinality(String),
     message_id String,
+    message_stamp String,
     reference String,
     recipient String,
     country LowCardinality(String),
@@ -18,6 +20,7 @@ CREATE TABLE IF NOT EXISTS ${database}.reports_store ${on_cluster} (
     sender LowCardinality(String),
     status LowCardinality(String),
     reason LowCardinality(String),
+    code_source LowCardinality(String),
     provider_status LowCardinality(String),
     provider_code LowCardinality(String),
     provider_text LowCardinality(String),
@@ -27,8 +30,11 @@ CREATE TABLE IF NOT EXISTS ${database}.reports_store ${on_cluster} (
     custom String CODEC(ZSTD(3)),
     unmapped Bool,
     notes Array(LowCardinality(String)),
+    stamp_day Date,
     raw String CODEC(ZSTD(3)),
     normalizer UInt16,
+    identity UInt16,
+    revision UInt16,
     rank UInt8 MATERIALIZED transform(
         status,
         ['unknown', 'scheduled', 'accepted', 'enroute', 'expired', 'deleted', 'undeliverable', 'rejected', 'delivered'],
@@ -44,9 +50,9 @@ ${settings};
 
 CREATE VIEW IF NOT EXISTS ${database}.reports ${on_cluster} AS
 SELECT
-    event_id, provider, account, message_id, reference, recipient, country, operator, sender, status, reason,
-    provider_status, provider_code, provider_text, occurred_at, received_at, source, custom, unmapped, notes, raw,
-    normalizer
+    event_id, supersedes, provider, account, message_id, message_stamp, reference, recipient, country, operator, sender,
+    status, reason, code_source, provider_status, provider_code, provider_text, occurred_at, received_at, source, custom,
+    unmapped, notes, stamp_day, raw, normalizer, identity, revision
 FROM ${database}.reports_store FINAL
 SETTINGS do_not_merge_across_partitions_select_final = 1;
 
@@ -100,7 +106,11 @@ CREATE TABLE IF NOT EXISTS ${database}.inbound_store ${on_cluster} (
     occurred_at Nullable(DateTime64(3, 'UTC')),
     received_at DateTime64(6, 'UTC') CODEC(Delta, ZSTD),
     source LowCardinality(String),
+    stamp_day Date,
     raw String CODEC(ZSTD(3)),
+    normalizer UInt16,
+    identity UInt16,
+    revision UInt16,
     version UInt64 MATERIALIZED toUInt64(4398046511103 - toUnixTimestamp64Milli(received_at)),
     INDEX received_at_range received_at TYPE minmax GRANULARITY 1
 )
@@ -111,7 +121,8 @@ ${settings};
 
 CREATE VIEW IF NOT EXISTS ${database}.inbound ${on_cluster} AS
 SELECT
-    event_id, provider, account, message_id, sender, recipient, content, occurred_at, received_at, source, raw
+    event_id, provider, account, message_id, sender, recipient, content, occurred_at, received_at, source, stamp_day,
+    raw, normalizer, identity, revision
 FROM ${database}.inbound_store FINAL
 SETTINGS do_not_merge_across_partitions_select_final = 1;
 

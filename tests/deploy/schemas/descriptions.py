@@ -36,22 +36,23 @@ FIELDS: Final[Mapping[str, str]] = {
     "country": "Country of the recipient, ISO 3166-1 alpha-2, or empty.",
     "received_at": "When dlrhub received it, in UTC.",
     "source": "How it reached dlrhub.",
-    "raw": "The provider's own bytes of this item, as text.",
+    "raw": "The item as text, of which the provider's parser makes the same record again.",
     "normalizer": "Version of the provider's code table and parser that read it.",
     "identity": "Version of the rule by which event_id follows from the provider's words.",
-    "stamp_day": "Day of the provider's time stamp as it was written, 1970-01-01 if there is none; the store's partition.",
+    "revision": "How often it was read again from raw: 0 as it was first read.",
+    "stamp_day": "Day of the time stamp that event_id is made of, as the provider wrote it; 1970-01-01 if there is none.",
 }
 
 #: Fields that one kind of record has alone, or with a meaning of its own.
 TOPIC_FIELDS: Final[Mapping[Topic, Mapping[str, str]]] = {
     Topic.REPORTS: {
-        "supersedes": "The event_id that an earlier version of the identity rule gave this report, or null.",
-        "message_stamp": "The time that tells two messages with the same message_id apart, as the provider wrote it.",
+        "supersedes": "The event_id of a poll's answer that tells the same with less detail and does not count beside this report, or null.",
+        "message_stamp": "The time that tells messages with one message_id apart (CM), in canonical spelling; else empty.",
         "operator": "The operator as the provider names it, or empty.",
         "sender": "The sender's address or number, or empty.",
         "status": "State of the message, after SMPP's message states.",
         "reason": "Why the message failed; null if it did not.",
-        "code_source": "Which table told what the provider's code means.",
+        "code_source": "The table that tells what the code means: the document's, SMPP's words, the settings'; empty if none does.",
         "provider_status": "The provider's status, as it came.",
         "provider_code": "The provider's error code, as it came, or empty.",
         "provider_text": "The provider's text, as it came, or empty.",

@@ -24,7 +24,9 @@ _DELIVERED = {
 
 
 def _report(provider: str, message_id: str, number: Number, at: datetime | None, seed: int = 0) -> PlannedReport:
-    return PlannedReport(message_id=message_id, number=number, outcome=_DELIVERED[provider], occurred_at=at, seed=seed)
+    return PlannedReport(
+        message_id=message_id, number=number, outcome=_DELIVERED[provider], created_at=at, occurred_at=at, seed=seed
+    )
 
 
 def _forms(provider: str, report: dict[str, Any], account: Account | None = None) -> list[PlannedRequest]:

@@ -207,7 +207,10 @@ def test_inbound_messages_count_once(store: Store) -> None:
         occurred_at=NOON,
         received_at=NOON,
         source=Source.CALLBACK,
+        stamp_day=NOON.date(),
         raw="{}",
+        normalizer=1,
+        identity=1,
     )
     for _ in range(3):
         store.insert(Topic.INBOUND, [inbound_record(message).value])

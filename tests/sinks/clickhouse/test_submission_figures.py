@@ -48,7 +48,8 @@ def report(number: int, source: Source) -> DeliveryReport:
         "provider_status": status.value, "occurred_at": occurred_at,
     }  # fmt: skip
     received_at = at + timedelta(seconds=40 if source is Source.CALLBACK else 0)
-    said = {"event_id": event_id(**identity, provider_code=""), "country": sent.country, "status": status}
+    words = (sent.message_id, sent.recipient, status.value, str(occurred_at))
+    said = {"event_id": event_id("santo", "default", words), "country": sent.country, "status": status}
     return make_report(**identity, **said, received_at=received_at, source=source)
 
 

@@ -1,0 +1,34 @@
+"""What a provider's code means: looked up in the operator's settings, the provider's tables and SMPP's words."""
+
+from typing import Final, NamedTuple
+
+from normalizers.model import Code, CodeSource, CodeTable
+from normalizers.smpp import MESSAGE_STATES
+
+
+class Meaning(NamedTuple):
+    """What a code means, and which table says so; `code` is None where none does."""
+
+    code: Code | None
+    source: CodeSource
+
+
+UNMAPPED: Final = Meaning(None, CodeSource.NONE)
+
+
+def find_meaning(code: str, table: CodeTable, added: CodeTable | None, state: str = "") -> Meaning:
+    """
+    Look a code up: in what the operator `added` in the settings, then in the provider's own table.
+
+    `state` is the word to look up among SMPP's message states where both have no such code; empty for a provider whose
+    document does not speak that vocabulary.
+    """
+    if added is not None:
+        found = added.find(code)
+        if found is not None:
+            return Meaning(found, CodeSource.SETTINGS)
+    found = table.find(code)
+    if found is not None:
+        return Meaning(found, CodeSource.DOCUMENT)
+    found = MESSAGE_STATES.find(state) if state else None
+    return UNMAPPED if found is None else Meaning(found, CodeSource.SMPP)

@@ -1,0 +1,130 @@
+"""Canonical spelling: what says the same is written the same."""
+
+from datetime import UTC, date, datetime, timedelta, timezone
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from normalizers.read import UTC_8
+from normalizers.spelling import (
+    NO_DAY,
+    NO_STAMP,
+    spell_chinese_number,
+    spell_code,
+    spell_number,
+    spell_split_number,
+    spell_stamp,
+)
+
+STAMPS = st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30))  # noqa: DTZ001 - the offset is another argument
+
+
+@pytest.mark.parametrize(
+    ("text", "spelled"),
+    [
+        ("00447400123456", "447400123456"),
+        ("+44 (0)7400 123-456", "447400123456"),
+        ("\uff0b447400123456", "447400123456"),
+        ("٤٤٧٤٠٠١٢٣٤٥٦", "447400123456"),
+        ("0", ""),
+        ("", ""),
+        ("+", "+"),
+        ("[gsm]", "[GSM]"),
+        ("67xxxx11", "67XXXX11"),
+        ("²", "²"),
+    ],
+)
+def test_a_number_is_its_digits(text: str, spelled: str) -> None:
+    """A number is spelled by its digits alone, and what is no number by its characters."""
+    assert spell_number(text) == spelled
+
+
+@pytest.mark.parametrize(
+    ("text", "spelled"),
+    [
+        ("+8613800138000", "13800138000"),
+        ("013800138000", "13800138000"),
+        ("8612345678901", "8612345678901"),
+        ("85267001111", "85267001111"),
+        ("861380013800", "861380013800"),
+    ],
+)
+def test_a_chinese_mobile_number_is_spelled_without_its_code(text: str, spelled: str) -> None:
+    """A mobile number of mainland China is one with and without its country code, and no other number is changed."""
+    assert spell_chinese_number(text) == spelled
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "spelled"),
+    [
+        ("49", "4915112345678", "49 15112345678"),
+        ("+49", "015112345678", "49 15112345678"),
+        ("7", "7011234567", "7 11234567"),
+        ("7", "77011234567", "7 11234567"),
+        ("", "15112345678", " 15112345678"),
+        ("852", "852", "852 "),
+    ],
+)
+def test_a_split_number_is_spelled_with_its_code_once(code: str, text: str, spelled: str) -> None:
+    """A number whose calling code comes apart is one with and without the code in front of it once more."""
+    assert spell_split_number(code, text) == spelled
+
+
+def test_a_code_is_spelled_in_upper_case() -> None:
+    """Case and spaces around a code are no part of it."""
+    assert spell_code(" delivrd\n") == "DELIVRD"
+
+
+@pytest.mark.parametrize(
+    ("text", "spelled"),
+    [
+        ("2025-11-20 20:00:05", "2025-11-20T20:00:05"),
+        ("2025-11-20t20:00:05", "2025-11-20T20:00:05"),
+        ("2025/11/20  20:00:05", "2025-11-20T20:00:05"),
+        ("2025.11.20 20:00:05", "2025-11-20T20:00:05"),
+        ("20251120200005", "2025-11-20T20:00:05"),
+        ("20251120T200005", "2025-11-20T20:00:05"),
+        ("2025-11-20 20:00", "2025-11-20T20:00:00"),
+        ("2025-11-20T20:00:05.000", "2025-11-20T20:00:05"),
+        ("2025-11-20T20:00:05,120", "2025-11-20T20:00:05.12"),
+        ("2025-11-20T20:00:05.1234567", "2025-11-20T20:00:05.123456"),
+        ("2025-11-20T12:00:05Z", "2025-11-20T20:00:05"),
+        ("2025-11-20T12:00:05 00:00", "2025-11-20T20:00:05"),
+        ("2025-11-20 07:00:05 -0500", "2025-11-20T20:00:05"),
+    ],
+)
+def test_a_stamp_is_spelled_in_one_way(text: str, spelled: str) -> None:
+    """A stamp is one in whatever form, and with an offset it is the same as without one in its provider's zone."""
+    assert spell_stamp(text, UTC_8) == (spelled, date(2025, 11, 20))
+
+
+@pytest.mark.parametrize(
+    "text", ["2025-02-30 12:00:05", "[CREATED_S]", "1 2", "9999-12-31T23:59:59-23:59", "2025-11-20"]
+)
+def test_what_is_no_stamp_keeps_its_words(text: str) -> None:
+    """A placeholder, or a day that does not exist, is a word like any other."""
+    assert spell_stamp(f" {text.lower()}  ", UTC) == (text.upper(), NO_DAY)
+
+
+@given(at=STAMPS, minutes=st.integers(-14 * 60, 14 * 60))
+def test_an_offset_makes_no_other_stamp(at: datetime, minutes: int) -> None:
+    """A moment is spelled the same whatever offset it is told with, and never like another moment."""
+    aware = at.replace(tzinfo=timezone(timedelta(minutes=minutes)))
+    spelled = spell_stamp(aware.isoformat(), UTC)
+    assert spelled == spell_stamp(aware.astimezone(UTC).isoformat(" "), UTC)
+    assert datetime.fromisoformat(spelled.text) == aware.astimezone(UTC).replace(tzinfo=None)
+
+
+@given(text=st.text())
+def test_any_text_can_be_spelled(text: str) -> None:
+    """No text is an error, and spelling what is spelled already changes nothing."""
+    for spell in (spell_number, spell_chinese_number, spell_code, lambda word: spell_stamp(word, UTC).text):
+        assert spell(spell(text)) == spell(text)
+
+
+@pytest.mark.parametrize("year", [1, 1999, 2100, 9999])
+def test_a_day_far_away_is_none(year: int) -> None:
+    """A stamp of another century has no day of its own, so that absurd clocks can't scatter the store's partitions."""
+    assert spell_stamp(f"{year:04}-11-20 12:00:05", UTC).day == NO_DAY
+    assert spell_stamp("", UTC) is NO_STAMP
