@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import typer
 
-from ingest.commands.query import reachable_store
+from ingest.commands.store import any_store
 from ingest.commands.usage import UsageError
 from ingest.connections.clickhouse import Row
 from ingest.lookup.find import MOST_MESSAGES, Found, FoundMessage, FoundReport, find
@@ -22,10 +22,10 @@ _AGAIN = {
 
 
 async def print_found(settings: Settings, what: str, format_name: str) -> bool:
-    """Print what was found, and return whether there was anything; raises as `reachable_store` and `UsageError`."""
+    """Print what was found, and return whether there was anything; raises as `any_store` and `UsageError`."""
     if format_name not in {"text", "json"}:
         raise UsageError("--format must be text or json")
-    async with reachable_store(settings) as store:
+    async with any_store(settings) as store:
         found = await find(store, what, effective_accounts(settings))
     if format_name == "json":
         typer.echo(msgspec.json.format(msgspec.json.encode(found)).decode())

@@ -14,7 +14,7 @@ from prompt_toolkit.lexers import PygmentsLexer
 from pygments.lexers.sql import SqlLexer
 
 from ingest.commands.output import clickhouse_format, has_no_rows
-from ingest.commands.query import reachable_store
+from ingest.commands.store import any_store
 from ingest.connections.clickhouse import StoreClient, StoreError, store_url
 from ingest.settings.settings import Settings
 
@@ -24,7 +24,7 @@ _LEAVE: Final = frozenset({"exit", "quit", "\\q"})
 async def run_shell(settings: Settings, format_name: str) -> None:
     """Answer what is typed until `exit` or Ctrl-D; raises `StoreError` or `BusyError` where the store can't be had."""
     output_format = clickhouse_format(format_name or "table")
-    async with reachable_store(settings) as store:
+    async with any_store(settings) as store:
         typer.echo(f"SQL on {_shown(settings)}, database {store.database}.")
         typer.echo("A query ends with `;`. SHOW TABLES lists the tables. Ctrl-C drops a line, Ctrl-D or `exit` leaves.")
         session = make_session(_history())
