@@ -1,24 +1,19 @@
 """The command line: `dlrhub`."""
 
 import asyncio
-import functools
 import sys
-from collections.abc import Callable
-from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Final, NoReturn, ParamSpec
+from typing import Annotated, Final
 
 import typer
 
-from ingest import logs
+from ingest import cli_upkeep, logs
+from ingest.cli_shared import Config, explained, fail
 from ingest.commands.output import FORMAT_HELP
-from ingest.commands.usage import UsageError
-from ingest.processes.supervisor import UNUSABLE, UnusableError
 from ingest.settings.errors import InvalidSettingsError
 from ingest.settings.loading import load
 from ingest.settings.settings import Settings
-from sinks.errors import SinkError
 
 app: Final = typer.Typer(
     name="dlrhub",
@@ -28,36 +23,8 @@ app: Final = typer.Typer(
     rich_markup_mode=None,  # the plain help names no Python types
 )
 
-Config = Annotated[
-    Path | None, typer.Option("--config", "-c", metavar="FILE", help="Settings file (default: dlrhub.toml, if there).")
-]
-
-_Arguments = ParamSpec("_Arguments")
-
 #: What `simulate` shows unless it is told otherwise: a provider that fails, for one reason.
 _OUTAGES: Final = ["juhe=0.4"]
-
-
-def _explained(command: Callable[_Arguments, None]) -> Callable[_Arguments, None]:
-    """Say in plain words what stopped a command; exit with 78 where the settings have to be changed first, else 1."""
-
-    @functools.wraps(command)
-    def explained(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> None:
-        try:
-            command(*args, **kwargs)
-        except InvalidSettingsError as error:
-            _fail(str(error), status=UNUSABLE)
-        except UnusableError as error:
-            _fail(f"the {error} process can't work with these settings: see above", status=UNUSABLE)
-        except (SinkError, UsageError) as error:
-            _fail(str(error), status=1)
-
-    return explained
-
-
-def _fail(message: str, *, status: int) -> NoReturn:
-    typer.echo(f"dlrhub: {message}", err=True)
-    sys.exit(status)
 
 
 def _print_version(wanted: bool) -> None:  # noqa: FBT001 - the signature of an option's callback
@@ -77,7 +44,7 @@ def dlrhub(
 
 
 @app.command()
-@_explained
+@explained
 def run(config: Config = None) -> None:
     """
     Run everything in one process tree.
@@ -89,7 +56,7 @@ def run(config: Config = None) -> None:
 
 
 @app.command()
-@_explained
+@explained
 def ingest(
     config: Config = None,
     workers: Annotated[
@@ -104,7 +71,7 @@ def ingest(
 
 
 @app.command()
-@_explained
+@explained
 def drain(
     config: Config = None,
     since: Annotated[
@@ -126,7 +93,7 @@ def drain(
 
 
 @app.command()
-@_explained
+@explained
 def poll(config: Config = None) -> None:
     """
     Run the pollers alone.
@@ -142,12 +109,10 @@ def poll(config: Config = None) -> None:
 def _set_back(settings: Settings, since: str) -> None:
     from ingest.connections.streams import set_back  # noqa: PLC0415
 
-    try:
-        at = datetime.fromisoformat(since)
-    except ValueError:
-        raise typer.BadParameter("give an ISO time such as 2026-11-20T12:00:00Z", param_hint="--from") from None
+    at = cli_upkeep.read_time(since, "--from")
+    assert at is not None  # noqa: S101 - the option was given
     logs.set_up("drain")
-    asyncio.run(set_back(settings, at if at.tzinfo else at.replace(tzinfo=UTC)))
+    asyncio.run(set_back(settings, at))
 
 
 def _run_parts(
@@ -166,7 +131,7 @@ def _run_parts(
 
 
 @app.command()
-@_explained
+@explained
 def simulate(
     *,
     config: Config = None,
@@ -222,7 +187,7 @@ def simulate(
 
 
 @app.command(context_settings={"ignore_unknown_options": True})  # SQL may begin with `--`, a comment
-@_explained
+@explained
 def query(
     sql: Annotated[str | None, typer.Argument(metavar="SQL", hidden=True)] = None,
     file: Annotated[
@@ -251,7 +216,7 @@ def query(
 
 
 @app.command()
-@_explained
+@explained
 def find(
     what: Annotated[str, typer.Argument(metavar="WHAT", hidden=True)],
     output_format: Annotated[str, typer.Option("--format", metavar="FORMAT", help="text or json")] = "text",
@@ -269,7 +234,7 @@ def find(
 
 
 @app.command()
-@_explained
+@explained
 def codes(provider: Annotated[list[str] | None, typer.Argument(metavar="PROVIDER...", hidden=True)] = None) -> None:
     """Show the code tables as the program has them."""
     from rich.console import Console  # noqa: PLC0415
@@ -282,7 +247,7 @@ def codes(provider: Annotated[list[str] | None, typer.Argument(metavar="PROVIDER
 
 
 @app.command()
-@_explained
+@explained
 def migrate(config: Config = None) -> None:
     """
     Bring the store's tables up to date.
@@ -301,7 +266,7 @@ def migrate(config: Config = None) -> None:
 
 
 @app.command()
-@_explained
+@explained
 def check(config: Config = None) -> None:
     """
     Read the settings and try what they name.
@@ -313,13 +278,13 @@ def check(config: Config = None) -> None:
     try:
         settings = load(config)
     except InvalidSettingsError as error:
-        _fail(str(error), status=1)
+        fail(str(error), status=1)
     logs.silence()  # what the libraries log says less than the table
     sys.exit(asyncio.run(check_all(settings)))
 
 
 @app.command(hidden=True)
-@_explained
+@explained
 def receiver_process(index: int, config: Config = None) -> None:
     """Be one receiver (a child of `run` and `ingest`)."""
     from ingest.processes.child import run_child  # noqa: PLC0415
@@ -330,7 +295,7 @@ def receiver_process(index: int, config: Config = None) -> None:
 
 
 @app.command(hidden=True)
-@_explained
+@explained
 def poller_process(config: Config = None) -> None:
     """Be the poller (a child of `run` and `poll`)."""
     from ingest.processes.child import run_child  # noqa: PLC0415
@@ -341,7 +306,7 @@ def poller_process(config: Config = None) -> None:
 
 
 @app.command(hidden=True)
-@_explained
+@explained
 def store_process(config: Config = None) -> None:
     """Be the store (a child of `run` and `drain`)."""
     from ingest.processes.child import run_child  # noqa: PLC0415
@@ -349,6 +314,9 @@ def store_process(config: Config = None) -> None:
 
     settings = load(config)
     run_child("store", lambda stopping: keep(settings, stopping))
+
+
+cli_upkeep.register(app)
 
 
 def main() -> None:

@@ -122,6 +122,39 @@ def dead_letter_record(
     return Record(Topic.DEAD_LETTERS, letter.id, provider, _encode(letter))
 
 
+def resolution_record(
+    *,
+    letter_id: str,
+    kind: LetterKind,
+    provider: str,
+    account: str,
+    why: Fault,
+    at: datetime,
+    resolved: bool,
+    words: str,
+) -> Record:
+    """Write what a replay at `at` made of a dead letter as one more record of `dlr.dead_letters`; `words` tell it."""
+    letter = DeadLetter(
+        id=letter_id,
+        provider=provider,
+        account=account,
+        why=why,
+        location="",
+        detail="",
+        method="",
+        path="",
+        query="",
+        headers="",
+        body="",
+        body_encoding="utf-8",
+        received_at=at,
+        kind=kind,
+        resolved_at=at if resolved else None,
+        resolution=words,
+    )
+    return Record(Topic.DEAD_LETTERS, letter_id, provider, _encode(letter))
+
+
 def _as_text(body: bytes) -> tuple[str, str]:
     try:
         return body.decode("utf-8"), "utf-8"

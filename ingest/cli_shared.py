@@ -1,0 +1,43 @@
+"""What every command of the command line shares: the `--config` option, and how an error ends a command."""
+
+import functools
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, NoReturn, ParamSpec
+
+import typer
+
+from ingest.commands.usage import UsageError
+from ingest.processes.supervisor import UNUSABLE, UnusableError
+from ingest.settings.errors import InvalidSettingsError
+from sinks.errors import SinkError
+
+Config = Annotated[
+    Path | None, typer.Option("--config", "-c", metavar="FILE", help="Settings file (default: dlrhub.toml, if there).")
+]
+
+_Arguments = ParamSpec("_Arguments")
+
+
+def explained(command: Callable[_Arguments, None]) -> Callable[_Arguments, None]:
+    """Say in plain words what stopped a command; exit with 78 where the settings have to be changed first, else 1."""
+
+    @functools.wraps(command)
+    def wrapped(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> None:
+        try:
+            command(*args, **kwargs)
+        except InvalidSettingsError as error:
+            fail(str(error), status=UNUSABLE)
+        except UnusableError as error:
+            fail(f"the {error} process can't work with these settings: see above", status=UNUSABLE)
+        except (SinkError, UsageError) as error:
+            fail(str(error), status=1)
+
+    return wrapped
+
+
+def fail(message: str, *, status: int) -> NoReturn:
+    """End the command with a message on the standard error."""
+    typer.echo(f"dlrhub: {message}", err=True)
+    sys.exit(status)

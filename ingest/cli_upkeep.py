@@ -1,0 +1,144 @@
+"""Commands that look after what is stored: dead letters, and reports read again."""
+
+import asyncio
+import sys
+from datetime import UTC, datetime
+from typing import Annotated, Final
+
+import typer
+
+from ingest.cli_shared import Config, explained
+from ingest.commands.output import FORMAT_HELP
+from ingest.settings.loading import load
+
+dead_letters: Final = typer.Typer(
+    name="dead-letters", help="List, show and replay what could not be read.", no_args_is_help=True
+)
+
+Provider = Annotated[str, typer.Option(metavar="NAME", help="Of this provider.")]
+Account = Annotated[str, typer.Option(metavar="NAME", help="Of this account.")]
+Why = Annotated[str, typer.Option(metavar="WHY", help="With this fault, such as bad_value.")]
+Since = Annotated[
+    str, typer.Option(metavar="TIME", help="Received at this ISO time or later (UTC if it names no zone).")
+]
+Until = Annotated[str, typer.Option(metavar="TIME", help="Received before this ISO time.")]
+Resolved = Annotated[bool, typer.Option("--resolved", help="Also those that a replay could read.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands to the command line."""
+    app.add_typer(dead_letters)
+    app.command("renormalize")(renormalize)
+
+
+@dead_letters.command("list")
+@explained
+def list_letters(
+    provider: Provider = "",
+    account: Account = "",
+    why: Why = "",
+    since: Since = "",
+    until: Until = "",
+    *,
+    resolved: Resolved = False,
+    limit: Annotated[int, typer.Option(min=1, metavar="N", help="At most so many, the latest first.")] = 100,
+    output_format: Annotated[str, typer.Option("--format", metavar="FORMAT", help=FORMAT_HELP)] = "",
+    config: Config = None,
+) -> None:
+    """List dead letters, the latest first."""
+    from ingest.commands.dead_letters import print_list  # noqa: PLC0415 - quick help does without the store's client
+    from ingest.reprocessing.letters import LetterFilter  # noqa: PLC0415
+
+    wanted = LetterFilter(
+        provider=provider,
+        account=account,
+        why=why,
+        since=read_time(since, "--since"),
+        until=read_time(until, "--until"),
+        resolved=resolved,
+    )
+    asyncio.run(print_list(load(config), wanted, limit, output_format))
+
+
+@dead_letters.command("show")
+@explained
+def show_letter(letter_id: Annotated[str, typer.Argument(metavar="ID")], config: Config = None) -> None:
+    """Show one dead letter with all that it holds."""
+    from ingest.commands.dead_letters import print_letter  # noqa: PLC0415
+
+    asyncio.run(print_letter(load(config), letter_id))
+
+
+@dead_letters.command("replay")
+@explained
+def replay_letters(
+    letter_id: Annotated[str, typer.Argument(metavar="ID", hidden=True)] = "",
+    provider: Provider = "",
+    account: Account = "",
+    why: Why = "",
+    since: Since = "",
+    *,
+    until: Until = "",
+    every: Annotated[bool, typer.Option("--all", help="Replay all that are not resolved.")] = False,
+    config: Config = None,
+) -> None:
+    """
+    Read dead letters again with today's program, and store what can be read now.
+
+    The exit status is 1 where some still can't be read.
+    """
+    from ingest.commands.dead_letters import replay_letters as replay  # noqa: PLC0415
+    from ingest.reprocessing.letters import LetterFilter  # noqa: PLC0415
+
+    if not (letter_id or provider or account or why or since or until or every):
+        raise typer.BadParameter("name a letter, give a filter such as --provider, or say --all")
+    wanted = LetterFilter(
+        letter_id=letter_id,
+        provider=provider,
+        account=account,
+        why=why,
+        since=read_time(since, "--since"),
+        until=read_time(until, "--until"),
+    )
+    if not asyncio.run(replay(load(config), wanted)):
+        sys.exit(1)
+
+
+@explained
+def renormalize(
+    provider: Provider = "",
+    account: Account = "",
+    since: Since = "",
+    until: Until = "",
+    *,
+    unmapped: Annotated[bool, typer.Option("--unmapped", help="Only reports whose code was in no table.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would change, and write nothing.")] = False,
+    config: Config = None,
+) -> None:
+    """
+    Read stored reports again with today's code tables and settings.
+
+    Reports keep their ids and first receipts. The command may be ended at any time and run again.
+    """
+    from ingest.commands.renormalize import run_renormalize  # noqa: PLC0415
+    from ingest.reprocessing.renormalize import ReportFilter  # noqa: PLC0415
+
+    wanted = ReportFilter(
+        provider=provider,
+        account=account,
+        since=read_time(since, "--since"),
+        until=read_time(until, "--until"),
+        unmapped=unmapped,
+    )
+    asyncio.run(run_renormalize(load(config), wanted, dry_run=dry_run))
+
+
+def read_time(text: str, option: str) -> datetime | None:
+    """Return an option's ISO time, None where it is not given; raises `BadParameter`."""
+    if not text:
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter("give an ISO time such as 2026-11-20T12:00:00Z", param_hint=option) from None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)

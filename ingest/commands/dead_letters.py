@@ -1,0 +1,67 @@
+"""`dlrhub dead-letters`: lists what could not be read, shows one letter whole, and replays letters."""
+
+import sys
+
+import typer
+
+from ingest.commands.output import clickhouse_format, has_no_rows
+from ingest.commands.query import reachable_store
+from ingest.commands.usage import UsageError
+from ingest.connections.clickhouse import Row
+from ingest.connections.streams import open_producer
+from ingest.reprocessing.letters import LetterFilter, summaries_query, whole
+from ingest.reprocessing.replay import replay
+from ingest.reprocessing.rereading import Rereader
+from ingest.settings.accounts import effective_accounts
+from ingest.settings.settings import Settings
+
+
+async def print_list(settings: Settings, wanted: LetterFilter, most: int, format_name: str) -> None:
+    """Print up to `most` letters that match, the latest first, in a format of `dlrhub query`; raises `StoreError`."""
+    sql, parameters = summaries_query(wanted, most)
+    output_format = clickhouse_format(format_name)
+    async with reachable_store(settings) as store:
+        body = await store.query(sql, output_format, parameters)
+    sys.stdout.buffer.write(body)
+    if has_no_rows(body, output_format):
+        typer.echo("no dead letters", err=True)
+
+
+async def print_letter(settings: Settings, letter_id: str) -> None:
+    """Print one letter with everything that it holds; raises `StoreError`, and `UsageError` where there is none."""
+    async with reachable_store(settings) as store:
+        row = await whole(store, letter_id)
+    if row is None:
+        raise UsageError(f"there is no dead letter with the id {letter_id}")
+    _print_fields(row)
+
+
+async def replay_letters(settings: Settings, wanted: LetterFilter) -> bool:
+    """
+    Replay the letters that match, and print what became of each; tell whether all of them could be read.
+
+    Raises `StoreError` where the letters can't be read, and `BusyError` where the stream takes nothing.
+    """
+    accounts = Rereader(effective_accounts(settings))
+    resolved = unreadable = 0
+    producer = await open_producer(settings, "replay")
+    try:
+        async with reachable_store(settings) as store:
+            async for replayed in replay(store, producer, accounts, wanted):
+                typer.echo(
+                    f"{replayed.letter_id}  {'resolved' if replayed.resolved else 'unreadable'}: {replayed.words}"
+                )
+                resolved += replayed.resolved
+                unreadable += not replayed.resolved
+    finally:
+        await producer.close()
+    typer.echo(f"{resolved} resolved, {unreadable} still unreadable", err=True)
+    return unreadable == 0
+
+
+def _print_fields(row: Row) -> None:
+    body = row["body"]
+    for name, value in row.items():
+        if name != "body":
+            typer.echo(f"{name}: {value}")
+    typer.echo(f"body:\n{body}")

@@ -1,0 +1,63 @@
+"""`dlrhub renormalize`: reads stored reports again with today's tables, and prints what that changes."""
+
+import sys
+import time
+from contextlib import AsyncExitStack
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from ingest.commands.query import reachable_store
+from ingest.connections.streams import open_producer
+from ingest.reprocessing.renormalize import Progress, ReportFilter, renormalize
+from ingest.reprocessing.rereading import Rereader
+from ingest.settings.accounts import effective_accounts
+from ingest.settings.settings import Settings
+
+
+async def run_renormalize(settings: Settings, wanted: ReportFilter, *, dry_run: bool) -> None:
+    """
+    Read the matching reports again, write those that change unless it is a dry run, and print the changes by code.
+
+    Raises `StoreError` where the reports can't be read, and `BusyError` where the stream takes nothing.
+    """
+    rereader = Rereader(effective_accounts(settings))
+    progress = Progress()
+    started = time.monotonic()
+    async with AsyncExitStack() as ending:
+        producer = None
+        if not dry_run:
+            producer = await open_producer(settings, "renormalize")
+            ending.push_async_callback(producer.close)
+        store = await ending.enter_async_context(reachable_store(settings))
+        async for progress in renormalize(store, producer, rereader, wanted):
+            _tell(progress, time.monotonic() - started)
+    if sys.stderr.isatty():
+        sys.stderr.write("\n")
+    _print_changes(progress)
+    verb = "would change" if dry_run else "changed"
+    typer.echo(
+        f"{progress.read} reports read again, {progress.changed} {verb}, {progress.unreadable} can't be read any more"
+    )
+    if progress.changed and not dry_run:
+        typer.echo("The store shows the changes within seconds, while a drain runs.")
+
+
+def _tell(progress: Progress, seconds: float) -> None:
+    """Show how far the run is, on a terminal."""
+    if sys.stderr.isatty():
+        rate = progress.read / seconds if seconds else 0.0
+        sys.stderr.write(
+            f"\r{progress.read:,} of {progress.total:,} reports, {rate:,.0f}/s, {progress.changed:,} change "
+        )
+        sys.stderr.flush()
+
+
+def _print_changes(progress: Progress) -> None:
+    if not progress.changes:
+        return
+    table = Table("provider", "code", "from", "to", "reports")
+    for change, count in progress.changes.most_common():
+        table.add_row(*change, f"{count:,}")
+    Console(width=None if sys.stdout.isatty() else 160).print(table)

@@ -1,0 +1,120 @@
+"""Dead letters in the store: which ones match a filter, and one of them whole."""
+
+import base64
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+import msgspec
+
+from ingest.connections.clickhouse import Parameters, Row, StoreClient
+from normalizers.errors import Fault
+from sinks.records import LetterKind
+
+_PAGE: Final = 200
+_SUMMARY: Final = (
+    "id, kind, provider, account, why, location, detail, receipts, first_received_at, last_received_at, resolved_at,"
+    " resolution"
+)
+_CONTENT: Final = "method, path, query, headers, body, body_encoding"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LetterFilter:
+    """Which dead letters are meant; a field that is not set leaves none out. Resolved ones are left out by default."""
+
+    letter_id: str = ""
+    provider: str = ""
+    account: str = ""
+    why: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+    resolved: bool = False
+
+    def condition(self) -> tuple[str, Parameters]:
+        """Return the filter as a condition in SQL, and the values bound in it."""
+        texts = {"id": self.letter_id, "provider": self.provider, "account": self.account, "why": self.why}
+        found = [f"{name} = {{{name}:String}}" for name, text in texts.items() if text]
+        parameters: dict[str, str | int] = {name: text for name, text in texts.items() if text}
+        for name, sign, at in (("since", ">=", self.since), ("until", "<", self.until)):
+            if at is not None:
+                found.append(f"last_received_at {sign} {{{name}:DateTime64(6, 'UTC')}}")
+                parameters[name] = _clickhouse_time(at)
+        if not self.resolved:
+            found.append("resolved_at IS NULL")
+        return " AND ".join(found) or "true", parameters
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Letter:
+    """A dead letter as it was received; `body` and `query` are the bytes that came, with secrets masked."""
+
+    id: str
+    kind: LetterKind
+    provider: str
+    account: str
+    why: Fault
+    location: str
+    method: str
+    path: str
+    query: bytes
+    headers: dict[str, str]
+    body: bytes
+    first_received_at: datetime
+
+
+def summaries_query(wanted: LetterFilter, most: int) -> tuple[str, Parameters]:
+    """Return the query for up to `most` letters, the latest first, without what they hold, and its parameters."""
+    condition, parameters = wanted.condition()
+    sql = f"SELECT {_SUMMARY} FROM dead_letters WHERE {condition}"  # noqa: S608 - the values are bound
+    return f"{sql} ORDER BY last_received_at DESC, id LIMIT {{most:UInt32}}", {**parameters, "most": most}
+
+
+async def whole(store: StoreClient, letter_id: str) -> Row | None:
+    """Return one letter with everything that it holds, or None; raises `StoreError`."""
+    rows = await store.rows(
+        f"SELECT {_SUMMARY}, {_CONTENT} FROM dead_letters WHERE id = {{id:String}}",  # noqa: S608 - the value is bound
+        {"id": letter_id},
+    )
+    return rows[0] if rows else None
+
+
+async def letters(store: StoreClient, wanted: LetterFilter) -> AsyncIterator[Letter]:
+    """Yield every letter that matches, the oldest first; raises `StoreError`."""
+    condition, parameters = wanted.condition()
+    after: tuple[str, str] = ("1970-01-01 00:00:00", "")
+    while True:
+        rows = await store.rows(
+            f"SELECT id, kind, provider, account, why, location, first_received_at, {_CONTENT} FROM dead_letters"  # noqa: S608
+            f" WHERE ({condition}) AND (first_received_at, id) > ({{after:DateTime64(6, 'UTC')}}, {{after_id:String}})"
+            f" ORDER BY first_received_at, id LIMIT {_PAGE}",
+            {**parameters, "after": after[0], "after_id": after[1]},
+        )
+        for row in rows:
+            yield _letter(row)
+        if len(rows) < _PAGE:
+            return
+        after = (rows[-1]["first_received_at"], rows[-1]["id"])
+
+
+def _letter(row: Row) -> Letter:
+    body = row["body"]
+    return Letter(
+        id=row["id"],
+        kind=LetterKind(row["kind"]),
+        provider=row["provider"],
+        account=row["account"],
+        why=Fault(row["why"]),
+        location=row["location"],
+        method=row["method"],
+        path=row["path"],
+        query=row["query"].encode(),
+        headers=msgspec.json.decode(row["headers"] or "{}", type=dict[str, str]),
+        body=base64.b64decode(body) if row["body_encoding"] == "base64" else body.encode(),
+        first_received_at=datetime.fromisoformat(row["first_received_at"]).replace(tzinfo=UTC),
+    )
+
+
+def _clickhouse_time(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")

@@ -1,0 +1,163 @@
+"""
+Reads the raw items of stored reports again with today's code tables and settings, and replaces the reports that change.
+
+A replaced report keeps its event id, its first receipt and its raw item; its `revision` is one higher, and of several
+copies of a report the store shows the one of the highest revision. So a run that was cut short is run again, two runs
+do no harm, and copies that arrive meanwhile change nothing.
+"""
+
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Final, NamedTuple
+
+import msgspec
+
+from ingest.connections.clickhouse import Parameters, Row, StoreClient
+from ingest.reprocessing.rereading import Rereader
+from ingest.reprocessing.stored_reports import read_stored
+from normalizers.errors import MalformedError
+from normalizers.model import DeliveryReport
+from normalizers.privacy import StoredNumbers
+from sinks.records import report_record
+from sinks.stream import Producer
+
+#: Reports that are read, and appended, at a time.
+_SLICE: Final = 5_000
+_HOUR: Final = timedelta(hours=1)
+#: What reading again may change of a report when numbers are stored as they came.
+_FROM_TABLES: Final = (
+    "operator", "status", "reason", "code_source", "provider_status", "provider_code", "provider_text", "occurred_at",
+    "unmapped", "notes", "normalizer",
+)  # fmt: skip
+_FROM_NUMBERS: Final = ("recipient", "country", "sender")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportFilter:
+    """Which reports are meant; times are those of the first receipt."""
+
+    provider: str = ""
+    account: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+    unmapped: bool = False
+
+    def condition(self) -> tuple[str, Parameters]:
+        """Return the filter, without its times, as a condition in SQL, and the values bound in it."""
+        texts = {"provider": self.provider, "account": self.account}
+        found = [f"{name} = {{{name}:String}}" for name, text in texts.items() if text]
+        if self.unmapped:
+            found.append("unmapped")
+        return " AND ".join(found) or "true", {name: text for name, text in texts.items() if text}
+
+
+class Change(NamedTuple):
+    """How reports of one code change: from which status and reason to which."""
+
+    provider: str
+    code: str
+    before: str
+    after: str
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far a run is; `unreadable` reports stay as they are, which a run that names no provider's fault never has."""
+
+    total: int = 0
+    read: int = 0
+    changed: int = 0
+    unreadable: int = 0
+    changes: Counter[Change] = field(default_factory=Counter)
+
+
+async def renormalize(
+    store: StoreClient, producer: Producer | None, rereader: Rereader, wanted: ReportFilter
+) -> AsyncIterator[Progress]:
+    """
+    Read every matching report again, append those that change to `producer`, and yield the progress after each slice.
+
+    Without a producer nothing is written. Raises `StoreError` where the reports can't be read, and `BusyError` where
+    the stream takes nothing.
+    """
+    hours = await _hours(store, wanted)
+    progress = Progress(total=sum(count for _, count in hours))
+    for hour, count in hours:
+        slices = -(-count // _SLICE)
+        for index in range(slices):
+            changed = [
+                report
+                for row in await _rows(store, wanted, hour, slices, index)
+                if (report := _reread(row, rereader, progress)) is not None
+            ]
+            if producer is not None and changed:
+                await producer.append([report_record(report) for report in changed])
+            yield progress
+
+
+async def _hours(store: StoreClient, wanted: ReportFilter) -> Sequence[tuple[datetime, int]]:
+    """Return the hours in which matching reports were first received, and how many in each."""
+    condition, parameters = wanted.condition()
+    rows = await store.rows(
+        "SELECT toStartOfHour(toDateTime(received_at, 'UTC')) AS hour, count() AS reports FROM reports"  # noqa: S608
+        f" WHERE ({condition}) AND {_IN_TIME} GROUP BY hour ORDER BY hour",
+        {**parameters, **_times(wanted.since, wanted.until)},
+    )
+    return [(datetime.fromisoformat(row["hour"]).replace(tzinfo=UTC), int(row["reports"])) for row in rows]
+
+
+async def _rows(store: StoreClient, wanted: ReportFilter, hour: datetime, slices: int, index: int) -> list[Row]:
+    condition, parameters = wanted.condition()
+    since = hour if wanted.since is None else max(hour, wanted.since)
+    until = hour + _HOUR if wanted.until is None else min(hour + _HOUR, wanted.until)
+    return await store.rows(
+        f"SELECT * FROM reports WHERE ({condition}) AND {_IN_TIME}"  # noqa: S608 - the values are bound
+        " AND sipHash64(event_id) % {slices:UInt32} = {index:UInt32}",
+        {**parameters, **_times(since, until), "slices": slices, "index": index},
+    )
+
+
+_IN_TIME: Final = "received_at >= {since:DateTime64(6, 'UTC')} AND received_at < {until:DateTime64(6, 'UTC')}"
+_FIRST: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_LAST: Final = datetime(2106, 1, 1, tzinfo=UTC)
+
+
+def _times(since: datetime | None, until: datetime | None) -> dict[str, str]:
+    return {
+        name: at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+        for name, at in (("since", since or _FIRST), ("until", until or _LAST))
+    }
+
+
+def _reread(row: Row, rereader: Rereader, progress: Progress) -> DeliveryReport | None:
+    """Return a stored report as today's tables make it; None where it stays as it is."""
+    stored = read_stored(row)
+    progress.read += 1
+    try:
+        changed = reread(stored, rereader)
+    except MalformedError:
+        progress.unreadable += 1
+        return None
+    if changed is not None:
+        progress.changed += 1
+        code = stored.provider_code or stored.provider_status
+        progress.changes[Change(stored.provider, code, _meaning(stored), _meaning(changed))] += 1
+    return changed
+
+
+def reread(stored: DeliveryReport, rereader: Rereader) -> DeliveryReport | None:
+    """Return a stored report read again, as its next revision; None where nothing in it changes."""
+    today = rereader.stored(stored)
+    numbers = rereader.account(stored.provider, stored.account).privacy.numbers
+    names = _FROM_TABLES if numbers is not StoredNumbers.FULL else (*_FROM_TABLES, *_FROM_NUMBERS)
+    fields = {name: getattr(today, name) for name in names}
+    unchanged = {name: getattr(stored, name) for name in names}
+    if fields == unchanged | {"normalizer": fields["normalizer"]}:
+        return None
+    return msgspec.structs.replace(stored, **fields, revision=stored.revision + 1)
+
+
+def _meaning(report: DeliveryReport) -> str:
+    return f"{report.status}/{report.reason}" if report.reason else str(report.status)
