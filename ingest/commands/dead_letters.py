@@ -5,7 +5,7 @@ import sys
 import typer
 
 from ingest.commands.output import clickhouse_format, has_no_rows
-from ingest.commands.query import reachable_store
+from ingest.commands.store import any_store
 from ingest.commands.usage import UsageError
 from ingest.connections.clickhouse import Row
 from ingest.connections.streams import open_producer
@@ -20,7 +20,7 @@ async def print_list(settings: Settings, wanted: LetterFilter, most: int, format
     """Print up to `most` letters that match, the latest first, in a format of `dlrhub query`; raises `StoreError`."""
     sql, parameters = summaries_query(wanted, most)
     output_format = clickhouse_format(format_name)
-    async with reachable_store(settings) as store:
+    async with any_store(settings) as store:
         body = await store.query(sql, output_format, parameters)
     sys.stdout.buffer.write(body)
     if has_no_rows(body, output_format):
@@ -29,7 +29,7 @@ async def print_list(settings: Settings, wanted: LetterFilter, most: int, format
 
 async def print_letter(settings: Settings, letter_id: str) -> None:
     """Print one letter with everything that it holds; raises `StoreError`, and `UsageError` where there is none."""
-    async with reachable_store(settings) as store:
+    async with any_store(settings) as store:
         row = await whole(store, letter_id)
     if row is None:
         raise UsageError(f"there is no dead letter with the id {letter_id}")
@@ -46,7 +46,7 @@ async def replay_letters(settings: Settings, wanted: LetterFilter) -> bool:
     resolved = unreadable = 0
     producer = await open_producer(settings, "replay")
     try:
-        async with reachable_store(settings) as store:
+        async with any_store(settings) as store:
             async for replayed in replay(store, producer, accounts, wanted):
                 typer.echo(
                     f"{replayed.letter_id}  {'resolved' if replayed.resolved else 'unreadable'}: {replayed.words}"

@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from ingest.commands.query import reachable_store
+from ingest.commands.store import any_store
 from ingest.connections.streams import open_producer
 from ingest.reprocessing.renormalize import Progress, ReportFilter, renormalize
 from ingest.reprocessing.rereading import Rereader
@@ -30,7 +30,7 @@ async def run_renormalize(settings: Settings, wanted: ReportFilter, *, dry_run: 
         if not dry_run:
             producer = await open_producer(settings, "renormalize")
             ending.push_async_callback(producer.close)
-        store = await ending.enter_async_context(reachable_store(settings))
+        store = await ending.enter_async_context(any_store(settings))
         async for progress in renormalize(store, producer, rereader, wanted):
             _tell(progress, time.monotonic() - started)
     if sys.stderr.isatty():
