@@ -33,7 +33,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 
 def _forbidden_skips(config: pytest.Config) -> Iterator[pytest.TestReport | pytest.CollectReport]:
-    if "CI" in os.environ:
-        reporter: pytest.TerminalReporter = config.pluginmanager.getplugin("terminalreporter")
+    reporter: pytest.TerminalReporter | None = config.pluginmanager.getplugin("terminalreporter")
+    if "CI" in os.environ and reporter is not None:  # workers of pytest-xdist have none, and report to the one that has
         skipped = reporter.stats.get("skipped", [])
         yield from (report for report in skipped if "external" not in getattr(report, "keywords", ()))

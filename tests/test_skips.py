@@ -14,7 +14,7 @@ _EXTERNAL = "import pytest\n\n@pytest.mark.external('SOME_URL')\ndef test_asks()
 _PASSED = "def test_runs():\n    pass\n"
 
 
-def _run(folder: Path, tests: str, **variables: str) -> subprocess.CompletedProcess[str]:
+def _run(folder: Path, tests: str, *options: str, **variables: str) -> subprocess.CompletedProcess[str]:
     (folder / "test_some.py").write_text(tests, encoding="utf-8")
     (folder / "test_other.py").write_text(_PASSED, encoding="utf-8")
     kept = {name: value for name, value in os.environ.items() if name not in {"CI", "SOME_URL"}}
@@ -29,6 +29,7 @@ def _run(folder: Path, tests: str, **variables: str) -> subprocess.CompletedProc
             os.devnull,
             "--rootdir",
             str(folder),
+            *options,
             str(folder),
         ],
         env=kept | {"PYTHONPATH": str(_ROOT)} | variables,
@@ -39,12 +40,13 @@ def _run(folder: Path, tests: str, **variables: str) -> subprocess.CompletedProc
     )
 
 
+@pytest.mark.parametrize("options", [(), ("-n", "2")], ids=["one-process", "two-workers"])
 @pytest.mark.parametrize(
     ("tests", "named"), [(_SKIPPED, "::test_left_out"), (_MODULE, "test_some.py")], ids=["test", "module"]
 )
-def test_ci_fails_where_a_test_is_skipped(tmp_path: Path, tests: str, named: str) -> None:
+def test_ci_fails_where_a_test_is_skipped(tmp_path: Path, tests: str, named: str, options: tuple[str, ...]) -> None:
     """In CI a skipped test fails the run and is named, and the last line still counts; elsewhere it does not."""
-    in_ci = _run(tmp_path, tests, CI="true")
+    in_ci = _run(tmp_path, tests, *options, CI="true")
     lines = in_ci.stdout.splitlines()
     assert in_ci.returncode == pytest.ExitCode.TESTS_FAILED, in_ci.stdout
     assert any("SKIPPED IN CI" in line and line.endswith(named) for line in lines)

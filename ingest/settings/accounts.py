@@ -7,7 +7,6 @@ Each part of the program is given these, and takes of them what it needs.
 from dataclasses import dataclass
 from datetime import timedelta
 from types import MappingProxyType
-from typing import Final
 from zoneinfo import ZoneInfo
 
 from ingest.settings.polling import PollSettings
@@ -20,8 +19,6 @@ from normalizers.model import Account
 from normalizers.privacy import KEEP_ALL, Privacy
 from normalizers.provider import Provider
 from normalizers.secrets import NO_SECRETS, SecretMask
-
-DEFAULT_ACCOUNT: Final = "default"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
