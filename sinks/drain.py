@@ -38,9 +38,6 @@ class Watch(Protocol):
     def refused(self, topic: Topic, error: RefusedError) -> None:
         """Note that one value can't be stored, and is kept as a dead letter."""
 
-    def lag(self, records: int) -> None:
-        """Note how many records wait for the store."""
-
 
 class Drain:
     """Moves one stream's records into one store, until it is stopped."""
@@ -101,7 +98,6 @@ class Drain:
             if found and not await self._store(batch):
                 return
             lag = await self._consumer.lag()
-            self._watch.lag(lag)
             self._note_progress(found=found, lag=lag)
             if stopping and not found:
                 return

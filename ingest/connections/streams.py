@@ -1,7 +1,7 @@
 """The stream that the settings name: a journal, or Kafka with a spill."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
@@ -12,7 +12,7 @@ from ingest.metrics.catalogue import SpillMetrics
 from ingest.settings.errors import InvalidSettingsError
 from ingest.settings.settings import KafkaSettings, Settings
 from sinks.errors import BusyError, RefusedError
-from sinks.journal.journal import Journal, JournalConsumer
+from sinks.journal.journal import Journal, JournalConsumer, lag
 from sinks.stream import Consumer, Producer, Topic
 
 if TYPE_CHECKING:
@@ -69,6 +69,21 @@ async def open_consumer(settings: Settings, topics: Sequence[Topic]) -> Consumer
         for text in found.warnings:
             _log.warning(text)
     return consumer
+
+
+def lag_sources(settings: Settings) -> list[Callable[[], Awaitable[int]]]:
+    """
+    Return what tells how many records wait in each stream that the settings name: the journals, and Kafka.
+
+    Each raises `BusyError` where it can't be known now. They may be asked from any process.
+    """
+    journals = settings.data_dir / "journal"
+    sources: list[Callable[[], Awaitable[int]]] = [lambda: asyncio.to_thread(lag, journals)]
+    if settings.kafka is not None:
+        from sinks.kafka.observer import Observer  # noqa: PLC0415
+
+        sources.append(Observer(cluster(settings.kafka), settings.kafka.group).lag)
+    return sources
 
 
 async def set_back(settings: Settings, at: datetime) -> None:

@@ -6,9 +6,11 @@ counted where they are answered. Reports are counted where they reach the store,
 of a report, and remembers the latest ones.
 """
 
+import platform
 import time
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
+from importlib.metadata import version
 from itertools import product
 from typing import Final, TypeAlias
 
@@ -95,7 +97,13 @@ DUPLICATES: Final = Counter("dlr_duplicates", "Copies of reports and inbound mes
 REPORT_DELAY: Final = Histogram(
     "dlr_report_delay_seconds", "From the provider's time of a report to its receipt", ("provider",), _DELAYS
 )
-STREAM_LAG: Final = Gauge("dlr_stream_lag_records", "Records that wait for the store")
+STREAM_LAG: Final = Gauge(
+    "dlr_stream_lag_records", "Records that were acknowledged and are not in the store yet", combine=max
+)
+DRAIN_STALLED: Final = Gauge(
+    "dlr_drain_stalled_seconds", "For how long the drain has stored nothing while records wait", combine=max
+)
+BUILD_INFO: Final = Gauge("dlr_build_info", "The version that runs; the value is always 1", ("version", "python"), max)
 SPILL_RECORDS: Final = Gauge("dlr_spill_records", "Records on this machine's disk that wait for Kafka")
 SPILL_OLDEST: Final = Gauge("dlr_spill_oldest_seconds", "How long the oldest of them may have waited", combine=max)
 SPILL_REFUSED: Final = Counter("dlr_spill_refused", "Records that Kafka will never take, set aside", ("topic",))
@@ -143,6 +151,11 @@ def _label_sets(counter: Counter, accounts: Sequence[Account]) -> Iterator[tuple
     outcomes = {"outcome": PollOutcome if counter is POLL_REQUESTS else CallbackOutcome}
     for known, *rest in product(owners, *({**VALUES, **outcomes}[label] for label in counter.labels[owner:])):
         yield (*known, *rest)
+
+
+def build_info() -> Snapshot:
+    """Return the series that names the version."""
+    return {BUILD_INFO.name: [((version("dlrhub"), platform.python_version()), 1)]}
 
 
 def take_snapshot() -> Snapshot:
@@ -239,10 +252,6 @@ class DrainMetrics:
         """Count a value that can't be stored."""
         STORE_REFUSED.add(topic)
         _seldom.warning("a value can't be stored and is kept as a dead letter", why=topic, error=str(error))
-
-    def lag(self, records: int) -> None:
-        """Set the lag."""
-        STREAM_LAG.set(records)
 
 
 def _count_report(row: DeliveryReport, provider: str, account: str) -> None:

@@ -156,18 +156,26 @@ class Totals(Collector):
                 for labels, value in _pairs(last, metric.name):
                     buried[labels] = metric.merge([buried[labels], value]) if labels in buried else value
 
+    def sum_of(self, metric: Counter | Gauge) -> float:
+        """Return the sum of a metric's values over all labels and processes."""
+        return float(sum(value for parts in self._parts(metric).values() for value in parts))
+
     def collect(self) -> Iterator[Metric]:
         """Yield every metric with what all processes have of it."""
         for metric in self._metrics:
-            found: dict[Labels, list[Any]] = {labels: [value] for labels, value in self._dead[metric.name].items()}
-            for values in self._living.values():
-                for labels, value in _pairs(values, metric.name):
-                    found.setdefault(labels, []).append(value)
             family = metric.family()
-            for labels, parts in found.items():
+            for labels, parts in self._parts(metric).items():
                 series: Series = metric
                 series.sample(family, labels, metric.merge(parts))
             yield family
+
+    def _parts(self, metric: Series) -> dict[Labels, list[Any]]:
+        """Return what each process has of a metric, by labels."""
+        found: dict[Labels, list[Any]] = {labels: [value] for labels, value in self._dead[metric.name].items()}
+        for values in self._living.values():
+            for labels, value in _pairs(values, metric.name):
+                found.setdefault(labels, []).append(value)
+        return found
 
 
 def _pairs(values: Snapshot, name: str) -> Iterator[tuple[Labels, Any]]:

@@ -18,8 +18,10 @@ from ingest.admin.submissions import SubmissionsEndpoint
 from ingest.connections.data_dir import locked
 from ingest.connections.ports import reserve
 from ingest.connections.stores import require_embedded
+from ingest.connections.streams import lag_sources
 from ingest.connections.tls import server_context
 from ingest.metrics import catalogue
+from ingest.metrics.lag import LagMeter
 from ingest.metrics.series import Totals
 from ingest.page.api import Page
 from ingest.processes.supervisor import Child, supervise
@@ -58,17 +60,23 @@ async def run(settings: Settings, parts: Parts, config: Path | None) -> None:
     with _alone(settings, parts):
         totals = Totals(catalogue.ALL)
         totals.update("settings", catalogue.zeros([account.key for account in effective_accounts(settings)]))
+        totals.update("build", catalogue.build_info())
         stages = _stages(settings, parts, config, totals)
+        meter = LagMeter(lag_sources(settings), totals)
         submissions = SubmissionsEndpoint(settings, f"admin-{parts.command}")
-        checks = _checks(settings, parts, stages)
+        checks = _checks(settings, parts, stages, meter)
         app = make_app(Admin(checks, totals), settings.admin)
         app.router.add_post("/submissions", submissions.post)
         Page(settings, checks, totals, has_store=parts.store or settings.clickhouse.url is not None).add_to(app)
         try:
             async with _serve(app, settings.admin.listen):
-                announcing = asyncio.create_task(_announce(settings, parts, stages))
+                beside = (
+                    asyncio.create_task(_announce(settings, parts, stages)),
+                    asyncio.create_task(meter.run()),
+                )
                 await supervise(stages, stopping)
-                announcing.cancel()
+                for task in beside:
+                    task.cancel()
             _log.info("dlrhub has stopped")
         finally:
             await submissions.close()
@@ -114,8 +122,12 @@ def _stages(settings: Settings, parts: Parts, config: Path | None, totals: Total
     return [[*receivers, *pollers], store]
 
 
-def _checks(settings: Settings, parts: Parts, stages: Sequence[Sequence[Child]]) -> Mapping[str, Check]:
+def _checks(
+    settings: Settings, parts: Parts, stages: Sequence[Sequence[Child]], meter: LagMeter
+) -> Mapping[str, Check]:
     checks: dict[str, Check] = {child.name: _started(child) for stage in stages for child in stage}
+    if parts.store:
+        checks["drain"] = _progressing(meter)
     if parts.store and settings.clickhouse.url is None:
         checks["query"] = _answers(f"http://{settings.query.listen}/?query=SELECT%201")
     elif parts.store:
@@ -126,6 +138,13 @@ def _checks(settings: Settings, parts: Parts, stages: Sequence[Sequence[Child]])
 def _started(child: Child) -> Check:
     async def check() -> str:
         return "" if child.ready.is_set() else "not started"
+
+    return check
+
+
+def _progressing(meter: LagMeter) -> Check:
+    async def check() -> str:
+        return meter.fault()
 
     return check
 

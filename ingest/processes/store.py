@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from ingest.admin.submissions import complete, senders
 from ingest.connections.stores import store_folder, wait_for_store
 from ingest.connections.streams import open_consumer
-from ingest.metrics.catalogue import DrainMetrics
+from ingest.metrics.catalogue import DRAIN_STALLED, DrainMetrics
 from ingest.processes.child import say_ready
 from ingest.settings.accounts import effective_accounts
 from ingest.settings.settings import Settings
@@ -37,9 +37,18 @@ async def keep(settings: Settings, stopping: asyncio.Event) -> None:
         drain = _drain(settings, store, consumer)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(drain.run())
+            telling = tasks.create_task(_tell_stalled(drain))
             say_ready()
             await stopping.wait()
             drain.stop()
+            telling.cancel()
+
+
+async def _tell_stalled(drain: Drain) -> None:
+    """Keep the metric up to date, whatever the drain waits for."""
+    while True:
+        DRAIN_STALLED.set(drain.stalled_seconds)
+        await asyncio.sleep(1)
 
 
 def _query_interface(settings: Settings, store: Store) -> AbstractAsyncContextManager[int]:

@@ -202,6 +202,16 @@ class JournalConsumer:
             self._files[str(name)].commit(position)
 
 
+def lag(root: Path) -> int:
+    """Return how many records were acknowledged and are not drained; any process may ask, at any time."""
+    files = [_JournalFile(path) for path in root.glob("*.db")]
+    try:
+        return sum(file.lag() for file in files)
+    finally:
+        for file in files:
+            file.close()
+
+
 class _JournalFile:
     """One journal file as its reader sees it."""
 

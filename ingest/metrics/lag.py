@@ -1,0 +1,71 @@
+"""
+Measures how many records were acknowledged and are not in the store yet.
+
+The parent measures it, from outside of the processes that move records: the figure stays true while the store process
+is down, waits for a server, or hangs.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
+
+from ingest.metrics.catalogue import DRAIN_STALLED, STORE_ROWS, STREAM_LAG
+from ingest.metrics.series import Totals
+from sinks.errors import BusyError
+
+#: Returns how many records of one stream wait; raises `BusyError` where that can't be known now.
+Source = Callable[[], Awaitable[int]]
+
+_EVERY_SECONDS: Final = 2.0
+#: A drain that stores nothing for this long, while records wait, is not ready.
+STALLED_SECONDS: Final = 30.0
+
+
+class LagMeter:
+    """Measures again and again, into `totals`."""
+
+    def __init__(self, sources: Sequence[Source], totals: Totals, *, stalled_seconds: float = STALLED_SECONDS) -> None:
+        """Add up `sources`; `totals` also tells whether rows reach the store."""
+        self._sources = sources
+        self._totals = totals
+        self._stalled_seconds = stalled_seconds
+        self._known: list[int | None] = [None] * len(sources)
+        self._lag: int | None = None
+        self._rows = 0.0
+        self._progress_at = time.monotonic()
+
+    async def run(self, every_seconds: float = _EVERY_SECONDS) -> None:
+        """Measure until cancelled."""
+        while True:
+            await self.measure()
+            await asyncio.sleep(every_seconds)
+
+    async def measure(self) -> None:
+        """
+        Measure once.
+
+        A source that does not answer counts as before: what waited there still waits. Until each has answered once, a
+        sum of 0 is not told, since it may be wrong.
+        """
+        for number, source in enumerate(self._sources):
+            try:
+                self._known[number] = await source()
+            except BusyError:
+                continue
+        lag = sum(known or 0 for known in self._known)
+        rows = self._totals.sum_of(STORE_ROWS)
+        if lag == 0 or rows > self._rows or (self._lag is not None and lag < self._lag):
+            self._progress_at = time.monotonic()
+        self._rows = rows
+        self._lag = lag if lag or None not in self._known else None
+        if self._lag is not None:
+            self._totals.update("lag", {STREAM_LAG.name: [((), self._lag)]})
+
+    def fault(self) -> str:
+        """Say that the drain makes no progress though records wait; empty where it does, or none wait."""
+        stalled = time.monotonic() - self._progress_at if self._lag else 0.0
+        stalled = max(stalled, self._totals.sum_of(DRAIN_STALLED))
+        if stalled <= self._stalled_seconds:
+            return ""
+        return f"stores nothing for {stalled:.0f} s, though {self._lag or 'some'} records wait"

@@ -1,0 +1,80 @@
+"""What the lag promises: it tells what waits, whoever is down."""
+
+import pytest
+
+from ingest.metrics.catalogue import ALL, BUILD_INFO, DRAIN_STALLED, STORE_ROWS, STREAM_LAG, build_info
+from ingest.metrics.lag import LagMeter
+from ingest.metrics.series import Totals
+from sinks.errors import BusyError
+
+
+class Stream:
+    """A stream with a lag that a test sets; None while nobody can tell it."""
+
+    def __init__(self, lag: int | None) -> None:
+        """Begin with this lag."""
+        self.waiting = lag
+
+    async def lag(self) -> int:
+        """Return it."""
+        if self.waiting is None:
+            raise BusyError("away")
+        return self.waiting
+
+
+def told(totals: Totals) -> list[float]:
+    """Return the samples of the lag."""
+    return [sample.value for family in totals.collect() if family.name == STREAM_LAG.name for sample in family.samples]
+
+
+async def test_what_waits_in_every_stream_is_added_up() -> None:
+    """The lag is what waits in the journals and in Kafka."""
+    totals = Totals(ALL)
+    await LagMeter([Stream(3).lag, Stream(4).lag], totals).measure()
+    assert told(totals) == [7]
+
+
+async def test_a_stream_that_can_t_be_asked_keeps_its_lag() -> None:
+    """While a stream is away what waited there still counts; before it was ever asked, no 0 is told."""
+    totals, journal, kafka = Totals(ALL), Stream(0), Stream(None)
+    meter = LagMeter([journal.lag, kafka.lag], totals)
+    await meter.measure()
+    assert told(totals) == []
+    kafka.waiting = 5
+    await meter.measure()
+    kafka.waiting, journal.waiting = None, 2
+    await meter.measure()
+    assert told(totals) == [7]
+
+
+@pytest.mark.parametrize("progress", ["rows", "lag", "nothing"])
+async def test_progress_is_rows_or_a_lag_that_falls(progress: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A drain that stores nothing for 30 s is not ready, unless the lag falls because another drain stores what waits."""
+    clock = [1000.0]
+    monkeypatch.setattr("time.monotonic", lambda: clock[0])
+    totals, stream = Totals(ALL), Stream(9)
+    meter = LagMeter([stream.lag], totals)
+    await meter.measure()
+    clock[0] += 31
+    if progress == "rows":
+        totals.update("store", {STORE_ROWS.name: [(("reports",), 5)]})
+    if progress == "lag":
+        stream.waiting = 8
+    await meter.measure()
+    assert meter.fault() == ("" if progress != "nothing" else "stores nothing for 31 s, though 9 records wait")
+
+
+async def test_a_drain_that_says_that_it_is_stuck_is_believed() -> None:
+    """The drain's own clock counts too: others of its group may make progress."""
+    totals = Totals(ALL)
+    meter = LagMeter([Stream(0).lag], totals)
+    totals.update("store", {DRAIN_STALLED.name: [((), 31.0)]})
+    await meter.measure()
+    assert meter.fault() == "stores nothing for 31 s, though some records wait"
+
+
+def test_the_version_is_a_series() -> None:
+    """`dlr_build_info` names the version that runs."""
+    [(labels, value)] = build_info()[BUILD_INFO.name]
+    assert len(labels) == len(BUILD_INFO.labels)
+    assert value == 1
