@@ -1,9 +1,9 @@
 """
-Every metric of dlrhub, and the only place that counts.
+Every metric of dlrhub, and the functions that count.
 
-Labels are bounded by construction: providers and accounts come from the settings, the rest from enums. Callbacks are
-counted where they are answered. Reports are counted where they reach the store, each once: the drain sees every copy
-of a report, and remembers the latest ones.
+The values of labels are bounded: providers and accounts come from the settings, the rest from enums. Callbacks are
+counted when they are answered. Reports are counted when they reach the store, each once: the drain sees every copy of a
+report, and remembers the latest ones.
 """
 
 import platform
@@ -106,18 +106,18 @@ DRAIN_STALLED: Final = Gauge(
 BUILD_INFO: Final = Gauge("dlr_build_info", "The version that runs; the value is always 1", ("version", "python"), max)
 SPILL_RECORDS: Final = Gauge("dlr_spill_records", "Records on this machine's disk that wait for Kafka")
 SPILL_OLDEST: Final = Gauge("dlr_spill_oldest_seconds", "How long the oldest of them may have waited", combine=max)
-SPILL_REFUSED: Final = Counter("dlr_spill_refused", "Records that Kafka will never take, set aside", ("topic",))
+SPILL_REFUSED: Final = Counter("dlr_spill_refused", "Records that Kafka will never take, kept on disk", ("topic",))
 STORE_INSERT: Final = Histogram("dlr_store_insert_seconds", "One insert into the store", ("table",), _MILLISECONDS)
 STORE_ROWS: Final = Counter("dlr_store_rows", "Rows inserted into the store, copies included", ("table",))
 STORE_FAILURES: Final = Counter("dlr_store_failures", "Inserts that failed and are tried again", ("table",))
-STORE_REFUSED: Final = Counter("dlr_store_refused", "Rows refused for good, kept as dead letters", ("table",))
+STORE_REFUSED: Final = Counter("dlr_store_refused", "Values that can not be stored, kept as dead letters", ("table",))
 SUBMISSIONS: Final = Counter("dlr_submissions", "Distinct submissions that reached the store", ("provider", "account"))
 POLL_REQUESTS: Final = Counter(
     "dlr_poll_requests", "Requests to providers that are asked", ("provider", "account", "outcome")
 )
 POLL_BEHIND: Final = Gauge(
     "dlr_poll_behind_seconds",
-    "How long ago the messages were due that were asked about last",
+    "For how long the messages asked about last had been due",
     ("provider", "account"),
     max,
 )
@@ -131,6 +131,7 @@ ALL: Final[Sequence[Counter | Gauge | Histogram]] = [
 #: What a label other than `provider` and `account` can be.
 VALUES: Final[Mapping[str, Iterable[str]]] = {
     "outcome": (*CallbackOutcome, *PollOutcome), "why": Fault, "cause": Refusal, "status": Status, "reason": Reason, "note": Note, "topic": Topic, "table": Topic,
+    "version": (version("dlrhub"),), "python": (platform.python_version(),),
 }  # fmt: skip
 
 
