@@ -94,7 +94,7 @@ def test_the_program_tells_of_itself(program: Program) -> None:
     while live["stream_lag"] != 0 and time.monotonic() < deadline:
         time.sleep(0.5)
         live = _get(program, "/api/overview")[1]["live"]
-    assert live["parts"] == [{"name": name, "fault": ""} for name in ("receiver-0", "store", "query")]
+    assert live["parts"] == [{"name": name, "fault": ""} for name in ("receiver-0", "store", "drain", "query")]
     assert live["stream_lag"] == 0
     assert {"provider": "juhe", "outcome": "malformed", "callbacks": 3} in live["callbacks"]
 
