@@ -54,7 +54,7 @@ def prepare(store: Store, settings: Settings) -> list[Migration]:
     """
     chosen = settings.clickhouse
     try:
-        applied = migrate(store, cluster=chosen.cluster, durable=chosen.url is None)
+        applied = migrate(store, cluster=chosen.cluster)
         apply_retention(store, chosen.retention_days, cluster=chosen.cluster)
     except ClickHouseError as error:
         raise BusyError(f"the tables can't be brought up to date: {error}") from error

@@ -7,27 +7,38 @@ is simply repeated.
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
 from string import Template
 from typing import Final
 
 from sinks.clickhouse.store import Store
 from sinks.errors import RefusedError
 
-#: Table settings without which an acknowledged insert can be lost with the machine's power (chDB never fsyncs by
-#: itself; a server is its operator's).
+#: Table settings that the files name: an insert is on the disk when it returns, and stays there through merges.
 _DURABLE: Final = (
     "SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1,"
     " min_compressed_bytes_to_fsync_after_merge = 1, old_parts_lifetime = 480"
 )
+#: A partition into which nothing has been inserted for an hour is merged into one part, which FINAL reads as it is.
+_QUIET: Final = "min_age_to_force_merge_seconds = 3600, min_age_to_force_merge_on_partition_only = 1"
+#: Settings of the views: FINAL within a partition only (no key is in two), and skip indexes that never hide the newer of
+#: two copies of a row.
+_EXACT: Final = (
+    "do_not_merge_across_partitions_select_final = 1, use_skip_indexes_if_final = 1,"
+    " use_skip_indexes_if_final_exact_mode = 1"
+)
 _RECORD: Final = """
-CREATE TABLE IF NOT EXISTS ${database}.migrations ${on_cluster} (
+CREATE TABLE IF NOT EXISTS ${internal}.migrations ${on_cluster} (
     number UInt32, name String, checksum String, applied_at DateTime64(3, 'UTC') DEFAULT now64(3)
 )
 ENGINE = ${replicated}ReplacingMergeTree(applied_at) ORDER BY number ${settings}
+COMMENT 'Migrations that were applied to this schema'
 """
+_FOLDER: Final = files("sinks.clickhouse") / "migrations"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +60,8 @@ class Migration:
         yield from filter(None, (statement.strip() for statement in text.split(";\n")))
 
 
-def migrations() -> list[Migration]:
-    """Return every migration in order."""
-    folder = files("sinks.clickhouse") / "migrations"
+def migrations(folder: Path | Traversable = _FOLDER) -> list[Migration]:
+    """Return the migrations in a folder, in order."""
     found = [
         Migration(int(file.name.split("_")[0]), file.name.removesuffix(".sql"), file.read_text("utf-8"))
         for file in folder.iterdir()
@@ -60,37 +70,82 @@ def migrations() -> list[Migration]:
     return sorted(found, key=lambda migration: migration.number)
 
 
-def migrate(store: Store, *, cluster: str = "", durable: bool = True) -> list[Migration]:
+def migrate(store: Store, *, cluster: str = "", wanted: Iterable[Migration] | None = None) -> list[Migration]:
     """
-    Apply what is not applied yet, and return it.
+    Apply the wanted migrations (all that there are) that are not applied yet, and return them.
 
-    `cluster` names the ClickHouse cluster for `ON CLUSTER` and Replicated engines. Raises `RefusedError` where a
-    migration differs from the one that was applied under its number.
+    `cluster` names the ClickHouse cluster for `ON CLUSTER` and Replicated engines. Where nothing is missing, no statement
+    is sent to the cluster, so that a replica that is away keeps no drain from starting. Raises `RefusedError` where a
+    migration differs from the one that was applied under its number, and where the database or the cluster is not one
+    that this version can use.
     """
-    variables = {
-        "database": store.database,
-        "on_cluster": f"ON CLUSTER '{cluster}'" if cluster else "",
-        "replicated": "Replicated" if cluster else "",
-        "settings": _DURABLE if durable else "",
-    }
-    store.client.command(Template("CREATE DATABASE IF NOT EXISTS ${database} ${on_cluster}").substitute(variables))
-    store.client.command(Template(_RECORD).substitute(variables))
-    pending = list(_pending(store))
+    _refuse_old(store)
+    pending = list(_pending(store, migrations() if wanted is None else wanted))
+    if not pending:
+        return []
+    if cluster:
+        _refuse_shards(store, cluster)
+    variables = _variables(store, cluster)
+    for statement in ("CREATE DATABASE IF NOT EXISTS ${internal} ${on_cluster}", _RECORD):
+        store.client.command(Template(statement).substitute(variables))
     for migration in pending:
         for statement in migration.statements():
             store.client.command(Template(statement).substitute(variables))
         store.client.insert(
-            f"{store.database}.migrations",
+            f"{store.internal}.migrations",
             [(migration.number, migration.name, migration.checksum)],
             column_names=("number", "name", "checksum"),
         )
     return pending
 
 
-def _pending(store: Store) -> Iterator[Migration]:
-    rows = store.client.query(f"SELECT number, checksum FROM {store.database}.migrations FINAL").result_rows  # noqa: S608 - our own names
-    applied = {int(number): str(checksum) for number, checksum in rows}
-    for migration in migrations():
+def _variables(store: Store, cluster: str) -> dict[str, str]:
+    return {
+        "database": store.database,
+        "internal": store.internal,
+        "on_cluster": f"ON CLUSTER '{cluster}'" if cluster else "",
+        "replicated": "Replicated" if cluster else "",
+        "settings": _DURABLE,
+        "quiet": _QUIET,
+        "exact": _EXACT,
+    }
+
+
+def _exists(store: Store, database: str, table: str) -> bool:
+    return bool(
+        store.client.command(
+            "SELECT count() FROM system.tables WHERE database = {database:String} AND name = {table:String}",
+            parameters={"database": database, "table": table},
+        )
+    )
+
+
+def _refuse_old(store: Store) -> None:
+    if _exists(store, store.database, "reports_store"):
+        raise RefusedError(
+            f"the database {store.database} was made by dlrhub 0.1, whose tables this version can't use; it is left as it"
+            " is. Name another database in the settings ([clickhouse] database), or drop it"
+        )
+
+
+def _refuse_shards(store: Store, cluster: str) -> None:
+    shards = store.client.command(
+        "SELECT uniqExact(shard_num) FROM system.clusters WHERE cluster = {cluster:String}",
+        parameters={"cluster": cluster},
+    )
+    if int(str(shards)) != 1:
+        raise RefusedError(
+            f"the cluster {cluster} has {shards} shards, and dlrhub needs one of exactly one shard (with any number of"
+            " replicas): copies of a report have to meet in one shard to be counted once"
+        )
+
+
+def _pending(store: Store, wanted: Iterable[Migration]) -> Iterator[Migration]:
+    applied = {}
+    if _exists(store, store.internal, "migrations"):
+        rows = store.client.query(f"SELECT number, checksum FROM {store.internal}.migrations FINAL").result_rows  # noqa: S608 - our own names
+        applied = {int(number): str(checksum) for number, checksum in rows}
+    for migration in wanted:
         if migration.number not in applied:
             yield migration
         elif applied[migration.number] != migration.checksum:

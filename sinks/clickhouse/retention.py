@@ -18,14 +18,14 @@ def apply_retention(store: Store, days: int, *, cluster: str = "") -> list[str]:
     for table in changed:
         change = f"MODIFY TTL toDateTime(received_at) + toIntervalDay({days})" if days else "REMOVE TTL"
         on_cluster = f"ON CLUSTER '{cluster}'" if cluster else ""
-        store.client.command(f"ALTER TABLE {store.database}.{table} {on_cluster} {change}")
+        store.client.command(f"ALTER TABLE {store.internal}.{table} {on_cluster} {change}")
     return changed
 
 
 def _days(store: Store, table: str) -> int:
     engine = store.client.command(
         "SELECT engine_full FROM system.tables WHERE database = {database:String} AND name = {table:String}",
-        parameters={"database": store.database, "table": table},
+        parameters={"database": store.internal, "table": table},
     )
     found = _TTL.search(str(engine))
     return int(found[1]) if found else 0

@@ -14,28 +14,37 @@ from typing import Final
 from urllib.parse import urlsplit
 
 import clickhouse_connect
+import urllib3
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from sinks.errors import BusyError, RefusedError
+from sinks.clickhouse.homes import place
+from sinks.clickhouse.messages import compute_again, share_submissions
+from sinks.errors import BatchTooLargeError, BusyError, RefusedError, SinkError
 from sinks.stream import Topic
 
+#: The table of each topic, in the store's internal database.
 TABLES: Final[Mapping[Topic, str]] = {
-    Topic.REPORTS: "reports_store",
-    Topic.INBOUND: "inbound_store",
-    Topic.DEAD_LETTERS: "dead_letters_store",
-    Topic.SUBMISSIONS: "submissions_store",
+    Topic.REPORTS: "reports",
+    Topic.INBOUND: "inbound",
+    Topic.DEAD_LETTERS: "dead_letters",
+    Topic.SUBMISSIONS: "submissions",
 }
 
-_INSERT_SETTINGS: Final = {
+_CONNECT_SECONDS: Final = 5
+_INSERT_SECONDS: Final = 20
+_INSERT_SETTINGS: Final[Mapping[str, object]] = {
     "date_time_input_format": "best_effort",
     "input_format_skip_unknown_fields": 1,  # a value of a newer schema version
     "input_format_null_as_default": 1,
-    "insert_deduplicate": 0,
-    "max_partitions_per_insert_block": 0,  # partitions follow the provider's clock, which may say anything
+    "max_partitions_per_insert_block": 0,  # an insert may well have rows for all 64 partitions
+    "max_execution_time": _INSERT_SECONDS,
 }
+#: ClickHouse's own deduplication of inserted blocks, which loses rows after a crash. Both names are needed: the second
+#: one (since 26.2), where it is left at its default, overrides the first.
+_NO_DEDUPLICATION: Final[Mapping[str, object]] = {"insert_deduplicate": 0, "deduplicate_insert": "disable"}
 
-#: Errors that are in the rows, by ClickHouse's names; any other error is the store's and is tried again.
+#: Errors that are in the rows, by ClickHouse's names.
 _ROW_ERRORS: Final = frozenset(
     {
         "ARGUMENT_OUT_OF_BOUND",
@@ -49,47 +58,96 @@ _ROW_ERRORS: Final = frozenset(
         "VALUE_IS_OUT_OF_RANGE_OF_DATA_TYPE",
     }
 )
-
-
+#: Errors that are in the store, however many rows there are: the same insert is tried again.
+_STORE_ERRORS: Final = frozenset(
+    {
+        "ABORTED",
+        "ACCESS_DENIED",
+        "ALL_CONNECTION_TRIES_FAILED",
+        "KEEPER_EXCEPTION",
+        "NETWORK_ERROR",
+        "NOT_ENOUGH_SPACE",
+        "NO_ZOOKEEPER",
+        "TABLE_IS_READ_ONLY",
+        "TOO_FEW_LIVE_REPLICAS",
+        "TOO_MANY_PARTS",
+        "TOO_MANY_SIMULTANEOUS_QUERIES",
+        "UNKNOWN_DATABASE",
+        "UNKNOWN_STATUS_OF_INSERT",
+        "UNKNOWN_TABLE",
+        "UNSATISFIED_QUORUM_FOR_PREVIOUS_WRITE",
+    }
+)
 _SETTINGS_AT_FAULT: Final = frozenset({"AUTHENTICATION_FAILED", "REQUIRED_PASSWORD", "UNKNOWN_USER", "WRONG_PASSWORD"})
-_CONNECT_SECONDS: Final = 5
-_INSERT_SECONDS: Final = 120
 
 
 class Store:
-    """Tables of one database, behind one connection; for one thread at a time."""
+    """Tables of one schema, behind one connection; for one thread at a time."""
 
-    def __init__(self, client: Client, database: str = "dlr", *, async_insert: bool = False) -> None:
+    def __init__(
+        self, client: Client, database: str = "dlr", *, async_insert: bool = False, quorum: bool = False
+    ) -> None:
         """
-        Use `client`; the database is made by `migrate`.
+        Use `client`; the databases are made by `migrate`.
 
         With `async_insert` the server gathers the inserts of many clients into one part; an insert returns once that
-        part is written, all the same.
+        part is written, all the same. With `quorum` an insert returns once most replicas have it.
         """
         self.client = client
         self.database = database
-        self._settings = {**_INSERT_SETTINGS, "async_insert": int(async_insert), "wait_for_async_insert": 1}
+        self.internal = f"{database}_store"
+        self._settings = {
+            **_INSERT_SETTINGS,
+            **{name: value for name, value in _NO_DEDUPLICATION.items() if name in client.server_settings},
+            "async_insert": int(async_insert),
+            "wait_for_async_insert": 1,
+            **({"insert_quorum": "auto"} if quorum else {}),
+        }
 
     def insert(self, topic: Topic, values: Sequence[bytes]) -> None:
         """
-        Insert JSON objects into the topic's table; return once they are in it.
+        Insert JSON objects into the topic's table; return once they are in it, and counted in the messages.
 
-        Raises `RefusedError` where a row is at fault (none may be assumed to be in), else `BusyError`.
+        Raises `RefusedError` where a row is at fault (none may be assumed to be in), `BatchTooLargeError` where fewer
+        rows may work, else `BusyError`. An insert that failed may be repeated, whatever of it is in.
         """
         try:
-            self.client.raw_insert(
-                f"{self.database}.{TABLES[topic]}",
-                insert_block=b"\n".join(values),
-                fmt="JSONEachRow",
-                settings=self._settings,
-            )
+            if values and topic in {Topic.REPORTS, Topic.SUBMISSIONS}:
+                self._insert_placed(topic, values)
+            else:
+                self._insert(topic, values)
         except ClickHouseError as error:
-            name = getattr(error, "name", None) or ""
-            if name in _ROW_ERRORS or name.startswith("CANNOT_PARSE"):
-                raise RefusedError(f"{topic}: {name}") from error
-            raise BusyError(f"{topic}: {name or type(error).__name__}") from error
+            raise _sink_error(topic, error) from error
         except OSError as error:
             raise BusyError(f"{topic}: {error}") from error
+
+    def _insert(self, topic: Topic, values: Sequence[bytes]) -> None:
+        self.client.raw_insert(
+            f"{self.internal}.{TABLES[topic]}",
+            insert_block=b"\n".join(values),
+            fmt="JSONEachRow",
+            settings=self._settings,
+        )
+
+    def _insert_placed(self, topic: Topic, values: Sequence[bytes]) -> None:
+        placed = place(self.client, self.internal, values, self._settings)
+        self._insert(topic, placed.values)
+        if placed.again:
+            compute_again(self.client, self.internal, placed.again, placed.days, self._settings)
+        shared = placed.known - placed.again
+        if topic is Topic.REPORTS:
+            shared &= placed.stamped
+        if shared:
+            share_submissions(self.client, self.internal, {key: placed.homes[key] for key in shared}, self._settings)
+
+    def replace_codes(self, rows: Sequence[Mapping[str, str]]) -> None:
+        """Have the table `codes` hold these rows, and no others, from one moment to the next."""
+        self.client.command(f"TRUNCATE TABLE {self.database}.codes")
+        if rows:
+            columns = tuple(rows[0])
+            self.client.insert(
+                f"{self.database}.codes", [tuple(row[name] for name in columns) for row in rows], column_names=columns
+            )
 
     def ping(self) -> bool:
         """Tell whether the store answers."""
@@ -98,6 +156,17 @@ class Store:
     def close(self) -> None:
         """Let go of the connection."""
         self.client.close()
+
+
+def _sink_error(topic: Topic, error: ClickHouseError) -> SinkError:
+    """Say whose fault an error is: a row's, that of too many rows at once, or the store's."""
+    name = getattr(error, "name", None) or ""
+    if name in _ROW_ERRORS or name.startswith("CANNOT_PARSE"):
+        return RefusedError(f"{topic}: {name}")
+    timed_out = isinstance(error.__cause__, TimeoutError | urllib3.exceptions.TimeoutError)
+    if timed_out or (name and name not in _STORE_ERRORS):
+        return BatchTooLargeError(f"{topic}: {name or 'the insert took too long'}")
+    return BusyError(f"{topic}: {name or type(error).__name__}")
 
 
 def engine_path(folder: Path) -> Path:
@@ -123,7 +192,7 @@ def open_embedded(folder: Path, database: str = "dlr") -> Store:
     return Store(client, database)
 
 
-def open_server(url: str, database: str = "dlr", *, async_insert: bool = False) -> Store:
+def open_server(url: str, database: str = "dlr", *, async_insert: bool = False, quorum: bool = False) -> Store:
     """
     Connect to a ClickHouse server: `http(s)://user:password@host:port`, which may end in `?ca_cert=<file>`.
 
@@ -145,4 +214,4 @@ def open_server(url: str, database: str = "dlr", *, async_insert: bool = False) 
         if name in _SETTINGS_AT_FAULT:
             raise RefusedError(f"clickhouse: the server does not let us in: {name}") from None
         raise BusyError(f"clickhouse: {name or 'the server can not be reached'}") from error
-    return Store(client, database, async_insert=async_insert)
+    return Store(client, database, async_insert=async_insert, quorum=quorum)

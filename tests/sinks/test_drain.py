@@ -265,10 +265,10 @@ async def test_a_drain_that_stores_nothing_says_for_how_long(journal: Journal, s
     running = asyncio.create_task(drain.run())
     await asyncio.sleep(0.3)
     assert drain.stalled_seconds == 0
-    store.client.command(f"RENAME TABLE {store.database}.reports_store TO {store.database}.away")
+    store.client.command(f"RENAME TABLE {store.internal}.reports TO {store.database}.away")
     await append(journal, 1)
     await until(lambda: drain.stalled_seconds > 0.5)
-    store.client.command(f"RENAME TABLE {store.database}.away TO {store.database}.reports_store")
+    store.client.command(f"RENAME TABLE {store.database}.away TO {store.internal}.reports")
     await until(lambda: drain.stalled_seconds == 0)
     drain.stop()
     await running
@@ -277,14 +277,14 @@ async def test_a_drain_that_stores_nothing_says_for_how_long(journal: Journal, s
 
 async def test_a_store_that_is_away_is_waited_for(journal: Journal, store: Store, tmp_path: Path) -> None:
     """While the store does not take inserts nothing is dropped or committed, and it goes on where it was."""
-    store.client.command(f"RENAME TABLE {store.database}.reports_store TO {store.database}.away")
+    store.client.command(f"RENAME TABLE {store.internal}.reports TO {store.database}.away")
     await append(journal, *range(4))
     notes = Notes()
     drain = Drain(JournalConsumer(tmp_path), store, notes)
     running = asyncio.create_task(drain.run())
     await until(lambda: len(notes.failures) >= 2)
     assert await JournalConsumer(tmp_path).lag() == 4
-    store.client.command(f"RENAME TABLE {store.database}.away TO {store.database}.reports_store")
+    store.client.command(f"RENAME TABLE {store.database}.away TO {store.internal}.reports")
     await until(lambda: notes.rows == 4)
     drain.stop()
     await running
@@ -294,7 +294,7 @@ async def test_a_store_that_is_away_is_waited_for(journal: Journal, store: Store
 
 async def test_a_stop_does_not_wait_for_a_store_that_is_away(journal: Journal, store: Store, tmp_path: Path) -> None:
     """A drain whose store is away stops all the same, and leaves what it has read uncommitted."""
-    store.client.command(f"DROP TABLE {store.database}.reports_store")
+    store.client.command(f"DROP TABLE {store.internal}.reports")
     await append(journal, 1)
     drain = Drain(JournalConsumer(tmp_path), store, Notes())
     drain.stop()

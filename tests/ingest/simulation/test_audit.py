@@ -140,7 +140,7 @@ async def test_a_sum_that_counts_twice_is_found(store: Store) -> None:
     store.client.command(f"DROP VIEW {store.database}.stats")
     store.client.command(
         f"CREATE VIEW {store.database}.stats AS SELECT toStartOfMinute(toDateTime(received_at, 'UTC')) AS minute, "
-        f"provider, account, count() + 1 AS reports FROM {store.database}.reports_store GROUP BY ALL"
+        f"provider, account, count() + 1 AS reports FROM {store.internal}.reports GROUP BY ALL"
     )
     assert _faults(await _tallies(store, callbacks, reports)) == {"stats": {"doubled": 1}}
 

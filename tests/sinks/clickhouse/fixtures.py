@@ -26,4 +26,5 @@ def store(engine: Store) -> Iterator[Store]:
     store = Store(engine.client, f"test_{next(_numbers)}")
     migrate(store)
     yield store
-    store.client.command(f"DROP DATABASE {store.database}")
+    for database in (store.database, store.internal):
+        store.client.command(f"DROP DATABASE {database}")

@@ -11,7 +11,7 @@ from tests.factories import make_report
 
 def message_ids(store: Store) -> set[str]:
     """Merge, and tell whose reports are left."""
-    store.client.command(f"OPTIMIZE TABLE {store.database}.reports_store FINAL")
+    store.client.command(f"OPTIMIZE TABLE {store.internal}.reports FINAL")
     return {row[0] for row in store.client.query(f"SELECT message_id FROM {store.database}.reports").result_rows}
 
 
@@ -39,7 +39,7 @@ def test_the_retention_is_set_where_it_differs(store: Store) -> None:
 
 def test_an_operators_own_ttl_stays(store: Store) -> None:
     """A TTL that is not ours is left alone where the settings have no retention."""
-    table = f"{store.database}.reports_store"
+    table = f"{store.internal}.reports"
     store.client.command(f"ALTER TABLE {table} MODIFY TTL toDateTime(received_at) + toIntervalMonth(2)")
     assert apply_retention(store, 0) == []
     assert "toIntervalMonth(2)" in str(store.client.command(f"SHOW CREATE TABLE {table}"))

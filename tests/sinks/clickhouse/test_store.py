@@ -65,7 +65,7 @@ def test_counts_hold_when_the_engine_merges(store: Store) -> None:
     reports = [make_report(message_id=f"m-{n % 5}", received_at=NOON + timedelta(minutes=n)) for n in range(20)]
     insert(store, *random.Random(1).sample(reports, 20))  # noqa: S311 - an order, not a secret
     before = rows(store, "SELECT * FROM dlr.reports ORDER BY message_id")
-    store.client.command(f"OPTIMIZE TABLE {store.database}.reports_store FINAL")
+    store.client.command(f"OPTIMIZE TABLE {store.internal}.reports FINAL")
     assert rows(store, "SELECT * FROM dlr.reports ORDER BY message_id") == before
     assert len(before) == 5
 
@@ -274,7 +274,7 @@ def test_migrations_are_applied_once(store: Store) -> None:
 
 def test_a_migration_that_was_cut_short_is_repeated(store: Store) -> None:
     """A migration that is not recorded as applied is applied again over what stands of it."""
-    store.client.command(f"TRUNCATE TABLE {store.database}.migrations")
+    store.client.command(f"TRUNCATE TABLE {store.internal}.migrations")
     store.client.command(f"DROP VIEW {store.database}.stats")
     assert [migration.number for migration in migrate(store)] == [migration.number for migration in migrations()]
     assert rows(store, "SELECT * FROM dlr.stats") == []
@@ -283,7 +283,7 @@ def test_a_migration_that_was_cut_short_is_repeated(store: Store) -> None:
 def test_a_migration_that_was_changed_is_refused(store: Store) -> None:
     """A file that differs from what the database has under its number stops the start."""
     store.client.command(
-        f"ALTER TABLE {store.database}.migrations UPDATE checksum = 'other' WHERE 1 SETTINGS mutations_sync = 1"
+        f"ALTER TABLE {store.internal}.migrations UPDATE checksum = 'other' WHERE 1 SETTINGS mutations_sync = 1"
     )
     with pytest.raises(RefusedError, match="0001_reports"):
         migrate(store)

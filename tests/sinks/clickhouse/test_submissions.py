@@ -272,6 +272,6 @@ def test_the_migration_of_submissions_can_be_repeated(store: Store) -> None:
     """A migration that was cut short is applied again over what stands of it, and loses nothing."""
     insert(store, make_submission(), make_report())
     store.client.command(f"DROP VIEW {store.database}.country_returns")
-    store.client.command(f"ALTER TABLE {store.database}.migrations DELETE WHERE number = 2 SETTINGS mutations_sync = 1")
+    store.client.command(f"ALTER TABLE {store.internal}.migrations DELETE WHERE number = 2 SETTINGS mutations_sync = 1")
     assert [migration.number for migration in migrate(store)] == [2]
     assert one(store, "SELECT count() AS n, countIf(orphan) AS o FROM dlr.messages") == {"n": 1, "o": 0}

@@ -1,0 +1,152 @@
+"""
+The home of a message: the day on which its first record was received.
+
+All rows of a message are stored under its home, so that a question about a time reads what is of that time. The drain
+asks `message_homes` for the homes of the messages in a batch, and writes the new ones there, before it inserts the
+batch; a batch that is inserted again finds the homes that it was given the first time.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any, Final, NamedTuple
+
+import msgspec
+from clickhouse_connect.driver.client import Client
+
+from sinks.errors import RefusedError
+
+_QUERY_SETTINGS: Final = {"max_query_size": 64 * 1024 * 1024}
+
+
+class Home(NamedTuple):
+    """Where the rows of a message are: its day, and how often the message was computed anew from its reports."""
+
+    day: date
+    generation: int = 0
+
+
+class _Row(msgspec.Struct):
+    """What is read of a report or submission to find its home."""
+
+    provider: str
+    account: str
+    message_id: str
+    received_at: datetime
+    message_stamp: str = ""
+    supersedes: str | None = None
+    stamp_day: str = ""
+    revision: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """
+    A batch whose rows say where they belong.
+
+    `values` are the rows. `known` are the messages that the store had heard of before, `stamped` those with a
+    `message_stamp` in this batch, and `again` those that have to be computed anew from all of their reports.
+    """
+
+    values: list[bytes]
+    homes: Mapping[int, Home]
+    known: frozenset[int]
+    stamped: frozenset[int]
+    again: frozenset[int]
+    days: frozenset[str]
+
+
+_decode: Final = msgspec.json.Decoder(_Row).decode
+
+
+def home_key(provider: str, account: str, message_id: str) -> int:
+    """Return what the column `message_key` of the store's tables has."""
+    words = f"{provider}\0{account}\0{message_id}".encode()
+    return int.from_bytes(hashlib.md5(words, usedforsecurity=False).digest()[:8], "little")
+
+
+def place(client: Client, internal: str, values: Sequence[bytes], settings: Mapping[str, Any]) -> Placed:
+    """
+    Find the homes of reports or submissions, write down those of new messages, and put them into the values.
+
+    A callback that says what a poll said (`supersedes`) is followed by a row that takes the poll's report out of all
+    counts. Raises `RefusedError` where a value is none of these records.
+    """
+    rows = [_read(value) for value in values]
+    keys = [home_key(row.provider, row.account, row.message_id) for row in rows]
+    known = find_homes(client, internal, keys)
+    new: dict[int, Home] = {}
+    for key, row in zip(keys, rows, strict=True):
+        if key not in known and key not in new:
+            new[key] = Home(_day(row))
+    write_homes(client, internal, new, settings)
+    homes = {**known, **new}
+    return Placed(
+        list(_placed(values, rows, keys, homes)),
+        homes,
+        frozenset(known),
+        frozenset(key for key, row in zip(keys, rows, strict=True) if row.message_stamp),
+        frozenset(key for key, row in zip(keys, rows, strict=True) if row.revision or homes[key].generation),
+        frozenset(row.stamp_day for row in rows if row.stamp_day),
+    )
+
+
+def find_homes(client: Client, internal: str, keys: Iterable[int]) -> dict[int, Home]:
+    """Return the homes of those messages that have one."""
+    wanted = ",".join(map(str, set(keys)))
+    found = client.query(
+        f"SELECT message_key, argMax(home, generation), max(generation) FROM {internal}.message_homes"  # noqa: S608 - our own names, and numbers
+        f" WHERE message_key IN ({wanted}) GROUP BY message_key",
+        settings=_QUERY_SETTINGS,
+    )
+    return {int(key): Home(day, int(generation)) for key, day, generation in found.result_rows}
+
+
+def write_homes(client: Client, internal: str, homes: Mapping[int, Home], settings: Mapping[str, Any]) -> None:
+    """Write homes down; they are on the disk when this returns."""
+    if homes:
+        rows: list[Sequence[Any]] = [(key, home.day, home.generation) for key, home in homes.items()]
+        client.insert(f"{internal}.message_homes", rows, column_names=("message_key", "home", "generation"), settings=dict(settings))
+
+
+def _read(value: bytes) -> _Row:
+    try:
+        return _decode(value)
+    except msgspec.DecodeError as error:
+        raise RefusedError(f"no report or submission: {error}") from error
+
+
+def _placed(
+    values: Sequence[bytes], rows: Sequence[_Row], keys: Sequence[int], homes: Mapping[int, Home]
+) -> Iterable[bytes]:
+    for value, row, key in zip(values, rows, keys, strict=True):
+        home = homes[key]
+        if home.generation or home.day != _day(row):
+            yield value.rstrip()[:-1] + b',"home":"%s","generation":%d}' % (
+                home.day.isoformat().encode(),
+                home.generation,
+            )
+        else:  # the column's default
+            yield value
+        if row.supersedes is not None:
+            yield _deletion(row, home)
+
+
+def _day(row: _Row) -> date:
+    return row.received_at.astimezone(UTC).date()
+
+
+def _deletion(row: _Row, home: Home) -> bytes:
+    return msgspec.json.encode(
+        {
+            "event_id": row.supersedes,
+            "provider": row.provider,
+            "account": row.account,
+            "message_id": row.message_id,
+            "received_at": row.received_at,
+            "stamp_day": date(1970, 1, 1),
+            "home": home.day,
+            "is_deleted": 1,
+        }
+    )

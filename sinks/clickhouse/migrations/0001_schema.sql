@@ -1,0 +1,527 @@
+-- The whole schema. `${internal}` holds the storage tables, `${database}` the views that an analyst reads. Why the tables
+-- are laid out as they are: deploy/docs/store.md.
+
+CREATE DATABASE IF NOT EXISTS ${database} ${on_cluster};
+
+-- Where each message lives: asked and written by `Store.insert` before it inserts (sinks/clickhouse/homes.py).
+CREATE TABLE IF NOT EXISTS ${internal}.message_homes ${on_cluster} (
+    message_key UInt64 COMMENT 'Hash of provider, account and message_id; two messages that share one share a home, which does no harm',
+    home Date COMMENT 'Day (UTC) on which the first record of the message was received',
+    generation UInt32 COMMENT 'How often the message was computed anew from its reports; rows of messages with a lower one are out of date'
+)
+ENGINE = ${replicated}ReplacingMergeTree(generation)
+ORDER BY message_key
+${settings}, index_granularity = 256
+COMMENT 'The day under which all rows of a message are stored';
+
+CREATE TABLE IF NOT EXISTS ${internal}.reports ${on_cluster} (
+    event_id UUID,
+    supersedes Nullable(UUID),
+    provider LowCardinality(String),
+    account LowCardinality(String),
+    message_id String CODEC(ZSTD(1)),
+    reference String CODEC(ZSTD(1)),
+    message_stamp String CODEC(ZSTD(1)),
+    recipient String CODEC(ZSTD(1)),
+    country LowCardinality(String),
+    operator LowCardinality(String),
+    sender LowCardinality(String),
+    status LowCardinality(String),
+    reason LowCardinality(String),
+    code_source LowCardinality(String),
+    provider_status LowCardinality(String),
+    provider_code LowCardinality(String),
+    provider_text LowCardinality(String),
+    occurred_at Nullable(DateTime64(3, 'UTC')) CODEC(ZSTD(1)),
+    received_at DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
+    source LowCardinality(String),
+    custom String CODEC(ZSTD(3)),
+    unmapped Bool,
+    notes Array(LowCardinality(String)),
+    stamp_day Date DEFAULT if(
+        occurred_at >= '2000-01-01' AND occurred_at < '2100-01-01', toDate(assumeNotNull(occurred_at)), toDate(0)),
+    raw String CODEC(ZSTD(3)),
+    normalizer UInt16,
+    identity UInt16,
+    revision UInt16,
+    home Date DEFAULT toDate(received_at) COMMENT 'The home of the message, from message_homes',
+    generation UInt32 COMMENT 'The generation of the message when this was inserted, from message_homes',
+    is_deleted UInt8 COMMENT '1: a callback says what the poll with this event_id said, so that one does not count',
+    message_key UInt64 MATERIALIZED reinterpretAsUInt64(substring(
+        MD5(concat(provider, '\0', account, '\0', message_id)), 1, 8))
+        COMMENT 'Numeric sort key: as home_key in sinks/clickhouse/homes.py has it',
+    day Date MATERIALIZED if(stamp_day = toDate(0), home, stamp_day)
+        COMMENT 'First in the sort key, and immutable: the day in the provider''s own words, or the home of the message',
+    rank UInt8 MATERIALIZED transform(
+        status,
+        ['unknown', 'scheduled', 'accepted', 'enroute', 'expired', 'deleted', 'undeliverable', 'rejected', 'delivered'],
+        [0, 1, 2, 3, 4, 4, 4, 4, 5], 0)
+        COMMENT 'Which report decides the state of a message: the highest',
+    version UInt64 MATERIALIZED if(
+        is_deleted = 1, 18446744073709551615,
+        bitShiftLeft(toUInt64(revision), 48) + 281474976710655 - toUInt64(greatest(toUnixTimestamp64Milli(received_at), 0)))
+        COMMENT 'Which of several copies stays: the highest revision, of those the first one received',
+    INDEX received_at_range received_at TYPE minmax GRANULARITY 1,
+    INDEX message_id_filter message_id TYPE bloom_filter(0.01) GRANULARITY 1,
+    INDEX recipient_filter recipient TYPE bloom_filter(0.01) GRANULARITY 1,
+    INDEX reference_filter reference TYPE bloom_filter(0.01) GRANULARITY 1
+)
+ENGINE = ${replicated}ReplacingMergeTree(version, is_deleted)
+PARTITION BY toRelativeDayNum(day) % 64
+PRIMARY KEY (day, message_key)
+ORDER BY (day, message_key, event_id)
+${settings}, ${quiet}
+COMMENT 'Every copy of every report, until a merge leaves one of each; read it through ${database}.reports';
+
+CREATE VIEW IF NOT EXISTS ${database}.reports ${on_cluster} AS
+SELECT
+    event_id, provider, account, message_id, reference, message_stamp, recipient, country, operator, sender,
+    status, reason, rank >= 4 AS final, rank = 4 AS failed,
+    multiIf(
+        rank != 4, '',
+        reason IN ('expired', 'absent_subscriber', 'handset_error', 'network_error', 'throttled', 'insufficient_balance',
+            'insufficient_subscriber_credit', 'provider_error'), 'temporary',
+        reason IN ('deleted', 'no_route', 'invalid_number', 'blocklisted', 'subscriber_barred', 'content_rejected',
+            'not_registered', 'spend_limit', 'unsupported'), 'permanent',
+        'unknown') AS retryable,
+    code_source, provider_status, provider_code, provider_text, occurred_at, received_at, source, custom, unmapped,
+    notes, stamp_day, raw, normalizer, identity, revision, supersedes
+FROM ${internal}.reports FINAL
+SETTINGS ${exact}
+COMMENT 'One row a delivery report, however often and by whatever path it came. Bound a question by received_at';
+
+CREATE VIEW IF NOT EXISTS ${database}.stats ${on_cluster} AS
+SELECT
+    toStartOfMinute(toDateTime(received_at, 'UTC')) AS minute,
+    provider, account, country, status, reason,
+    count() AS reports
+FROM ${internal}.reports FINAL
+GROUP BY minute, provider, account, country, status, reason
+SETTINGS ${exact}
+COMMENT 'Reports by the minute of their first receipt. Bound a question by minute';
+
+CREATE TABLE IF NOT EXISTS ${internal}.submissions ${on_cluster} (
+    event_id UUID,
+    provider LowCardinality(String),
+    account LowCardinality(String),
+    message_id String CODEC(ZSTD(1)),
+    recipient String CODEC(ZSTD(1)),
+    country LowCardinality(String),
+    reference String CODEC(ZSTD(1)),
+    submitted_at DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
+    deadline_at DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
+    received_at DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
+    tags Map(LowCardinality(String), String) CODEC(ZSTD(3)),
+    home Date DEFAULT toDate(received_at) COMMENT 'The home of the message, from message_homes',
+    generation UInt32 COMMENT 'The generation of the message when this was inserted, from message_homes',
+    message_key UInt64 MATERIALIZED reinterpretAsUInt64(substring(
+        MD5(concat(provider, '\0', account, '\0', message_id)), 1, 8)) COMMENT 'As in reports',
+    version UInt64 MATERIALIZED 281474976710655 - toUInt64(greatest(toUnixTimestamp64Milli(received_at), 0))
+        COMMENT 'Which of several copies stays: the first one received',
+    INDEX message_id_filter message_id TYPE bloom_filter(0.01) GRANULARITY 1,
+    INDEX recipient_filter recipient TYPE bloom_filter(0.01) GRANULARITY 1,
+    INDEX reference_filter reference TYPE bloom_filter(0.01) GRANULARITY 1
+)
+ENGINE = ${replicated}ReplacingMergeTree(version)
+PARTITION BY toRelativeDayNum(home) % 64
+PRIMARY KEY (home, message_key)
+ORDER BY (home, message_key, recipient, message_id, account, provider)
+${settings}, ${quiet}
+COMMENT 'Every copy of every submission, until a merge leaves one of each; read it through ${database}.submissions';
+
+CREATE VIEW IF NOT EXISTS ${database}.submissions ${on_cluster} AS
+SELECT
+    event_id, provider, account, message_id, recipient, country, reference, submitted_at, deadline_at, received_at, tags
+FROM ${internal}.submissions FINAL
+SETTINGS ${exact}
+COMMENT 'One row a message and recipient that was submitted; of several copies the first one received';
+
+-- The latest submissions in the order in which they came, for the pollers: asking about those of one hour reads those
+-- of one hour. A copy of a submission is one question more, so copies may stay.
+CREATE TABLE IF NOT EXISTS ${internal}.submissions_lately ${on_cluster} (
+    provider LowCardinality(String),
+    account LowCardinality(String),
+    received_at DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
+    message_id String,
+    recipient String,
+    deadline_at DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1))
+)
+ENGINE = ${replicated}ReplacingMergeTree
+PARTITION BY toYYYYMMDD(received_at)
+ORDER BY (provider, account, received_at, message_id, recipient)
+TTL toDateTime(received_at) + INTERVAL 15 DAY
+${settings}
+COMMENT 'Submissions of the last 15 days in the order of their receipt, for the pollers';
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS ${internal}.submissions_lately_feed ${on_cluster}
+TO ${internal}.submissions_lately AS
+SELECT provider, account, received_at, message_id, recipient, deadline_at FROM ${internal}.submissions;
+
+CREATE VIEW IF NOT EXISTS ${database}.submissions_lately ${on_cluster} AS
+SELECT provider, account, received_at, message_id, recipient, deadline_at FROM ${internal}.submissions_lately
+COMMENT 'For the pollers: submissions of the last 15 days in the order of their receipt, copies included';
+
+-- What is known of each message. Every column is a state that only grows (a maximum, a minimum, a set, a bit mask), so
+-- that rows of one message may come in any order and any number of times, and be merged at any time.
+CREATE TABLE IF NOT EXISTS ${internal}.messages ${on_cluster} (
+    home Date,
+    message_key UInt64 COMMENT 'As in reports',
+    generation UInt32 COMMENT 'As in message_homes',
+    provider LowCardinality(String),
+    account LowCardinality(String),
+    message_id String CODEC(ZSTD(1)),
+    recipient String CODEC(ZSTD(1)),
+    message_stamp String CODEC(ZSTD(1)),
+    verdict SimpleAggregateFunction(max, UInt64)
+        COMMENT 'Precedence of the deciding report, which holds its status and occurred_at, too: see messages_from_reports',
+    route SimpleAggregateFunction(max, Tuple(precedence UInt64, country String, operator String)) CODEC(ZSTD(1))
+        COMMENT 'Of the deciding report',
+    failure SimpleAggregateFunction(max, Tuple(
+        precedence UInt64, reason String, provider_status String, provider_code String)) CODEC(ZSTD(1))
+        COMMENT 'Of the deciding report',
+    words SimpleAggregateFunction(max, Tuple(precedence UInt64, sender String, reference String, provider_text String))
+        CODEC(ZSTD(1)) COMMENT 'Of the deciding report',
+    first_received_at SimpleAggregateFunction(min, Nullable(DateTime64(6, 'UTC'))) CODEC(ZSTD(1)),
+    last_received_at SimpleAggregateFunction(max, Nullable(DateTime64(6, 'UTC'))) CODEC(ZSTD(1)),
+    delivered_received_at SimpleAggregateFunction(min, Nullable(DateTime64(6, 'UTC'))) CODEC(ZSTD(1))
+        COMMENT 'When the first report of a delivery was received',
+    failed_received_at SimpleAggregateFunction(min, Nullable(DateTime64(6, 'UTC'))) CODEC(ZSTD(1))
+        COMMENT 'When the first report of a failure was received',
+    events SimpleAggregateFunction(groupUniqArrayArray, Array(UInt64)) COMMENT 'Hashes of the event_ids of its reports',
+    superseded SimpleAggregateFunction(groupUniqArrayArray, Array(UInt64))
+        COMMENT 'Hashes of the event_ids that do not count, since a callback says the same',
+    outcomes SimpleAggregateFunction(groupBitOr, UInt8)
+        COMMENT 'Bits 0 to 4: this final status was reported; 5, 6: a failure, a delivery was (also by a poll without time)',
+    days SimpleAggregateFunction(groupUniqArrayArray, Array(Date)) COMMENT 'The days of its reports in the table reports',
+    submitted_at SimpleAggregateFunction(min, Nullable(DateTime64(6, 'UTC'))) CODEC(ZSTD(1)),
+    deadline_at SimpleAggregateFunction(min, Nullable(DateTime64(6, 'UTC'))) CODEC(ZSTD(1)),
+    submission SimpleAggregateFunction(max, Tuple(
+        version UInt64, country String, reference String, tags Map(String, String))) CODEC(ZSTD(1))
+        COMMENT 'Of the submission that was received first',
+    claimed SimpleAggregateFunction(max, UInt8)
+        COMMENT '1: its submission belongs to messages of the same id that have a message_stamp',
+    replaced SimpleAggregateFunction(max, UInt8) COMMENT '1: the message was computed anew under a later generation',
+    INDEX first_received_at_range first_received_at TYPE minmax GRANULARITY 1,
+    INDEX last_received_at_range last_received_at TYPE minmax GRANULARITY 1,
+    INDEX submitted_at_range submitted_at TYPE minmax GRANULARITY 1,
+    INDEX message_id_filter message_id TYPE bloom_filter(0.01) GRANULARITY 1,
+    INDEX recipient_filter recipient TYPE bloom_filter(0.01) GRANULARITY 1
+)
+ENGINE = ${replicated}AggregatingMergeTree
+PARTITION BY toRelativeDayNum(home) % 64
+PRIMARY KEY (home, message_key)
+ORDER BY (home, message_key, generation, recipient, message_stamp, message_id, account, provider)
+${settings}, ${quiet}
+COMMENT 'What is known of each message, in parts that merges add up; read it through ${database}.messages';
+
+-- The way from reports to messages: whatever is inserted here becomes rows of messages, and is not kept.
+--
+-- Which report decides is one number, `precedence`, of which the greatest wins. Its bits, from the highest:
+--     3  rank
+--     1  whether occurred_at is known
+--    45  occurred_at (ms since 1900), then whether it is a callback; or, without occurred_at, first whether it is a
+--        callback, then received_at (ms)
+--    11  of a hash of event_id, so that what is equal so far is decided alike everywhere
+--     4  status
+CREATE TABLE IF NOT EXISTS ${internal}.reports_to_messages ${on_cluster} (
+    home Date,
+    message_key UInt64,
+    generation UInt32,
+    day Date,
+    event_id UUID,
+    supersedes Nullable(UUID),
+    provider LowCardinality(String),
+    account LowCardinality(String),
+    message_id String,
+    reference String,
+    message_stamp String,
+    recipient String,
+    country LowCardinality(String),
+    operator LowCardinality(String),
+    sender LowCardinality(String),
+    status LowCardinality(String),
+    reason LowCardinality(String),
+    provider_status LowCardinality(String),
+    provider_code LowCardinality(String),
+    provider_text LowCardinality(String),
+    occurred_at Nullable(DateTime64(3, 'UTC')),
+    received_at DateTime64(6, 'UTC'),
+    source LowCardinality(String),
+    rank UInt8
+)
+ENGINE = Null
+COMMENT 'Keeps nothing: what is inserted becomes rows of messages';
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS ${internal}.messages_from_reports ${on_cluster}
+TO ${internal}.messages AS
+WITH
+    toUInt64(source != 'poll') AS callback,
+    bitShiftLeft(toUInt64(rank), 61)
+        + if(occurred_at IS NULL,
+            bitShiftLeft(callback, 59) + bitShiftLeft(toUInt64(greatest(toUnixTimestamp64Milli(received_at), 0)), 15),
+            bitShiftLeft(toUInt64(1), 60) + bitShiftLeft(callback, 15)
+                + bitShiftLeft(toUInt64(toUnixTimestamp64Milli(assumeNotNull(occurred_at)) + 2208988800000), 16))
+        + bitShiftLeft(cityHash64(event_id) % 2048, 4)
+        + transform(
+            status,
+            ['scheduled', 'accepted', 'enroute', 'expired', 'deleted', 'undeliverable', 'rejected', 'delivered'],
+            [1, 2, 3, 4, 5, 6, 7, 8], 9) AS precedence
+SELECT
+    home, message_key, generation, provider, account, message_id, recipient, message_stamp,
+    precedence AS verdict,
+    (precedence, country, operator) AS route,
+    (precedence, reason, provider_status, provider_code) AS failure,
+    (precedence, sender, reference, provider_text) AS words,
+    received_at AS first_received_at,
+    received_at AS last_received_at,
+    if(rank = 5, received_at, NULL) AS delivered_received_at,
+    if(rank = 4, received_at, NULL) AS failed_received_at,
+    [cityHash64(event_id)] AS events,
+    if(supersedes IS NULL, [], [cityHash64(assumeNotNull(supersedes))]) AS superseded,
+    if(source = 'poll' AND occurred_at IS NULL, 0, transform(
+            status, ['expired', 'deleted', 'undeliverable', 'rejected', 'delivered'], [1, 2, 4, 8, 16], 0))
+        + if(rank = 4, 32, 0) + if(rank = 5, 64, 0) AS outcomes,
+    [day] AS days
+FROM ${internal}.reports_to_messages;
+
+-- Messages that were computed anew (generation) and reports that were read again (revision) do not go this way:
+-- sinks/clickhouse/messages.py computes their messages from all of their reports.
+CREATE MATERIALIZED VIEW IF NOT EXISTS ${internal}.reports_feed ${on_cluster}
+TO ${internal}.reports_to_messages AS
+SELECT
+    home, message_key, generation, day, event_id, supersedes, provider, account, message_id, reference, message_stamp,
+    recipient, country, operator, sender, status, reason, provider_status, provider_code, provider_text, occurred_at,
+    received_at, source, rank
+FROM ${internal}.reports
+WHERE is_deleted = 0 AND generation = 0 AND revision = 0;
+
+-- The same for submissions. message_stamp is that of the reports that the submission belongs to, or empty.
+CREATE TABLE IF NOT EXISTS ${internal}.submissions_to_messages ${on_cluster} (
+    home Date,
+    message_key UInt64,
+    generation UInt32,
+    provider LowCardinality(String),
+    account LowCardinality(String),
+    message_id String,
+    recipient String,
+    message_stamp String,
+    country LowCardinality(String),
+    reference String,
+    submitted_at DateTime64(6, 'UTC'),
+    deadline_at DateTime64(6, 'UTC'),
+    tags Map(LowCardinality(String), String),
+    version UInt64
+)
+ENGINE = Null
+COMMENT 'Keeps nothing: what is inserted becomes rows of messages';
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS ${internal}.messages_from_submissions ${on_cluster}
+TO ${internal}.messages AS
+SELECT
+    home, message_key, generation, provider, account, message_id, recipient, message_stamp,
+    submitted_at, deadline_at,
+    (version, country, reference, tags) AS submission
+FROM ${internal}.submissions_to_messages;
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS ${internal}.submissions_feed ${on_cluster}
+TO ${internal}.submissions_to_messages AS
+SELECT
+    home, message_key, generation, provider, account, message_id, recipient, '' AS message_stamp, country, reference,
+    submitted_at, deadline_at, tags, version
+FROM ${internal}.submissions;
+
+-- The inner SELECT reads whole columns: FINAL does not merge a column of which only an element is read.
+CREATE VIEW IF NOT EXISTS ${database}.messages ${on_cluster} AS
+SELECT
+    provider, account, message_id, recipient, message_stamp,
+    if(verdict > 0, route.country, submission.country) AS country,
+    route.operator AS operator,
+    words.sender AS sender,
+    if(words.reference != '', words.reference, submission.reference) AS reference,
+    transform(
+        bitAnd(verdict, 15), [1, 2, 3, 4, 5, 6, 7, 8],
+        ['scheduled', 'accepted', 'enroute', 'expired', 'deleted', 'undeliverable', 'rejected', 'delivered'],
+        'unknown') AS status,
+    failure.reason AS reason,
+    bitShiftRight(verdict, 61) >= 4 AS final,
+    bitShiftRight(verdict, 61) = 4 AS failed,
+    multiIf(
+        NOT failed, '',
+        failure.reason IN ('expired', 'absent_subscriber', 'handset_error', 'network_error', 'throttled',
+            'insufficient_balance', 'insufficient_subscriber_credit', 'provider_error'), 'temporary',
+        failure.reason IN ('deleted', 'no_route', 'invalid_number', 'blocklisted', 'subscriber_barred', 'content_rejected',
+            'not_registered', 'spend_limit', 'unsupported'), 'permanent',
+        'unknown') AS retryable,
+    failure.provider_status AS provider_status,
+    failure.provider_code AS provider_code,
+    words.provider_text AS provider_text,
+    if(bitTest(verdict, 60), fromUnixTimestamp64Milli(
+        toInt64(bitAnd(bitShiftRight(verdict, 16), 17592186044415)) - 2208988800000, 'UTC'), NULL) AS occurred_at,
+    length(events) - length(arrayIntersect(events, superseded)) AS reports,
+    first_received_at,
+    last_received_at,
+    bitCount(bitAnd(outcomes, 31)) > 1 OR bitAnd(outcomes, 96) = 96 AS conflict,
+    submitted_at,
+    deadline_at,
+    multiIf(
+        submitted_at IS NULL OR NOT final, '',
+        occurred_at >= submitted_at, 'provider',
+        if(failed, failed_received_at, delivered_received_at) >= submitted_at, 'receipt',
+        '') AS latency_clock,
+    multiIf(
+        latency_clock = 'provider', dateDiff('microsecond', submitted_at, occurred_at) / 1000000,
+        latency_clock = 'receipt',
+        dateDiff('microsecond', submitted_at, if(failed, failed_received_at, delivered_received_at)) / 1000000,
+        NULL) AS latency_seconds,
+    submitted_at IS NULL AS orphan,
+    submitted_at IS NOT NULL AND NOT final AND deadline_at < now64(6, 'UTC') AS missing,
+    submission.tags AS tags
+FROM (
+    SELECT
+        provider, account, message_id, recipient, message_stamp, verdict, route, failure, words, events, superseded,
+        first_received_at, last_received_at, delivered_received_at, failed_received_at, outcomes, submitted_at,
+        deadline_at, submission, claimed
+    FROM ${internal}.messages FINAL
+    WHERE replaced = 0
+)
+WHERE NOT (claimed = 1 AND verdict = 0)
+SETTINGS ${exact}
+COMMENT 'One row a message and recipient: its state by its reports and its submission. Bound a question by first_received_at or submitted_at';
+
+CREATE VIEW IF NOT EXISTS ${database}.missing ${on_cluster} AS
+SELECT
+    toStartOfHour(toDateTime(assumeNotNull(submitted_at), 'UTC')) AS hour,
+    provider, account, country,
+    count() AS submitted,
+    countIf(missing) AS missing_reports,
+    countIf(missing AND reports = 0) AS silent
+FROM ${database}.messages
+WHERE NOT orphan
+GROUP BY hour, provider, account, country
+HAVING missing_reports > 0
+COMMENT 'Messages that were submitted and have no final report by their deadline, by the hour of submission';
+
+-- A country that never reports has had no share for long; in an outage the last day's falls behind.
+CREATE VIEW IF NOT EXISTS ${database}.country_returns ${on_cluster} AS
+SELECT
+    provider, account, country,
+    count() AS due,
+    countIf(final) AS returned,
+    returned / due AS share,
+    countIf(deadline_at >= now64(6, 'UTC') - INTERVAL 1 DAY) AS due_lately,
+    countIf(final AND deadline_at >= now64(6, 'UTC') - INTERVAL 1 DAY) AS returned_lately,
+    if(due_lately > 0, returned_lately / due_lately, NULL) AS share_lately,
+    maxIf(last_received_at, final) AS last_returned_at
+FROM ${database}.messages
+WHERE NOT orphan AND deadline_at < now64(6, 'UTC')
+GROUP BY provider, account, country
+COMMENT 'Whether a country returns reports: of the submissions whose deadline has passed, the share that got a final report';
+
+CREATE TABLE IF NOT EXISTS ${internal}.inbound ${on_cluster} (
+    event_id UUID,
+    provider LowCardinality(String),
+    account LowCardinality(String),
+    message_id String CODEC(ZSTD(1)),
+    sender String CODEC(ZSTD(1)),
+    recipient LowCardinality(String),
+    content String CODEC(ZSTD(3)),
+    occurred_at Nullable(DateTime64(3, 'UTC')) CODEC(ZSTD(1)),
+    received_at DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
+    source LowCardinality(String),
+    stamp_day Date,
+    raw String CODEC(ZSTD(3)),
+    normalizer UInt16,
+    identity UInt16,
+    revision UInt16,
+    version UInt64 MATERIALIZED
+        bitShiftLeft(toUInt64(revision), 48) + 281474976710655 - toUInt64(greatest(toUnixTimestamp64Milli(received_at), 0))
+        COMMENT 'As in reports',
+    INDEX received_at_range received_at TYPE minmax GRANULARITY 1,
+    INDEX sender_filter sender TYPE bloom_filter(0.01) GRANULARITY 1
+)
+ENGINE = ${replicated}ReplacingMergeTree(version)
+PARTITION BY toRelativeDayNum(stamp_day) % 64
+ORDER BY (stamp_day, event_id)
+${settings}, ${quiet}
+COMMENT 'Every copy of every inbound message, until a merge leaves one of each; read it through ${database}.inbound';
+
+CREATE VIEW IF NOT EXISTS ${database}.inbound ${on_cluster} AS
+SELECT
+    event_id, provider, account, message_id, sender, recipient, content, occurred_at, received_at, source, stamp_day, raw,
+    normalizer, identity, revision
+FROM ${internal}.inbound FINAL
+SETTINGS ${exact}
+COMMENT 'One row a message that came from a phone (MO)';
+
+CREATE TABLE IF NOT EXISTS ${internal}.dead_letters ${on_cluster} (
+    id FixedString(32),
+    provider LowCardinality(String),
+    account LowCardinality(String),
+    why LowCardinality(String),
+    location String,
+    detail String,
+    method LowCardinality(String),
+    path String,
+    query String CODEC(ZSTD(3)),
+    headers String CODEC(ZSTD(3)),
+    body String CODEC(ZSTD(3)),
+    body_encoding LowCardinality(String),
+    received_at DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
+    resolved_at Nullable(DateTime64(3, 'UTC')),
+    resolution String,
+    INDEX received_at_range received_at TYPE minmax GRANULARITY 1,
+    INDEX id_filter id TYPE bloom_filter(0.01) GRANULARITY 1
+)
+ENGINE = ${replicated}ReplacingMergeTree
+PARTITION BY toRelativeDayNum(toDate(received_at)) % 64
+ORDER BY (id, received_at, isNull(resolved_at))
+${settings}
+COMMENT 'One row a receipt of what could not be read, and one when it was resolved; read it through ${database}.dead_letters';
+
+CREATE VIEW IF NOT EXISTS ${database}.dead_letter_receipts ${on_cluster} AS
+SELECT id, provider, account, why, location, detail, method, path, query, headers, body, body_encoding, received_at
+FROM ${internal}.dead_letters FINAL
+WHERE resolved_at IS NULL
+COMMENT 'One row a receipt of what could not be read. Bound a question by received_at';
+
+CREATE VIEW IF NOT EXISTS ${database}.dead_letters ${on_cluster} AS
+SELECT
+    id,
+    letter.1 AS provider, letter.2 AS account, letter.3 AS why, letter.4 AS location, letter.5 AS detail,
+    letter.6 AS method, letter.7 AS path, letter.8 AS query, letter.9 AS headers, letter.10 AS body,
+    letter.11 AS body_encoding,
+    receipts, first_received_at, last_received_at, resolved_at, resolution
+FROM (
+    SELECT
+        id,
+        argMin(
+            (provider, account, why, location, detail, method, path, query, headers, body, body_encoding),
+            (letters.resolved_at IS NOT NULL, received_at)
+        ) AS letter,
+        countIf(letters.resolved_at IS NULL) AS receipts,
+        minIf(received_at, letters.resolved_at IS NULL) AS first_received_at,
+        maxIf(received_at, letters.resolved_at IS NULL) AS last_received_at,
+        max(letters.resolved_at) AS resolved_at,
+        argMaxIf(letters.resolution, letters.resolved_at, letters.resolved_at IS NOT NULL) AS resolution
+    FROM ${internal}.dead_letters AS letters FINAL
+    GROUP BY id
+)
+COMMENT 'One row a callback that could not be read, whole: a provider''s retries of it are one letter with a count';
+
+CREATE TABLE IF NOT EXISTS ${database}.codes ${on_cluster} (
+    provider LowCardinality(String) COMMENT 'Provider that uses the code',
+    account LowCardinality(String) COMMENT 'Account that the code was added for in the settings; empty: every account',
+    kind LowCardinality(String) COMMENT 'status or error: CM has a table of each',
+    code String COMMENT 'The code as the provider''s document writes it',
+    status LowCardinality(String) COMMENT 'What it means: SMPP''s message state in lower case; empty for codes that say only why',
+    reason LowCardinality(String) COMMENT 'Why the message failed; empty where it did not',
+    persistence LowCardinality(String) COMMENT 'Whether sending again can help: temporary, permanent or unknown',
+    meaning String COMMENT 'The provider''s own words',
+    english String COMMENT 'The same in English',
+    source LowCardinality(String) COMMENT 'document (the provider''s), smpp (SMPP 3.4) or settings (the operator''s)',
+    document String COMMENT 'Document and section that it was read from'
+)
+ENGINE = ${replicated}MergeTree
+ORDER BY (provider, account, kind, code)
+${settings}
+COMMENT 'Every provider code that is known, and what it means; replaced at each start of the store process';
