@@ -1,9 +1,8 @@
 """
 The page's questions, each bounded in time, rows and answer.
 
-Reports are read exactly once each: `FINAL`, in the partitions that something of the asked time is in. All copies of a
-report are in one partition, so the others can't change what is counted, and are not read. Nothing of a request becomes
-a part of a question's text.
+The views count each report once, and find those of a time by an index on received_at, so that a question's cost follows
+the time that it asks about. Nothing of a request becomes a part of a question's text.
 """
 
 # ruff: noqa: S608 - each is put together from what stands here
@@ -18,18 +17,14 @@ PLOT_STEPS: Final = 60
 #: How many of an account's commonest codes are looked at for the one behind its commonest reason.
 TOP_CODES: Final = 5
 
-_FAILED: Final = "status IN ('expired', 'deleted', 'undeliverable', 'rejected')"
-_FINAL: Final = "status IN ('delivered', 'expired', 'deleted', 'undeliverable', 'rejected')"
-
 
 def _reports(first: str = "since", last: str = "until") -> str:
     """Return what is read of the reports that were received from the parameter `first` until `last`."""
     received = f"""received_at >= fromUnixTimestamp64Milli({{{first}:Int64}}, 'UTC')
             AND received_at < fromUnixTimestamp64Milli({{{last}:Int64}}, 'UTC')"""
     return f"""
-    FROM reports_store FINAL
-    WHERE _partition_id IN (SELECT DISTINCT _partition_id FROM reports_store WHERE {received})
-        AND {received}"""
+    FROM reports
+    WHERE {received}"""
 
 
 _AT: Final = "toUnixTimestamp64Milli(toDateTime64(received_at, 3, 'UTC'))"
@@ -60,7 +55,7 @@ FROM (
     SELECT
         provider, account, reason, provider_status, provider_code, unmapped, received_at, occurred_at,
         received_at >= fromUnixTimestamp64Milli({{since:Int64}}, 'UTC') AS lately,
-        {_FINAL} AS final, {_FAILED} AS failed, {_STEP} AS step, {_AT} AS at,
+        final, failed, {_STEP} AS step, {_AT} AS at,
         greatest(0, dateDiff('millisecond', occurred_at, received_at)) / 1000 AS delay
     {_reports("before")}
 )
@@ -73,14 +68,14 @@ LIMIT 500
 PASTS: Final = f"""
 SELECT
     provider, account,
-    countIf(in_past AND {_FINAL}) AS finals,
-    countIf(in_past AND {_FAILED}) AS failures,
+    countIf(in_past AND final) AS finals,
+    countIf(in_past AND failed) AS failures,
     [countIf(in_time AND day = 1), countIf(in_time AND day = 2), countIf(in_time AND day = 3),
      countIf(in_time AND day = 7)] AS days_before,
     toUnixTimestamp64Milli(max(received_at)) / 1000 AS last_received
 FROM (
     SELECT
-        provider, account, status, received_at,
+        provider, account, final, failed, received_at,
         {_AT} AS at,
         at >= {{past:Int64}} AND at < {{past_end:Int64}} AS in_past,
         intDiv({{until:Int64}} - at, 86400000) AS day,
@@ -98,8 +93,8 @@ PLOT: Final = f"""
 SELECT
     {_STEP} AS step,
     countIf(status = 'delivered') AS delivered,
-    countIf({_FAILED}) AS failed,
-    countIf(NOT {_FINAL}) AS other
+    countIf(failed) AS failed,
+    countIf(NOT final) AS other
 {_reports()} AND {_ACCOUNT}
 GROUP BY step
 ORDER BY step
@@ -113,14 +108,14 @@ SELECT
     argMax(provider_text, received_at) AS text,
     count() AS reports,
     toUnixTimestamp64Milli(max(received_at)) / 1000 AS last_received
-{_reports()} AND {_ACCOUNT} AND ({_FAILED} OR unmapped)
+{_reports()} AND {_ACCOUNT} AND (failed OR unmapped)
 GROUP BY status, reason, unmapped, provider_status, provider_code
 ORDER BY reports DESC, provider_status, provider_code
 LIMIT 100
 """
 
 COUNTRIES: Final = f"""
-SELECT country, countIf({_FINAL}) AS finals, countIf({_FAILED}) AS failures
+SELECT country, countIf(final) AS finals, countIf(failed) AS failures
 {_reports()} AND {_ACCOUNT}
 GROUP BY country
 ORDER BY failures DESC, finals DESC, country
@@ -131,13 +126,13 @@ FAILURES: Final = f"""
 SELECT
     toUnixTimestamp64Milli(received_at) / 1000 AS at,
     message_id, recipient, country, status, reason, provider_status, provider_code, provider_text
-{_reports()} AND {_ACCOUNT} AND {_FAILED}
+{_reports()} AND {_ACCOUNT} AND failed
 ORDER BY received_at DESC, event_id
 LIMIT 20
 """
 
 _LETTERS_SINCE: Final = """
-FROM dead_letters_store
+FROM dead_letter_receipts
 WHERE received_at >= fromUnixTimestamp64Milli({since:Int64}, 'UTC')
     AND received_at < fromUnixTimestamp64Milli({until:Int64}, 'UTC')"""
 
@@ -160,7 +155,7 @@ SELECT
     toUnixTimestamp64Micro(max(received_at)) AS last_us
 {_LETTERS_SINCE}
     AND ({{provider:String}} = '' OR (
-        dead_letters_store.provider = {{provider:String}} AND dead_letters_store.account = {{account:String}}))
+        dead_letter_receipts.provider = {{provider:String}} AND dead_letter_receipts.account = {{account:String}}))
 GROUP BY id
 HAVING (last_us, id) < ({{before:Int64}}, {{after:String}})
 ORDER BY last_us DESC, id DESC

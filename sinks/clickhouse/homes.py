@@ -107,7 +107,12 @@ def write_homes(client: Client, internal: str, homes: Mapping[int, Home], settin
     """Write homes down; they are on the disk when this returns."""
     if homes:
         rows: list[Sequence[Any]] = [(key, home.day, home.generation) for key, home in homes.items()]
-        client.insert(f"{internal}.message_homes", rows, column_names=("message_key", "home", "generation"), settings=dict(settings))
+        client.insert(
+            f"{internal}.message_homes",
+            rows,
+            column_names=("message_key", "home", "generation"),
+            settings=dict(settings),
+        )
 
 
 def _read(value: bytes) -> _Row:

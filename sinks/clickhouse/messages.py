@@ -34,7 +34,7 @@ INNER JOIN (
 WHERE message_key IN ({keys})
     AND day IN (SELECT arrayJoin(days) FROM {internal}.messages WHERE home IN ({homes}) AND message_key IN ({keys})
         UNION ALL SELECT arrayJoin(CAST([{days}], 'Array(Date)')))
-"""  # noqa: S608 - our own text
+"""
 
 _SUBMISSIONS: Final = f"""
 INSERT INTO {{internal}}.submissions_to_messages
@@ -68,19 +68,19 @@ INNER JOIN (
     SELECT DISTINCT message_key, generation, {_ROW}, message_stamp FROM {{internal}}.messages
     WHERE home IN ({{homes}}) AND message_key IN ({{keys}}) AND message_stamp != ''
 ) AS stamped USING (message_key, {_ROW})
-"""
+"""  # noqa: S608 - our own text
 _SHARED: Final = f"""
 INSERT INTO {{internal}}.submissions_to_messages
 SELECT
     home, message_key, generation, {_ROW}, message_stamp, country, sent.reference AS reference, submitted_at, deadline_at,
     tags, version
 {_STAMPED}
-"""  # noqa: S608 - our own text
+"""
 _CLAIMED: Final = f"""
 INSERT INTO {{internal}}.messages (home, message_key, generation, {_ROW}, message_stamp, claimed)
 SELECT DISTINCT home, message_key, generation, {_ROW}, '' AS message_stamp, 1
 {_STAMPED}
-"""  # noqa: S608 - our own text
+"""
 
 
 def compute_again(
@@ -98,9 +98,7 @@ def compute_again(
     _run(client, internal, homes, (_REPORTS, _SUBMISSIONS, _SHARED, _CLAIMED, _REPLACED), settings, days=listed)
 
 
-def share_submissions(
-    client: Client, internal: str, homes: Mapping[int, Home], settings: Mapping[str, object]
-) -> None:
+def share_submissions(client: Client, internal: str, homes: Mapping[int, Home], settings: Mapping[str, object]) -> None:
     """
     Give the submissions of these messages to the rows that have a `message_stamp`.
 

@@ -142,12 +142,12 @@ class Store:
 
     def replace_codes(self, rows: Sequence[Mapping[str, str]]) -> None:
         """Have the table `codes` hold these rows, and no others, from one moment to the next."""
-        self.client.command(f"TRUNCATE TABLE {self.database}.codes")
-        if rows:
-            columns = tuple(rows[0])
-            self.client.insert(
-                f"{self.database}.codes", [tuple(row[name] for name in columns) for row in rows], column_names=columns
-            )
+        self.client.command(f"TRUNCATE TABLE {self.internal}.codes")
+        columns = tuple(rows[0])
+        self.client.insert(
+            f"{self.internal}.codes", [tuple(row[name] for name in columns) for row in rows], column_names=columns
+        )
+        self.client.command(f"ALTER TABLE {self.database}.codes REPLACE PARTITION tuple() FROM {self.internal}.codes")
 
     def ping(self) -> bool:
         """Tell whether the store answers."""

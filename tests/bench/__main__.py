@@ -177,7 +177,7 @@ def size_of(store: Program) -> None:
     """Print what a report costs on the store's disk."""
     [row] = store.ask(
         "SELECT sum(rows) AS rows, sum(data_compressed_bytes) AS bytes FROM system.parts"
-        " WHERE active AND database = 'dlr' AND table = 'reports_store'"
+        " WHERE active AND database = 'dlr_store' AND table = 'reports'"
     )
     print(f"embedded  on disk: {int(row['bytes']) / int(row['rows']):.0f} bytes a report")
 

@@ -104,7 +104,7 @@ def test_a_drain_reads_again_from_a_time(tmp_path: Path, kafka: str, writable_se
             wait_for(server.ask, Counter(READABLE))
             before = counts(server.ask)
             assert first.stop() == 0
-        server.ask("ALTER TABLE reports_store DELETE WHERE provider = 'juhe' SETTINGS mutations_sync = 2")
+        server.ask(f"ALTER TABLE {name}_store.reports DELETE WHERE provider = 'juhe' SETTINGS mutations_sync = 2")
         assert stored(server.ask) < Counter(READABLE)
         with drain("--from", began.isoformat()) as second:
             assert receiver.callback("juhe", LAST)[0] == 200

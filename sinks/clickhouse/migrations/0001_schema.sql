@@ -525,3 +525,9 @@ ENGINE = ${replicated}MergeTree
 ORDER BY (provider, account, kind, code)
 ${settings}
 COMMENT 'Every provider code that is known, and what it means; replaced at each start of the store process';
+
+CREATE TABLE IF NOT EXISTS ${internal}.codes ${on_cluster} AS ${database}.codes
+ENGINE = ${replicated}MergeTree
+ORDER BY (provider, account, kind, code)
+${settings}
+COMMENT 'The next content of ${database}.codes, while it is written';

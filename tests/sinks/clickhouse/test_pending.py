@@ -81,7 +81,7 @@ async def test_what_has_aged_out_is_left_out(store: Store) -> None:
 
 
 _MILLION = """
-INSERT INTO {database}.submissions_store
+INSERT INTO {internal}.submissions
     (event_id, provider, account, message_id, recipient, country, reference, submitted_at, deadline_at, received_at, tags)
 SELECT generateUUIDv4(), 'cm', 'default', hex(sipHash64(number)), '+447911123456', 'GB', '', at, at + INTERVAL 3 DAY,
     fromUnixTimestamp64Micro(toInt64({start} + number * 1000)) AS at, map()
@@ -91,7 +91,7 @@ FROM numbers(1000000)
 
 async def test_a_million_pending_take_no_more_memory_than_a_page(store: Store) -> None:
     """A million messages that wait at once are read a page at a time, each once, and a page reads its own rows alone."""
-    store.client.command(_MILLION.format(database=store.database, start=START))
+    store.client.command(_MILLION.format(internal=store.internal, start=START))
     window = Window(start=seconds(-1), end=seconds(2000))
     tracemalloc.start()
     first = await read_page(ask_of(store), "cm", "default", window, None, most=500)
