@@ -80,9 +80,9 @@ SELECT
     multiIf(
         rank != 4, '',
         reason IN ('expired', 'absent_subscriber', 'handset_error', 'network_error', 'throttled', 'insufficient_balance',
-            'insufficient_subscriber_credit', 'provider_error'), 'temporary',
+            'insufficient_subscriber_credit', 'spend_limit', 'provider_error'), 'temporary',
         reason IN ('deleted', 'no_route', 'invalid_number', 'blocklisted', 'subscriber_barred', 'content_rejected',
-            'not_registered', 'spend_limit', 'unsupported'), 'permanent',
+            'not_registered', 'unsupported'), 'permanent',
         'unknown') AS retryable,
     code_source, provider_status, provider_code, provider_text, occurred_at, received_at, source, custom, unmapped,
     notes, stamp_day, raw, normalizer, identity, revision, supersedes
@@ -348,9 +348,9 @@ SELECT
     multiIf(
         NOT failed, '',
         failure.reason IN ('expired', 'absent_subscriber', 'handset_error', 'network_error', 'throttled',
-            'insufficient_balance', 'insufficient_subscriber_credit', 'provider_error'), 'temporary',
+            'insufficient_balance', 'insufficient_subscriber_credit', 'spend_limit', 'provider_error'), 'temporary',
         failure.reason IN ('deleted', 'no_route', 'invalid_number', 'blocklisted', 'subscriber_barred', 'content_rejected',
-            'not_registered', 'spend_limit', 'unsupported'), 'permanent',
+            'not_registered', 'unsupported'), 'permanent',
         'unknown') AS retryable,
     failure.provider_status AS provider_status,
     failure.provider_code AS provider_code,
@@ -460,6 +460,7 @@ CREATE TABLE IF NOT EXISTS ${internal}.dead_letters ${on_cluster} (
     why LowCardinality(String),
     location String,
     detail String,
+    kind LowCardinality(String),
     method LowCardinality(String),
     path String,
     query String CODEC(ZSTD(3)),
@@ -468,44 +469,48 @@ CREATE TABLE IF NOT EXISTS ${internal}.dead_letters ${on_cluster} (
     body_encoding LowCardinality(String),
     received_at DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
     resolved_at Nullable(DateTime64(3, 'UTC')),
-    resolution String,
+    resolution String COMMENT 'Empty: a receipt; else what came of a replay at received_at',
     INDEX received_at_range received_at TYPE minmax GRANULARITY 1,
     INDEX id_filter id TYPE bloom_filter(0.01) GRANULARITY 1
 )
 ENGINE = ${replicated}ReplacingMergeTree
 PARTITION BY toRelativeDayNum(toDate(received_at)) % 64
-ORDER BY (id, received_at, isNull(resolved_at))
+ORDER BY (id, received_at, resolution)
 ${settings}
-COMMENT 'One row a receipt of what could not be read, and one when it was resolved; read it through ${database}.dead_letters';
+COMMENT 'One row a receipt of what could not be read, and one a replay of it; read it through ${database}.dead_letters';
 
 CREATE VIEW IF NOT EXISTS ${database}.dead_letter_receipts ${on_cluster} AS
-SELECT id, provider, account, why, location, detail, method, path, query, headers, body, body_encoding, received_at
+SELECT id, provider, account, why, location, detail, kind, method, path, query, headers, body, body_encoding, received_at
 FROM ${internal}.dead_letters FINAL
-WHERE resolved_at IS NULL
+WHERE resolution = ''
+SETTINGS ${exact}
 COMMENT 'One row a receipt of what could not be read. Bound a question by received_at';
 
 CREATE VIEW IF NOT EXISTS ${database}.dead_letters ${on_cluster} AS
 SELECT
     id,
     letter.1 AS provider, letter.2 AS account, letter.3 AS why, letter.4 AS location, letter.5 AS detail,
-    letter.6 AS method, letter.7 AS path, letter.8 AS query, letter.9 AS headers, letter.10 AS body,
-    letter.11 AS body_encoding,
-    receipts, first_received_at, last_received_at, resolved_at, resolution
+    letter.6 AS kind, letter.7 AS method, letter.8 AS path, letter.9 AS query, letter.10 AS headers, letter.11 AS body,
+    letter.12 AS body_encoding,
+    receipts, first_received_at, last_received_at,
+    if(resolved_last >= last_received_at, resolved_last, NULL) AS resolved_at,
+    resolution_last AS resolution
 FROM (
     SELECT
         id,
-        argMin(
-            (provider, account, why, location, detail, method, path, query, headers, body, body_encoding),
-            (letters.resolved_at IS NOT NULL, received_at)
+        argMinIf(
+            (provider, account, why, location, detail, kind, method, path, query, headers, body, body_encoding),
+            received_at, resolution = ''
         ) AS letter,
-        countIf(letters.resolved_at IS NULL) AS receipts,
-        minIf(received_at, letters.resolved_at IS NULL) AS first_received_at,
-        maxIf(received_at, letters.resolved_at IS NULL) AS last_received_at,
-        max(letters.resolved_at) AS resolved_at,
-        argMaxIf(letters.resolution, letters.resolved_at, letters.resolved_at IS NOT NULL) AS resolution
-    FROM ${internal}.dead_letters AS letters FINAL
+        countIf(resolution = '') AS receipts,
+        minIf(received_at, resolution = '') AS first_received_at,
+        maxIf(received_at, resolution = '') AS last_received_at,
+        max(resolved_at) AS resolved_last,
+        argMaxIf(resolution, received_at, resolution != '') AS resolution_last
+    FROM ${internal}.dead_letters FINAL
     GROUP BY id
 )
+WHERE receipts > 0
 COMMENT 'One row a callback that could not be read, whole: a provider''s retries of it are one letter with a count';
 
 CREATE TABLE IF NOT EXISTS ${database}.codes ${on_cluster} (

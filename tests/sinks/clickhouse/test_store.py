@@ -342,3 +342,14 @@ def test_the_codes_are_replaced_as_a_whole(store: Store) -> None:
     for code in ("0", "1"):
         store.replace_codes([{**dict.fromkeys(columns, ""), "provider": "cm", "code": code}])
         assert rows(store, "SELECT provider, code FROM dlr.codes") == [{"provider": "cm", "code": code}]
+
+
+def test_the_store_tells_what_can_be_retried_as_the_program_does(store: Store) -> None:
+    """For every reason, reports and messages say whether sending again can help as the program does."""
+    failed = [make_report(status=Status.REJECTED, message_id=reason.value, reason=reason) for reason in Reason]
+    store.insert(Topic.REPORTS, [report_record(report).value for report in [*failed, make_report()]])
+    expected = {"": "", **{reason.value: reason.persistence.value for reason in Reason}}
+    for table in ("reports", "messages"):
+        found = rows(store, f"SELECT reason, retryable, failed FROM dlr.{table}")
+        assert {row["reason"]: row["retryable"] for row in found} == expected
+        assert {row["reason"] for row in found if not row["failed"]} == {""}
