@@ -13,10 +13,10 @@ from normalizers import PROVIDERS
 from normalizers.errors import CallbackError, MalformedError
 from normalizers.model import Account, Callback, DeliveryReport, InboundMessage, Item, Reject
 from normalizers.provider import Provider
-from tests.normalizers.recorded import RECEIVED_AT, Recorded, described, event_ids, fault, fields, recorded
+from tests.normalizers.examples import RECEIVED_AT, Example, described, event_ids, examples, fault, fields
 from tests.normalizers.variants import doubled, json_body, members, removed, replaced, truncated, turned, with_json
 
-ALL = recorded()
+ALL = examples()
 GOOD = [case for case in ALL if "items" in case.said]
 JSON = [case for case in ALL if isinstance(json_body(case), (dict, list))]
 FORMS = [case for case in GOOD if b"=" in case.callback.query + case.callback.body and case not in JSON]
@@ -55,7 +55,7 @@ def outcome(name: str, callback: Callback) -> Any:
 
 
 @pytest.mark.parametrize("case", GOOD, ids=str)
-def test_the_same_request_is_the_same_reports(case: Recorded) -> None:
+def test_the_same_request_is_the_same_reports(case: Example) -> None:
     """A report delivered twice has one id, however far apart it comes."""
     parse = PROVIDERS[case.provider].parse
     again = replace(case.callback, received_at=RECEIVED_AT.replace(year=2026))
@@ -63,7 +63,7 @@ def test_the_same_request_is_the_same_reports(case: Recorded) -> None:
 
 
 @pytest.mark.parametrize("case", GOOD, ids=str)
-def test_another_account_has_other_ids(case: Recorded) -> None:
+def test_another_account_has_other_ids(case: Example) -> None:
     """Two accounts' reports are never taken for one."""
     parse = PROVIDERS[case.provider].parse
     other = replace(case.callback, account=replace(case.callback.account, name="other"))
@@ -71,7 +71,7 @@ def test_another_account_has_other_ids(case: Recorded) -> None:
 
 
 @pytest.mark.parametrize("case", GOOD, ids=str)
-def test_raw_alone_can_be_read_again(case: Recorded) -> None:
+def test_raw_alone_can_be_read_again(case: Example) -> None:
     """What is kept of an item is enough to make the same record of it, and holds no secret."""
     provider = PROVIDERS[case.provider]
     for item in provider.parse(case.callback):
@@ -96,13 +96,13 @@ def reread(provider: Provider, callback: Callback, item: DeliveryReport | Inboun
 
 
 @pytest.mark.parametrize("case", JSON, ids=str)
-def test_the_order_of_members_does_not_matter(case: Recorded) -> None:
+def test_the_order_of_members_does_not_matter(case: Example) -> None:
     """An object means the same in whatever order its members stand."""
     assert outcome(case.provider, with_json(case, turned(json_body(case)))) == case_outcome(case)
 
 
 @pytest.mark.parametrize("case", FORMS, ids=str)
-def test_the_order_of_parameters_does_not_matter(case: Recorded) -> None:
+def test_the_order_of_parameters_does_not_matter(case: Example) -> None:
     """A query means the same in whatever order its parameters stand."""
     parts = case.callback.query, case.callback.body.removeprefix(BOM_UTF8)
     query, body = (b"&".join(reversed(part.split(b"&"))) for part in parts)
@@ -110,7 +110,7 @@ def test_the_order_of_parameters_does_not_matter(case: Recorded) -> None:
 
 
 @pytest.mark.parametrize("case", JSON, ids=str)
-def test_null_is_as_good_as_missing(case: Recorded) -> None:
+def test_null_is_as_good_as_missing(case: Example) -> None:
     """A member that is null is a member that is missing."""
     value = json_body(case)
     for null, missing in zip(replaced(value, None), removed(value), strict=True):
@@ -118,7 +118,7 @@ def test_null_is_as_good_as_missing(case: Recorded) -> None:
 
 
 @pytest.mark.parametrize("case", JSON, ids=str)
-def test_a_value_of_another_kind_is_refused_or_read(case: Recorded) -> None:
+def test_a_value_of_another_kind_is_refused_or_read(case: Example) -> None:
     """A member of a kind that its provider never sends breaks nothing."""
     for other in OTHERS:
         for value in replaced(json_body(case), other):
@@ -126,7 +126,7 @@ def test_a_value_of_another_kind_is_refused_or_read(case: Recorded) -> None:
 
 
 @pytest.mark.parametrize("case", JSON, ids=str)
-def test_a_duplicate_in_a_batch_has_the_same_id(case: Recorded) -> None:
+def test_a_duplicate_in_a_batch_has_the_same_id(case: Example) -> None:
     """An item that a batch holds twice is one report."""
     if "items" in case.said:
         parse = PROVIDERS[case.provider].parse
@@ -135,7 +135,7 @@ def test_a_duplicate_in_a_batch_has_the_same_id(case: Recorded) -> None:
 
 
 @pytest.mark.parametrize("case", ALL, ids=str)
-def test_a_request_cut_off_anywhere_is_refused_or_read(case: Recorded) -> None:
+def test_a_request_cut_off_anywhere_is_refused_or_read(case: Example) -> None:
     """A request that was cut off on its way breaks nothing."""
     for cut in truncated(case.callback):
         outcome(case.provider, cut)
@@ -152,7 +152,7 @@ def test_noise_is_refused_or_read(name: str, method: str, query: bytes, body: by
 
 @settings(deadline=None, max_examples=500)
 @given(case=st.sampled_from(ALL), at=st.integers(0, 2000), length=st.integers(0, 9), noise=st.binary(max_size=9))
-def test_a_damaged_request_is_refused_or_read(case: Recorded, at: int, length: int, noise: bytes) -> None:
+def test_a_damaged_request_is_refused_or_read(case: Example, at: int, length: int, noise: bytes) -> None:
     """Bytes changed, lost or added on the way break nothing."""
     query, body = (part[:at] + noise + part[at + length :] for part in (case.callback.query, case.callback.body))
     outcome(case.provider, replace(case.callback, query=query, body=body))
@@ -164,7 +164,7 @@ def test_a_damaged_request_is_refused_or_read(case: Recorded, at: int, length: i
 def test_any_json_of_known_names_is_refused_or_read(name: str, value: Any, wrapped: bool) -> None:  # noqa: FBT001
     """No values in the members that a parser knows break it."""
     body = {"messages": {"msg": value}} if wrapped else value
-    case = Recorded(name, "", Callback(account=Account(), method="POST", received_at=RECEIVED_AT), {})
+    case = Example(name, "", Callback(account=Account(), method="POST", received_at=RECEIVED_AT), {})
     outcome(name, with_json(case, body))
 
 
@@ -178,6 +178,6 @@ def test_any_values_of_known_parameters_are_refused_or_read(name: str, pairs: li
         outcome(name, Callback(account=Account(), method=method, query=query, body=query, received_at=RECEIVED_AT))
 
 
-def case_outcome(case: Recorded) -> Any:
-    """Return what a request becomes as it was recorded."""
+def case_outcome(case: Example) -> Any:
+    """Return what an unchanged example request becomes."""
     return outcome(case.provider, case.callback)

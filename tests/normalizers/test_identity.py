@@ -16,9 +16,9 @@ from normalizers import PROVIDERS
 from normalizers.identity import event_id, inbound_event_id, submission_event_id
 from normalizers.model import Account, Callback, CodeTable, DeliveryReport, InboundMessage, Item, Source
 from normalizers.polling import Subject
-from tests.normalizers.recorded import RECEIVED_AT, Recorded, event_ids, recorded
+from tests.normalizers.examples import RECEIVED_AT, Example, event_ids, examples
 
-GOOD = [case for case in recorded() if "items" in case.said]
+GOOD = [case for case in examples() if "items" in case.said]
 
 
 def parsed(provider: str, body: Any = b"", *, method: str = "POST", query: str = "", account: str = "default") -> Item:
@@ -50,7 +50,7 @@ def test_words_are_joined_without_ambiguity(one: list[str], two: list[str]) -> N
 
 
 @pytest.mark.parametrize("case", GOOD, ids=str)
-def test_no_setting_changes_an_id(case: Recorded) -> None:
+def test_no_setting_changes_an_id(case: Example) -> None:
     """A retry is the same report after the account's time zone, region or codes were changed."""
     own = case.callback.account
     changed = [

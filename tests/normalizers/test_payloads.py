@@ -1,4 +1,4 @@
-"""What recorded requests become, and how they are answered."""
+"""What example requests become, and how they are answered."""
 
 import json
 import re
@@ -10,13 +10,13 @@ from normalizers import PROVIDERS
 from normalizers.errors import CallbackError, ForbiddenError, MalformedError
 from normalizers.model import Item, Reject, Source
 from normalizers.provider import Reply
-from tests.normalizers.recorded import PAYLOADS, RECEIVED_AT, Recorded, completed, described, fault, recorded
+from tests.normalizers.examples import PAYLOADS, RECEIVED_AT, Example, completed, described, examples, fault
 
-ALL = recorded()
+ALL = examples()
 
 
 @pytest.mark.parametrize("case", ALL, ids=str)
-def test_a_recorded_request_becomes_what_is_written_beside_it(case: Recorded) -> None:
+def test_an_example_request_becomes_what_is_written_beside_it(case: Example) -> None:
     """A request means what its provider's document says it means."""
     if "error" in case.said:
         assert _error(_parsed(case)) == case.said["error"]
@@ -25,7 +25,7 @@ def test_a_recorded_request_becomes_what_is_written_beside_it(case: Recorded) ->
 
 
 @pytest.mark.parametrize("case", [case for case in ALL if "reply" in case.said], ids=str)
-def test_a_recorded_request_is_answered_as_its_provider_expects(case: Recorded) -> None:
+def test_an_example_request_is_answered_as_its_provider_expects(case: Example) -> None:
     """A provider is answered in its own words, by which it knows whether to send again."""
     reply, expected = _reply(case), case.said["reply"]
     assert reply.status == expected["status"]
@@ -38,7 +38,7 @@ def test_a_recorded_request_is_answered_as_its_provider_expects(case: Recorded) 
 
 
 @pytest.mark.parametrize("case", [case for case in ALL if "items" in case.said], ids=str)
-def test_a_record_says_where_it_came_from(case: Recorded) -> None:
+def test_a_record_says_where_it_came_from(case: Example) -> None:
     """Every record names its provider and account, when and how it was received, and what it was read from."""
     for item in _items(case):
         if isinstance(item, Reject):
@@ -52,9 +52,9 @@ def test_a_record_says_where_it_came_from(case: Recorded) -> None:
 
 
 @pytest.mark.parametrize("name", PROVIDERS)
-def test_every_provider_is_recorded(name: str) -> None:
-    """A provider in the registry has its document's examples recorded, and something that can't be read."""
-    cases = recorded(name)
+def test_every_provider_has_examples(name: str) -> None:
+    """A provider in the registry has its document's examples, and something that can't be read."""
+    cases = examples(name)
     assert any(case.case.startswith("document") for case in cases)
     assert any("items" in case.said for case in cases)
     assert any("error" in case.said for case in cases)
@@ -69,14 +69,14 @@ def test_every_recording_is_of_a_provider() -> None:
     assert all(name.with_suffix(".http").exists() and name.with_suffix(".json").exists() for name in names)
 
 
-def _parsed(case: Recorded) -> list[Item] | CallbackError:
+def _parsed(case: Example) -> list[Item] | CallbackError:
     try:
         return list(PROVIDERS[case.provider].parse(case.callback))
     except CallbackError as error:
         return error
 
 
-def _items(case: Recorded) -> list[Item]:
+def _items(case: Example) -> list[Item]:
     parsed = _parsed(case)
     assert isinstance(parsed, list)
     return parsed
@@ -88,7 +88,7 @@ def _error(parsed: list[Item] | CallbackError) -> dict[str, Any]:
     return {"forbidden": isinstance(parsed, ForbiddenError)}
 
 
-def _reply(case: Recorded) -> Reply:
+def _reply(case: Example) -> Reply:
     replies, parsed = PROVIDERS[case.provider].replies, _parsed(case)
     if isinstance(parsed, MalformedError):
         return replies.malformed(case.callback, parsed)

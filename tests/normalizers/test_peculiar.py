@@ -1,11 +1,11 @@
-"""What is peculiar to one provider and has no recorded request of its own."""
+"""What is peculiar to one provider and has no example request of its own."""
 
 import pytest
 
 from normalizers import PROVIDERS
 from normalizers.errors import Fault, MalformedError
 from normalizers.model import Account, Callback
-from tests.normalizers.recorded import RECEIVED_AT
+from tests.normalizers.examples import RECEIVED_AT
 
 CM = "CREATED_S DATETIME_S GSM REFERENCE STATUS STATUSDESCRIPTION OPERATOR"
 SANTO = "command=RT_REQUEST msgid da dc sm rsm"

@@ -1,4 +1,4 @@
-"""Answers that no recorded request leads to."""
+"""Answers that no example request leads to."""
 
 import json
 from datetime import UTC, datetime

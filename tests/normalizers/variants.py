@@ -1,4 +1,4 @@
-"""Other ways to write a recorded request, and ways to spoil it."""
+"""Other ways to write an example request, and ways to spoil it."""
 
 import contextlib
 import json
@@ -9,12 +9,12 @@ import orjson
 from msgspec.structs import replace
 
 from normalizers.model import Callback
-from tests.normalizers.recorded import Recorded
+from tests.normalizers.examples import Example
 
 Json = Any
 
 
-def json_body(case: Recorded) -> Json | None:
+def json_body(case: Example) -> Json | None:
     """Return a request's body as a JSON value, None where it is no JSON to every reader."""
     with contextlib.suppress(orjson.JSONDecodeError):
         orjson.loads(case.callback.body)
@@ -22,7 +22,7 @@ def json_body(case: Recorded) -> Json | None:
     return None
 
 
-def with_json(case: Recorded, value: Json) -> Callback:
+def with_json(case: Example, value: Json) -> Callback:
     """Return the request with another JSON body."""
     return replace(case.callback, body=json.dumps(value).encode())
 

@@ -11,12 +11,12 @@ import pytest
 from normalizers import PROVIDERS
 from normalizers.model import Source
 from tests.ingest.query.fixtures import QueryServer
-from tests.normalizers.recorded import event_ids, recorded
+from tests.normalizers.examples import event_ids, examples
 from tests.program.running import Ask, Program, Server, counts, kafka_settings
 
 WAIT_SECONDS = 30
 EXAMPLES = [
-    case for case in recorded() if case.case.startswith("document-") and case.callback.source is Source.CALLBACK
+    case for case in examples() if case.case.startswith("document-") and case.callback.source is Source.CALLBACK
 ]
 READABLE = {
     event_id

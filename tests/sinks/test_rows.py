@@ -15,7 +15,7 @@ VALUE = report_record(make_report(custom={"a": [1]})).value
 
 
 def test_what_the_program_writes_passes_unchanged() -> None:
-    """A value of every recorded request, and of each topic, passes the check byte for byte."""
+    """A value of every example request, and of each topic, passes the check byte for byte."""
     seen = set()
     for record in records():
         assert check(record.topic, record.value).value == record.value

@@ -14,7 +14,7 @@ from normalizers.model import Account, DeliveryReport, InboundMessage
 from normalizers.submissions import Submission, SubmittingAccount, read_submissions
 from sinks.records import DeadLetter, LetterKind, dead_letter_record, inbound_record, report_record, submission_record
 from sinks.stream import Record, Topic
-from tests.normalizers.recorded import recorded
+from tests.normalizers.examples import examples
 
 FOLDER = Path(__file__).parents[3] / "deploy" / "schemas"
 FILES = {
@@ -43,8 +43,8 @@ def validator(topic: Topic) -> Draft202012Validator:
 
 
 def records() -> Iterator[Record]:
-    """Make a record of every recorded request, and of what could not be read of it."""
-    for case in recorded():
+    """Make a record of every example request, and of what could not be read of it."""
+    for case in examples():
         try:
             items = PROVIDERS[case.provider].parse(case.callback)
         except CallbackError:

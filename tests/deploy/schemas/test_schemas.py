@@ -24,7 +24,7 @@ def test_the_schemas_are_generated(topic: Topic) -> None:
 
 
 def test_what_the_program_writes_is_as_published() -> None:
-    """Every recorded request becomes values that validate, and there are some of each topic."""
+    """Every example request becomes values that validate, and there are some of each topic."""
     seen = set()
     for record in records():
         errors = [error.message for error in validator(record.topic).iter_errors(orjson.loads(record.value))]

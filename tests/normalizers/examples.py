@@ -1,8 +1,8 @@
 """
-Recorded requests, and what they must become.
+Example requests, and what they must become.
 
-`tests/payloads/<provider>/<case>.http` is a request as it came off the wire (or an answer, where the provider has to be
-asked). `<case>.json` beside it says what it becomes: `items`, or an `error`; the `reply`; settings of the `account`.
+`tests/payloads/<provider>/<case>.http` is a request, made from the provider's document (or an answer, if the provider is
+polled). `<case>.json` beside it says what it must become: `items`, or an `error`; the `reply`; settings of the `account`.
 A record's field that isn't named has its default; what is the same in every case (`_CONSTANT`) is not named.
 """
 
@@ -56,8 +56,8 @@ _REPORT_DEFAULTS: Final[Mapping[str, Any]] = {
 
 
 @dataclass(frozen=True)
-class Recorded:
-    """One recorded request, and what is said of it."""
+class Example:
+    """One example request, and what is said of it."""
 
     provider: str
     case: str
@@ -69,12 +69,12 @@ class Recorded:
         return f"{self.provider}/{self.case}"
 
 
-def recorded(provider: str = "*") -> list[Recorded]:
-    """Return every recorded request of a provider, or of all."""
+def examples(provider: str = "*") -> list[Example]:
+    """Return every example request of a provider, or of all."""
     return [_read(path) for path in sorted(PAYLOADS.glob(f"{provider}/*.http"))]
 
 
-def _read(path: Path) -> Recorded:
+def _read(path: Path) -> Example:
     head, _, body = path.read_bytes().partition(b"\r\n\r\n")
     first, *lines = head.split(b"\r\n")
     said = json.loads(path.with_suffix(".json").read_text("utf-8"))
@@ -89,7 +89,7 @@ def _read(path: Path) -> Recorded:
         received_at=RECEIVED_AT,
         source=Source.POLL if asked else Source.CALLBACK,
     )
-    return Recorded(path.parent.name, path.stem, callback, said)
+    return Example(path.parent.name, path.stem, callback, said)
 
 
 def account(settings: Mapping[str, Any]) -> Account:
