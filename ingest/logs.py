@@ -3,6 +3,7 @@
 import logging
 import sys
 import time
+from collections.abc import Callable
 from typing import Any, Final
 
 import structlog
@@ -95,16 +96,17 @@ class SeldomLog:
     is an event with its provider, account, reason and cause, so there are few of them.
     """
 
-    def __init__(self, log: structlog.typing.FilteringBoundLogger) -> None:
-        """Write to `log`."""
+    def __init__(self, log: structlog.typing.FilteringBoundLogger, clock: Callable[[], float] = time.monotonic) -> None:
+        """Write to `log`, by the seconds of `clock`."""
         self._log = log
+        self._clock = clock
         self._next_at: dict[tuple[str, ...], float] = {}
         self._held: dict[tuple[str, ...], int] = {}
 
     def warning(self, event: str, **fields: Any) -> None:
         """Write a warning, or hold it back."""
         kind = (event, *(str(fields.get(name, "")) for name in _KIND))
-        now = time.monotonic()
+        now = self._clock()
         if now < self._next_at.get(kind, 0.0):
             self._held[kind] = self._held.get(kind, 0) + 1
             return

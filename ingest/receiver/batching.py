@@ -74,9 +74,10 @@ class _Reading(msgspec.Struct, frozen=True):
 class CallbackBatcher:
     """Takes callbacks that were let in, and returns how each is answered."""
 
-    def __init__(self, producer: Producer) -> None:
-        """Append to `producer`; needs a running event loop."""
+    def __init__(self, producer: Producer, *, gather_seconds: float = _GATHER_SECONDS) -> None:
+        """Append to `producer`, in batches that are open for `gather_seconds` at most; needs a running event loop."""
         self._producer = producer
+        self._gather_seconds = gather_seconds
         self._loop = asyncio.get_running_loop()
         self._waiting: list[_Waiting] = []
         self._bytes = 0
@@ -116,7 +117,7 @@ class CallbackBatcher:
 
     async def _gather(self) -> None:
         """Wait until no more callbacks arrive, or the batch has waited long enough."""
-        deadline = time.monotonic() + _GATHER_SECONDS
+        deadline = time.monotonic() + self._gather_seconds
         seen = quiet_turns = 0
         while quiet_turns < _QUIET_TURNS and time.monotonic() < deadline:
             await asyncio.sleep(0)

@@ -11,7 +11,6 @@ from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from random import uniform
 from typing import Final
 
 import aiohttp
@@ -20,10 +19,10 @@ from yarl import URL
 from ingest.simulation.ledger import Ledger
 from ingest.simulation.plan import PlannedCallback, PlannedRequest
 from ingest.simulation.targets import Line
+from sinks.backoff import Backoff
 
 _FIRST_PAUSE_SECONDS: Final = 0.1
 _LONGEST_PAUSE_SECONDS: Final = 5.0
-_PATIENCE_SECONDS: Final = 60.0
 _AGAIN: Final = frozenset({408, 429, 500, 502, 503, 504})
 _SHOWN_BYTES: Final = 100
 _STORED: Final = 200
@@ -50,8 +49,9 @@ class Sent:
 class CallbackSender:
     """Sends callbacks over their providers' lines, and keeps the ledger."""
 
-    def __init__(self, url: str, lines: Mapping[str, Line], ledger: Ledger) -> None:
-        """Send to the receiver at `url`."""
+    def __init__(self, url: str, lines: Mapping[str, Line], ledger: Ledger, *, patience_seconds: float = 60.0) -> None:
+        """Send to the receiver at `url`; one that answers nothing for `patience_seconds` is given up."""
+        self._patience_seconds = patience_seconds
         self.url = url.rstrip("/")
         self._lines = lines
         self.ledger = ledger
@@ -120,8 +120,8 @@ class CallbackSender:
         self, session: aiohttp.ClientSession, line: Line, request: PlannedRequest, sent: Sent
     ) -> tuple[int, bytes]:
         """Post until there is an answer that does not ask for another try; raises `UnreachableError`."""
-        pause = _FIRST_PAUSE_SECONDS
-        give_up_at = time.monotonic() + _PATIENCE_SECONDS
+        backoff = Backoff(_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS)
+        give_up_at = time.monotonic() + self._patience_seconds
         while True:
             started = time.monotonic()
             try:
@@ -135,8 +135,7 @@ class CallbackSender:
             if time.monotonic() > give_up_at:
                 raise UnreachableError(trouble)
             sent.retries += 1
-            await asyncio.sleep(pause * uniform(0.5, 1.0))  # noqa: S311 - jitter, not a secret
-            pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+            await asyncio.sleep(backoff.pause())
 
     async def _post(self, session: aiohttp.ClientSession, line: Line, request: PlannedRequest) -> tuple[int, bytes]:
         query = f"?{request.query}" if request.query else ""

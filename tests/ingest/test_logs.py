@@ -10,12 +10,11 @@ from ingest import logs
 from ingest.logs import SeldomLog
 
 
-def test_a_flood_is_one_line_that_says_how_many_there_were(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What strangers can bring about at will is logged every ten seconds at most, kind by kind, and counted."""
+def test_a_flood_is_one_line_that_says_how_many_there_were() -> None:
+    """An event that strangers can cause at will is logged every ten seconds at most, kind by kind, and counted."""
     now = 1000.0
-    monkeypatch.setattr("ingest.logs.time.monotonic", lambda: now)
     with structlog.testing.capture_logs() as lines:
-        log = SeldomLog(structlog.get_logger())
+        log = SeldomLog(structlog.get_logger(), clock=lambda: now)
         for _ in range(500):
             log.warning("forbidden callback", provider="cm", account="acme")
         log.warning("forbidden callback", provider="cm", account="other")

@@ -209,11 +209,3 @@ async def test_a_stream_that_is_busy_acknowledges_nothing(post: Post, monkeypatc
             if body is CLOUDSMS:
                 assert orjson.loads(await response.read())["RESULT_CODE"] == 3
     assert (await post("cm", b"{"))[0] == 503
-
-
-async def test_a_fault_of_our_own_parser_loses_nothing(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where our parser itself fails, the bytes are kept as a dead letter, and then acknowledged."""
-    monkeypatch.setattr("normalizers.juhe._item", lambda *_: 1 / 0)
-    assert await post("juhe", JUHE) == (200, b"OK")
-    [letter] = await post.kept(Topic.DEAD_LETTERS)
-    assert (letter["why"], letter["body"]) == ("parser_error", JUHE.decode())

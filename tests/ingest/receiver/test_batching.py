@@ -4,16 +4,17 @@ import asyncio
 import os
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
+import orjson
 import pytest
 
 from ingest.metrics.catalogue import CallbackOutcome
-from ingest.receiver import batching as intakes
 from ingest.receiver.access import Access
 from ingest.receiver.batching import CallbackBatcher, CallbackResult
 from normalizers import PROVIDERS
-from normalizers.model import Account, Callback
+from normalizers.model import Account, Callback, Item
 from sinks.errors import BusyError
 from sinks.stream import Record, Topic
 
@@ -70,13 +71,10 @@ async def test_what_arrives_together_is_one_append_and_each_has_its_answer() -> 
 
 
 @pytest.mark.parametrize(("patience", "gathered"), [(10, True), (0, False)])
-async def test_callbacks_that_follow_one_another_are_gathered(
-    patience: float, monkeypatch: pytest.MonkeyPatch, *, gathered: bool
-) -> None:
+async def test_callbacks_that_follow_one_another_are_gathered(patience: float, *, gathered: bool) -> None:
     """Requests are handled one a turn of the loop, so a batch is closed after turns that brought none, or in time."""
-    monkeypatch.setattr(intakes, "_GATHER_SECONDS", patience)
     stream = Stream()
-    batcher = CallbackBatcher(stream)
+    batcher = CallbackBatcher(stream, gather_seconds=patience)
     answers = []
     for number in range(20):
         answers.append(asyncio.create_task(taken(batcher, juhe(f"m{number}"))))
@@ -183,3 +181,19 @@ async def test_a_client_that_goes_away_costs_the_others_nothing() -> None:
     assert [record.key for records in stream.appends for record in records] == ["a", "b"]
     with pytest.raises(asyncio.CancelledError):
         await gone
+
+
+async def test_a_bug_in_a_parser_loses_nothing() -> None:
+    """If a parser of ours raises what it should not, the body is kept as a dead letter, and then acknowledged."""
+
+    def parse(_: Callback) -> list[Item]:
+        raise ZeroDivisionError
+
+    stream = Stream()
+    access = Access(provider=replace(PROVIDERS["juhe"], parse=parse), account=Account())
+    result = await CallbackBatcher(stream).take(access, juhe("a"))
+    assert (result.outcome, result.reply.status) == (CallbackOutcome.PARSER_ERROR, 200)
+    [[record]] = stream.appends
+    letter = orjson.loads(record.value)
+    assert (letter["why"], letter["body"]) == ("parser_error", juhe("a").body.decode())
+    assert letter["detail"].startswith("ZeroDivisionError at parse")

@@ -10,7 +10,6 @@ import pytest
 from aiohttp import web
 
 from ingest.settings.settings import Settings
-from ingest.simulation import send
 from ingest.simulation.ledger import Ledger, RecordKind
 from ingest.simulation.plan import PlannedCallback
 from ingest.simulation.send import CallbackSender, UnreachableError
@@ -124,10 +123,11 @@ async def test_a_malformed_callback_has_to_be_refused() -> None:
     assert (taken.sent["cm"].malformed, taken.sent["cm"].unexpected) == (0, Counter({200: 20}))
 
 
-async def test_a_receiver_that_stays_away_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_receiver_that_stays_away_ends_the_run() -> None:
     """Trying again is bounded: a receiver that is gone ends the run, and what it did not acknowledge is known."""
-    monkeypatch.setattr(send, "_PATIENCE_SECONDS", 0.3)
-    sender = CallbackSender("http://127.0.0.1:9", open_lines(Settings(), providers=("cm",)), Ledger())
+    sender = CallbackSender(
+        "http://127.0.0.1:9", open_lines(Settings(), providers=("cm",)), Ledger(), patience_seconds=0.3
+    )
     with pytest.raises(UnreachableError):
         await sender.send(_reports(100), per_second=0, concurrency=4, advance=lambda: None)
     sent = list(sender.ledger.rows(RecordKind.REPORTS, "cm", "", "z"))
