@@ -23,7 +23,7 @@ from normalizers.identity import Identity
 from normalizers.model import Account, Callback, Code, CodeTable, DeliveryReport, Item, Reason, Status
 from normalizers.msisdn import read_split_number
 from normalizers.provider import Provider, Replies, Reply
-from normalizers.records import delivery_report
+from normalizers.records import Parser, delivery_report
 from normalizers.replies import RETRY_AFTER
 from normalizers.spelling import Stamp, spell_split_number, spell_stamp
 
@@ -41,6 +41,8 @@ IDENTITY: Final = Identity(
     ),
     document="CloudSMS平台Web API接口文档 v2.4, 平台短信状态报告推送",
 )
+
+PARSER: Final = Parser(NAME, VERSION, IDENTITY.version)
 
 CODES: Final = CodeTable(
     {
@@ -96,7 +98,12 @@ def parse(callback: Callback) -> Sequence[Item]:
             envelope, repeats_too_much = _shortened(envelope, first.event_id), False
         return first
 
-    return read.each(elements, report)
+    return read.each(elements, report, keep=lambda element: _alone(envelope, element))
+
+
+def _alone(envelope: _Envelope, element: msgspec.Raw) -> bytes:
+    """Return one result in an envelope of its own."""
+    return msgspec.json.encode({**envelope.members, _LIST: [element]})
 
 
 def _shortened(envelope: _Envelope, first: str) -> _Envelope:
@@ -174,9 +181,7 @@ def _report(callback: Callback, envelope: _Envelope, where: str, element: msgspe
         raise MalformedError(Fault.BAD_VALUE, f"{where}.SMS_STATE", "is not a whole number")
     return delivery_report(
         callback,
-        provider=NAME,
-        normalizer=VERSION,
-        identity=IDENTITY.version,
+        PARSER,
         said=(
             envelope.message_id,
             spell_split_number(calling_code, number),
@@ -192,7 +197,7 @@ def _report(callback: Callback, envelope: _Envelope, where: str, element: msgspe
         occurred_at=envelope.occurred_at,
         custom=envelope.custom,
         stamp_day=envelope.reported.day,
-        raw=msgspec.json.encode({**envelope.members, _LIST: [element]}).decode(),
+        raw=_alone(envelope, element).decode(),
     )
 
 

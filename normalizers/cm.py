@@ -25,7 +25,7 @@ from normalizers.identity import Identity
 from normalizers.model import Account, Callback, Code, CodeSource, CodeTable, DeliveryReport, Item, Note, Reason, Status
 from normalizers.msisdn import read_number
 from normalizers.provider import Provider
-from normalizers.records import delivery_report
+from normalizers.records import Parser, delivery_report
 from normalizers.replies import PLAIN_TEXT
 from normalizers.spelling import spell_code, spell_number, spell_stamp
 
@@ -51,6 +51,8 @@ IDENTITY: Final = Identity(
     ),
     document="CM Messaging API, section 5",
 )
+
+PARSER: Final = Parser(NAME, VERSION, IDENTITY.version)
 
 CODES: Final = CodeTable(
     {
@@ -193,9 +195,7 @@ def _report(callback: Callback, said: _Said, raw: str) -> DeliveryReport:
     identified = said.reference or said.created
     return delivery_report(
         callback,
-        provider=NAME,
-        normalizer=VERSION,
-        identity=IDENTITY.version,
+        PARSER,
         said=(
             said.reference,
             spell_number(said.number),

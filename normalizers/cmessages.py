@@ -31,7 +31,7 @@ from normalizers.polling import (
     judge_status,
 )
 from normalizers.provider import Provider
-from normalizers.records import delivery_report
+from normalizers.records import Parser, delivery_report
 from normalizers.replies import PLAIN_TEXT
 from normalizers.spelling import spell_chinese_number, spell_code
 
@@ -46,6 +46,8 @@ IDENTITY: Final = Identity(
     because="the answer to a query has nothing else, and asking again about an unchanged message is the same report",
     document="财信CM接口文档, 短信查询",
 )
+
+PARSER: Final = Parser(NAME, VERSION, IDENTITY.version)
 
 CODES: Final = CodeTable(
     {
@@ -85,9 +87,7 @@ def _report(callback: Callback, where: str, element: msgspec.Raw) -> DeliveryRep
     mobile = read.filled(fields, "mobile", where)
     return delivery_report(
         callback,
-        provider=NAME,
-        normalizer=VERSION,
-        identity=IDENTITY.version,
+        PARSER,
         said=(message_id, spell_chinese_number(mobile), spell_code(status)),
         message_id=message_id,
         number=read_number(mobile, default_region=region, international=False),

@@ -39,7 +39,7 @@ from normalizers.polling import (
     judge_status,
 )
 from normalizers.provider import Provider
-from normalizers.records import delivery_report, inbound_message
+from normalizers.records import Parser, delivery_report, inbound_message
 from normalizers.replies import PLAIN_TEXT
 from normalizers.spelling import spell_chinese_number, spell_code, spell_stamp
 
@@ -58,6 +58,8 @@ IDENTITY: Final = Identity(
     ),
     document="行业短信 客户接口说明文档, sections 4 to 6",
 )
+
+PARSER: Final = Parser(NAME, VERSION, IDENTITY.version)
 
 CODES: Final = CodeTable(
     {
@@ -151,9 +153,7 @@ def _report(callback: Callback, fields: read.Fields, where: str, raw: str) -> De
     stamp = spell_stamp(time, read.UTC_8)
     return delivery_report(
         callback,
-        provider=NAME,
-        normalizer=VERSION,
-        identity=IDENTITY.version,
+        PARSER,
         said=(message_id, spell_chinese_number(mobile), spell_code(stat), stamp.text),
         message_id=message_id,
         number=_number(callback, mobile),
@@ -175,9 +175,7 @@ def _inbound(callback: Callback, fields: read.Fields, where: str, raw: str) -> I
     sender, _ = _number(callback, mobile)
     return inbound_message(
         callback,
-        provider=NAME,
-        normalizer=VERSION,
-        identity=IDENTITY.version,
+        PARSER,
         said=(message_id, spell_chinese_number(mobile), content, stamp.text),
         message_id=message_id,
         sender=sender,
@@ -194,21 +192,9 @@ def _number(callback: Callback, mobile: str) -> tuple[str, str]:
     return read_number(mobile, default_region=region, international=False)
 
 
-def reread(callback: Callback) -> DeliveryReport:
-    """Read a report's `raw`: one item of a callback or of an answer."""
-    return _report(callback, read.json_object(callback.body), "$", callback.body.decode())
-
-
-def reread_inbound(callback: Callback) -> InboundMessage:
-    """Read an inbound message's `raw`: one item of a callback or of an answer."""
-    return _inbound(callback, _with_content(read.json_object(callback.body)), "$", callback.body.decode())
-
-
-def _with_content(fields: read.Fields) -> read.Fields:
-    """Return an inbound message whose text is in `content`; the document has one with its text in `stat`."""
-    if fields.get("content") is None and fields.get("stat") is not None:
-        return {**fields, "content": fields["stat"]}
-    return fields
+def reread(callback: Callback) -> DeliveryReport | InboundMessage:
+    """Read a record's `raw`: one item of a callback or of an answer, with the flag of what it was read as."""
+    return _item(callback, "$", msgspec.Raw(callback.body))
 
 
 #: Section 7: what `status` says of a request; 0 is an answer. What is not here may pass.
@@ -242,39 +228,48 @@ def _judge(status: int, body: bytes) -> Verdict:
     return STATUSES.get(code) or Verdict(PollOutcome.FAILED, f"status {code[:8]}")
 
 
-def _pulled(
-    callback: Callback, read_item: Callable[[str, msgspec.Raw], DeliveryReport | InboundMessage]
-) -> Sequence[Item]:
-    """Read the `list` of an answer; one without it is a batch of nothing."""
+def _pulled(callback: Callback, as_asked: Callable[[msgspec.Raw], msgspec.Raw]) -> Sequence[Item]:
+    """Read the `list` of an answer, each item as what was asked for; an answer without it is a batch of nothing."""
     answer = read.json_members(read.body(callback))
     listed = answer.get("list")
     if listed is None and "status" not in answer:
         raise MalformedError(Fault.MISSING_FIELD, "$.list", "is missing")
     if listed is None or bytes(listed) == b"null":
         return []
-    return read.each(read.json_elements(listed, "$.list"), read_item)
+    elements = [(where, as_asked(element)) for where, element in read.json_elements(listed, "$.list")]
+    return read.each(elements, lambda where, element: _item(callback, where, element))
+
+
+def _as_report(element: msgspec.Raw) -> msgspec.Raw:
+    """Return an item with the flag of a report, unless it has no `stat`."""
+    fields = read.first_object(bytes(element))
+    return _with(element, flag=_REPORT) if fields.get("stat") else element
+
+
+def _as_inbound(element: msgspec.Raw) -> msgspec.Raw:
+    """Return an item with the flag of an inbound message; the document has one with its text in `stat`."""
+    fields = read.first_object(bytes(element))
+    if fields.get("content") is None and isinstance(fields.get("stat"), str):
+        return _with(element, flag=_INBOUND, content=fields["stat"])
+    return _with(element, flag=_INBOUND) if fields else element
+
+
+def _with(element: msgspec.Raw, **values: str) -> msgspec.Raw:
+    """Return an object with these values, as it is where it has them."""
+    fields = read.json_object(element)
+    if all(str(fields.get(name)) == value for name, value in values.items()):
+        return element
+    return msgspec.Raw(msgspec.json.encode({**read.json_members(element), **values}))
 
 
 def _read_reports(callback: Callback, _: Sequence[Subject]) -> Sequence[Item]:
     """Read reports: what was asked for tells, not `flag`, unless there is no `stat` that could be read."""
-
-    def report(where: str, element: msgspec.Raw) -> DeliveryReport | InboundMessage:
-        fields = read.json_object(element, where)
-        if not fields.get("stat"):
-            return _item(callback, where, element)
-        return _report(callback, fields, where, bytes(element).decode())
-
-    return _pulled(callback, report)
+    return _pulled(callback, _as_report)
 
 
 def _read_inbound(callback: Callback, _: Sequence[Subject]) -> Sequence[Item]:
     """Read inbound messages: what was asked for tells, not `flag`."""
-
-    def inbound(where: str, element: msgspec.Raw) -> InboundMessage:
-        fields = _with_content(read.json_object(element, where))
-        return _inbound(callback, fields, where, bytes(element).decode())
-
-    return _pulled(callback, inbound)
+    return _pulled(callback, _as_inbound)
 
 
 def _read_balance(body: bytes) -> float:
@@ -289,7 +284,6 @@ PROVIDER: Final = Provider(
     codes=CODES,
     parse=parse,
     reread=reread,
-    reread_inbound=reread_inbound,
     replies=PLAIN_TEXT,
     home=_REGION,
     poll=Poll(

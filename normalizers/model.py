@@ -15,6 +15,7 @@ from typing import Final, TypeAlias
 import msgspec
 
 from normalizers.errors import MalformedError
+from normalizers.spelling import NO_DAY
 
 
 class Status(StrEnum):
@@ -279,7 +280,7 @@ class DeliveryReport(msgspec.Struct, frozen=True, kw_only=True):
     custom: object = None
     unmapped: bool
     notes: tuple[Note, ...] = ()
-    stamp_day: date
+    stamp_day: date = NO_DAY
     raw: str
     normalizer: int
     identity: int
@@ -308,7 +309,11 @@ class InboundMessage(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """One item of a callback that can't be read, beside its good neighbours: `raw` is the item's own bytes."""
+    """
+    One item of a callback that can't be read, beside its good neighbours.
+
+    `raw` is the item in the form that a report's `raw` has, so that a later parser may read it by `Provider.reread`.
+    """
 
     error: MalformedError
     raw: bytes

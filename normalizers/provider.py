@@ -39,8 +39,8 @@ class Provider:
 
     `parse` reads a callback into its items, or raises `MalformedError` where it can't be read as a whole (or holds no
     item that can), or `ForbiddenError` where the provider puts its secret in the payload and it is wrong. `reread`
-    and `reread_inbound` read the `raw` of a stored record, given as the callback's body, into the same record.
-    `identity` is the rule of what makes one report. `methods`
+    reads the `raw` of a stored record or of a `Reject`, given as the callback's body: into the same record, or with the
+    same fault. `identity` is the rule of what makes one report. `methods`
     are the HTTP methods it calls back with, none where it has to be asked. `codes` is its code table; `reasons` a
     second one, of error codes that refine the reason of a failure, where it has one. `speaks_smpp` says that SMPP's
     words for the state of a message are read where `codes` has no such code.
@@ -59,8 +59,7 @@ class Provider:
     speaks_smpp: bool = False
     identity: Identity
     parse: Callable[[Callback], Sequence[Item]]
-    reread: Callable[[Callback], DeliveryReport]
-    reread_inbound: Callable[[Callback], InboundMessage] | None = None
+    reread: Callable[[Callback], DeliveryReport | InboundMessage]
     replies: Replies
     home: str | None = None
     reports_within: timedelta = timedelta(hours=72)

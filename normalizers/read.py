@@ -116,10 +116,12 @@ def _decoded(decoder: msgspec.json.Decoder[_T], raw: bytes | msgspec.Raw, where:
 
 
 def each(
-    elements: Sequence[tuple[str, msgspec.Raw]], read: Callable[[str, msgspec.Raw], DeliveryReport | InboundMessage]
+    elements: Sequence[tuple[str, msgspec.Raw]],
+    read: Callable[[str, msgspec.Raw], DeliveryReport | InboundMessage],
+    keep: Callable[[msgspec.Raw], bytes] = bytes,
 ) -> list[Item]:
     """
-    Read every element; one that can't be read costs itself.
+    Read every element; one that can't be read costs itself, and `keep` makes of it what is read again later.
 
     Raises the first one's `MalformedError` where there are some and none can be read.
     """
@@ -130,7 +132,7 @@ def each(
             items.append(read(where, element))
         except MalformedError as error:
             errors.append(error)
-            items.append(Reject(error, bytes(element)))
+            items.append(Reject(error, keep(element)))
     if errors and len(errors) == len(items):
         raise errors[0]
     return items
@@ -143,14 +145,13 @@ def pairs(encoded: bytes, *fallback: str) -> dict[str, str]:
     A field that is not UTF-8 is read in the first of the charsets of `fallback` in which it can be, else in Latin-1,
     in which everything can.
     """
-    if _ESCAPED_SEPARATOR.search(encoded) is None:  # nearly always: decoding all at once is half of the work
-        try:
-            text = unquote_to_bytes(encoded.replace(b"+", b" ")).decode()
-        except UnicodeDecodeError:
-            pass
-        else:
-            return dict(pair.partition("=")[::2] for pair in text.split("&"))
     found = {}
+    if _ESCAPED_SEPARATOR.search(encoded) is None:  # nearly always: decoding all at once is half of the work
+        with suppress(UnicodeDecodeError):
+            for pair in unquote_to_bytes(encoded.replace(b"+", b" ")).decode().split("&"):
+                name, _, value = pair.partition("=")
+                found[name] = value
+            return found
     for escaped in encoded.split(b"&"):
         raw_name, _, raw_value = escaped.partition(b"=")
         found[_unquoted(raw_name, fallback)] = _unquoted(raw_value, fallback)

@@ -41,7 +41,7 @@ from normalizers.polling import (
     judge_status,
 )
 from normalizers.provider import Provider
-from normalizers.records import delivery_report
+from normalizers.records import Parser, delivery_report
 from normalizers.replies import PLAIN_TEXT
 from normalizers.smpp import MESSAGE_STATES
 from normalizers.spelling import spell_chinese_number, spell_code
@@ -60,6 +60,8 @@ IDENTITY: Final = Identity(
     ),
     document="闪通国际短信通道平台 用户 API 手册, sections 4.3 and 4.6",
 )
+
+PARSER: Final = Parser(NAME, VERSION, IDENTITY.version)
 
 #: Keyed `state|code`, as the two stand in `sm`; the last two rows are `mtstat` of an answer to get-rptstatus.
 CODES: Final = CodeTable(
@@ -123,9 +125,7 @@ def _report(callback: Callback, fields: read.Fields, where: str, encoded: bytes)
     number = read.filled(fields, "da", where)
     return delivery_report(
         callback,
-        provider=NAME,
-        normalizer=VERSION,
-        identity=IDENTITY.version,
+        PARSER,
         said=(message_id, spell_chinese_number(number), "callback", spell_code(said.state), spell_code(said.code)),
         supersedes=_superseded(callback.account, message_id, number, said.state),
         message_id=message_id,
@@ -213,7 +213,9 @@ def _request(path: str, asking: Asking, **fields: str) -> PollRequest:
 
 def _query(asking: Asking) -> PollRequest:
     [subject] = asking.subjects
-    return _request("/get-rptstatus", asking, msgid=subject.message_id, da=subject.recipient.removeprefix("+"))
+    number = subject.recipient.removeprefix("+")
+    named = {"da": number} if number.isdecimal() else {}  # the store may keep it masked or hashed, and `da` is optional
+    return _request("/get-rptstatus", asking, msgid=subject.message_id, **named)
 
 
 def _judge(status: int, body: bytes) -> Verdict:
@@ -233,7 +235,11 @@ def _read_answer(callback: Callback, subjects: Sequence[Subject]) -> Sequence[It
         if _mtstat(read.json_object(element, where), where) != _NO_REPORT
     ]
     asked = subjects[0] if len(subjects) == len(elements) == 1 else None
-    return read.each(elements, lambda where, element: _answer(callback, asked, where, element))
+    return read.each(
+        elements,
+        lambda where, element: _answer(callback, asked, where, element),
+        keep=lambda element: _with_question(asked, element),
+    )
 
 
 def _mtstat(fields: read.Fields, where: str) -> str:
@@ -250,9 +256,7 @@ def _answer(callback: Callback, asked: Subject | None, where: str, element: msgs
     mtstat = _mtstat(fields, where)
     return delivery_report(
         callback,
-        provider=NAME,
-        normalizer=VERSION,
-        identity=IDENTITY.version,
+        PARSER,
         said=_polled_words(subject.message_id, subject.recipient, mtstat),
         message_id=subject.message_id,
         number=_number(callback.account, subject.recipient),
@@ -260,8 +264,12 @@ def _answer(callback: Callback, asked: Subject | None, where: str, element: msgs
         provider_status=mtstat,
         occurred_at=None,
         notes=(Note.ANSWER_DIFFERS,) if _differs(named, subject) else (),
-        raw=msgspec.json.encode({"asked": subject._asdict(), "answer": element}).decode(),
+        raw=_with_question(subject, element).decode(),
     )
+
+
+def _with_question(asked: Subject | None, element: msgspec.Raw) -> bytes:
+    return msgspec.json.encode({"asked": asked._asdict() if asked else {}, "answer": element})
 
 
 def _differs(named: Subject, subject: Subject) -> bool:
@@ -276,8 +284,8 @@ def reread(callback: Callback) -> DeliveryReport:
         return _from_parameters(callback, callback.body, "body")
     members = read.json_members(callback.body)
     asked = read.json_object(read.member(members, "asked"), "$.asked")
-    subject = Subject(read.filled(asked, "message_id", "$.asked"), read.filled(asked, "recipient", "$.asked"))
-    return _answer(callback, subject, "$.answer", read.member(members, "answer"))
+    subject = Subject(read.optional(asked, "message_id", "$.asked"), read.optional(asked, "recipient", "$.asked"))
+    return _answer(callback, subject if all(subject) else None, "$.answer", read.member(members, "answer"))
 
 
 def _read_balance(body: bytes) -> float:

@@ -80,6 +80,18 @@ def test_raw_alone_can_be_read_again(case: Example) -> None:
             assert fields(reread(provider, case.callback, item)) == fields(item)
 
 
+@pytest.mark.parametrize("case", GOOD, ids=str)
+def test_a_rejected_item_alone_is_refused_again(case: Recorded) -> None:
+    """What is kept of an item that can't be read is enough to try again, and fails for the same fault until then."""
+    provider = PROVIDERS[case.provider]
+    for item in provider.parse(case.callback):
+        if isinstance(item, Reject):
+            kept = replace(case.callback, method="POST", query=b"", body=item.raw)
+            with pytest.raises(MalformedError) as raised:
+                provider.reread(kept)
+            assert raised.value.why == item.error.why
+
+
 def reread(provider: Provider, callback: Callback, item: DeliveryReport | InboundMessage) -> Item:
     """Read an item's `raw`, as it is read when stored records are read again."""
     kept = Callback(
@@ -89,10 +101,7 @@ def reread(provider: Provider, callback: Callback, item: DeliveryReport | Inboun
         received_at=item.received_at,
         source=item.source,
     )
-    if isinstance(item, DeliveryReport):
-        return provider.reread(kept)
-    assert provider.reread_inbound is not None
-    return provider.reread_inbound(kept)
+    return provider.reread(kept)
 
 
 @pytest.mark.parametrize("case", JSON, ids=str)
