@@ -215,6 +215,7 @@ class DrainMetrics:
         """Remember no report yet."""
         self._seen = _Lately(200_000)
         self._accounts: set[Account] = set()
+        self._without_identity: set[Account] = set()
 
     def inserted(self, topic: Topic, rows: Sequence[Row], seconds: float) -> None:
         """Count an insert, and the reports, inbound messages and submissions in it."""
@@ -230,11 +231,26 @@ class DrainMetrics:
             if not isinstance(row, Submission):
                 DUPLICATES.add(account[0])
         elif isinstance(row, DeliveryReport):
+            if row.supersedes is not None:
+                self._seen.before(row.supersedes)  # a later answer to a poll that tells the same is a duplicate
+            if Note.NO_MESSAGE_IDENTITY in row.notes:
+                self._tell_that_messages_are_alike(account)
             _count_report(row, *account)
         elif isinstance(row, InboundMessage):
             INBOUND.add(*account)
         else:
             SUBMISSIONS.add(*account)
+
+    def _tell_that_messages_are_alike(self, account: Account) -> None:
+        """Say once for an account that its provider is to be set up to send more, or that messages can't be told apart."""
+        if account not in self._without_identity:
+            self._without_identity.add(account)
+            _log.warning(
+                "reports name no message: all messages of one number count as one message; send a REFERENCE with each "
+                "message, or add CREATED_S to the parameters of the callback's address",
+                provider=account[0],
+                account=account[1],
+            )
 
     def _account(self, provider: str, account: str) -> Account:
         """Return these as labels, of which there are never more than so many."""

@@ -4,11 +4,12 @@ from collections.abc import Iterator
 
 import orjson
 import pytest
+import structlog
 from prometheus_client import CollectorRegistry, generate_latest
 
 from ingest.metrics import catalogue
 from ingest.metrics.series import Counter, Gauge, Histogram, Totals, snapshot
-from normalizers.model import Reason, Status
+from normalizers.model import Note, Reason, Source, Status
 from sinks.stream import Topic
 from tests.factories import NOON, make_report
 
@@ -67,6 +68,27 @@ def test_a_report_counts_once_however_often_it_comes() -> None:
     assert catalogue.FAILURES.values == {("cm", "default", "blocklisted"): 1}
     assert catalogue.UNMAPPED.values == {("cm",): 1}
     assert catalogue.DUPLICATES.values == {("cm",): 2}
+
+
+def test_an_answer_to_a_poll_that_comes_after_its_callback_is_no_other_report() -> None:
+    """The answer to a poll that tells what a callback told before is counted as a duplicate."""
+    answer = make_report(source=Source.POLL)
+    callback = make_report(provider_status="0", supersedes=answer.event_id)
+    catalogue.DrainMetrics().inserted(Topic.REPORTS, [callback, answer], 0.1)
+    assert catalogue.REPORTS.values == {("cm", "default", "delivered"): 1}
+    assert catalogue.DUPLICATES.values == {("cm",): 1}
+
+
+def test_messages_that_nothing_tells_apart_are_told_once() -> None:
+    """The log says once for an account, in words, that its reports do not name their messages."""
+    report = make_report(notes=(Note.NO_MESSAGE_IDENTITY,))
+    other = make_report(notes=(Note.NO_MESSAGE_IDENTITY,), account="other")
+    with structlog.testing.capture_logs() as lines:
+        drain = catalogue.DrainMetrics()
+        for rows in ([report], [make_report(message_id="2", notes=report.notes), other]):
+            drain.inserted(Topic.REPORTS, rows, 0.1)
+    assert [(line["log_level"], line["account"]) for line in lines] == [("warning", "default"), ("warning", "other")]
+    assert "CREATED_S" in lines[0]["event"]
 
 
 def test_accounts_of_other_programs_make_no_more_series() -> None:
