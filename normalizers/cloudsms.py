@@ -46,17 +46,28 @@ PARSER: Final = Parser(NAME, VERSION, IDENTITY.version)
 
 CODES: Final = CodeTable(
     {
-        "1": Code(Status.ENROUTE, None, "ENROUTE 消息正在传输"),
-        "2": Code(Status.DELIVERED, None, "DELIVERED 消息已送达"),
-        "3": Code(Status.EXPIRED, Reason.EXPIRED, "EXPIRED 消息超时"),
-        "4": Code(Status.DELETED, Reason.DELETED, "DELETED 消息被删除"),
-        "5": Code(Status.UNDELIVERABLE, Reason.UNKNOWN, "UNDELIVERABLE 消息不可送达"),
-        "6": Code(Status.ACCEPTED, None, "ACCEPTED 消息已接收 (例如: 已经被客服代表用户手工读取)"),
-        "7": Code(Status.UNKNOWN, None, "UNKNOWN 消息状态无效"),
-        "8": Code(Status.REJECTED, Reason.UNKNOWN, "REJECTED 消息被拒绝"),
-        "9": Code(Status.SCHEDULED, None, "IDLE 消息正在处理中"),
-        "60": Code(Status.REJECTED, Reason.PROVIDER_REJECTED, "LOCAL_REJECTED"),
-    }
+        "1": Code(Status.ENROUTE, None, "ENROUTE 消息正在传输", "The message is in transit"),
+        "2": Code(Status.DELIVERED, None, "DELIVERED 消息已送达", "The message was delivered"),
+        "3": Code(Status.EXPIRED, Reason.EXPIRED, "EXPIRED 消息超时", "The message timed out"),
+        "4": Code(Status.DELETED, Reason.DELETED, "DELETED 消息被删除", "The message was deleted"),
+        "5": Code(Status.UNDELIVERABLE, Reason.UNKNOWN, "UNDELIVERABLE 消息不可送达", "The message can't be delivered"),
+        "6": Code(
+            Status.ACCEPTED,
+            None,
+            "ACCEPTED 消息已接收 (例如: 已经被客服代表用户手工读取)",
+            "The message was accepted (for example, read by customer service for the subscriber)",
+        ),
+        "7": Code(Status.UNKNOWN, None, "UNKNOWN 消息状态无效", "The message's state is not valid"),
+        "8": Code(Status.REJECTED, Reason.UNKNOWN, "REJECTED 消息被拒绝", "The message was refused"),
+        "9": Code(Status.SCHEDULED, None, "IDLE 消息正在处理中", "The message is being processed"),
+        "60": Code(
+            Status.REJECTED,
+            Reason.PROVIDER_REJECTED,
+            "LOCAL_REJECTED",
+            "Refused by CloudSMS itself: an invalid number, no route, or too low a balance",
+        ),
+    },
+    document="CloudSMS平台Web API接口文档 v2.4, SMS_STATE 和 RESULT_DESC 参数",
 )
 
 _METHOD: Final = "SMS_PUSH_REPORT"

@@ -19,7 +19,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from normalizers import read
-from normalizers.codes import Meaning, find_meaning
+from normalizers.codes import CodeMeaning, find_meaning
 from normalizers.errors import Fault, MalformedError
 from normalizers.identity import Identity
 from normalizers.model import Account, Callback, Code, CodeSource, CodeTable, DeliveryReport, Item, Note, Reason, Status
@@ -56,11 +56,12 @@ PARSER: Final = Parser(NAME, VERSION, IDENTITY.version)
 
 CODES: Final = CodeTable(
     {
-        "0": Code(Status.ACCEPTED, None, "被 CM 或运营商接收成功"),
-        "1": Code(Status.REJECTED, Reason.UNKNOWN, "被 CM 或运营商拒绝"),
-        "2": Code(Status.DELIVERED, None, "送达成功"),
-        "3": Code(Status.UNDELIVERABLE, Reason.UNKNOWN, "失败"),
-    }
+        "0": Code(Status.ACCEPTED, None, "被 CM 或运营商接收成功", "Accepted by CM or the operator"),
+        "1": Code(Status.REJECTED, Reason.UNKNOWN, "被 CM 或运营商拒绝", "Refused by CM or the operator"),
+        "2": Code(Status.DELIVERED, None, "送达成功", "Delivered"),
+        "3": Code(Status.UNDELIVERABLE, Reason.UNKNOWN, "失败", "Failed"),
+    },
+    document="CM Messaging API, section 5",
 )
 
 
@@ -93,7 +94,8 @@ ERRORS: Final = CodeTable(
         "35": _why(Reason.PROVIDER_ERROR, "age check not done"),
         "36": _why(Reason.PROVIDER_ERROR, "age check communication error"),
         "37": _why(Reason.BLOCKLISTED, "national blocklist"),
-    }
+    },
+    document="docs.cm.nl/http_SR.pdf, section 4",
 )
 
 #: The document spells the parameter of the error text in the second and third way, CM's site in the first.
@@ -103,7 +105,7 @@ _PARAMETERS: Final = frozenset(
 )
 
 
-class _Said(NamedTuple):
+class _ReportFields(NamedTuple):
     """What one report says, by whatever way it came; `created` is CREATED_S, `reported` DATETIME_S."""
 
     status: str
@@ -149,7 +151,7 @@ def _from_parameters(callback: Callback, encoded: bytes, where: str) -> Delivery
     fields = _fields(callback.account, encoded)
     if fields.keys().isdisjoint(_PARAMETERS):
         raise MalformedError(Fault.EMPTY, where, "has none of the parameters of a report")
-    said = _Said(
+    said = _ReportFields(
         status=read.filled(fields, "STATUS", where),
         number=read.filled(fields, "GSM", where),
         reference=read.optional(fields, "REFERENCE", where),
@@ -166,7 +168,7 @@ def _from_message(callback: Callback, where: str, element: msgspec.Raw) -> Deliv
     fields = read.json_object(element, where)
     status = read.nested(fields, "status", where)
     where_status = f"{where}.status"
-    said = _Said(
+    said = _ReportFields(
         status=read.filled(status, "code", where_status),
         number=read.filled(fields, "to", where),
         reference=read.optional(fields, "reference", where),
@@ -187,7 +189,7 @@ def _error_text(fields: read.Fields, names: Sequence[str], where: str) -> str:
     return ""
 
 
-def _report(callback: Callback, said: _Said, raw: str) -> DeliveryReport:
+def _report(callback: Callback, said: _ReportFields, raw: str) -> DeliveryReport:
     account = callback.account
     meaning, unmapped = _meaning(account, said.status, said.error_code)
     created = spell_stamp(said.created, UTC)
@@ -221,7 +223,7 @@ def _report(callback: Callback, said: _Said, raw: str) -> DeliveryReport:
     )
 
 
-def _meaning(account: Account, status: str, error_code: str) -> tuple[Meaning, bool]:
+def _meaning(account: Account, status: str, error_code: str) -> tuple[CodeMeaning, bool]:
     """Return what status and error code say together, and whether one of them is in no table."""
     found = find_meaning(status, CODES, account.codes)
     code, source = found
@@ -231,9 +233,9 @@ def _meaning(account: Account, status: str, error_code: str) -> tuple[Meaning, b
     if error is None:
         return found, code is None or code.status.failed
     if code is None:
-        return Meaning(error, error_source), True
+        return CodeMeaning(error, error_source), True
     source = CodeSource.SETTINGS if CodeSource.SETTINGS in {source, error_source} else source
-    return Meaning(replace(code, reason=error.reason), source), False
+    return CodeMeaning(replace(code, reason=error.reason), source), False
 
 
 def reread(callback: Callback) -> DeliveryReport:

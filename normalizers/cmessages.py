@@ -51,11 +51,12 @@ PARSER: Final = Parser(NAME, VERSION, IDENTITY.version)
 
 CODES: Final = CodeTable(
     {
-        "0": Code(Status.DELIVERED, None, "成功"),
-        "1": Code(Status.SCHEDULED, None, "等待"),
-        "2": Code(Status.ENROUTE, None, "发送中"),
-        "3": Code(Status.UNDELIVERABLE, Reason.UNKNOWN, "发送失败"),
-    }
+        "0": Code(Status.DELIVERED, None, "成功", "Delivered"),
+        "1": Code(Status.SCHEDULED, None, "等待", "Waiting"),
+        "2": Code(Status.ENROUTE, None, "发送中", "Being sent"),
+        "3": Code(Status.UNDELIVERABLE, Reason.UNKNOWN, "发送失败", "Not delivered"),
+    },
+    document="财信CM接口文档, 短信查询",
 )
 
 #: Error Codes: what a request was turned down for. Those that are not here are the request's own fault.

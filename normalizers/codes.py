@@ -6,17 +6,17 @@ from normalizers.model import Code, CodeSource, CodeTable
 from normalizers.smpp import MESSAGE_STATES
 
 
-class Meaning(NamedTuple):
+class CodeMeaning(NamedTuple):
     """What a code means, and which table says so; `code` is None where none does."""
 
     code: Code | None
     source: CodeSource
 
 
-UNMAPPED: Final = Meaning(None, CodeSource.NONE)
+UNMAPPED: Final = CodeMeaning(None, CodeSource.NONE)
 
 
-def find_meaning(code: str, table: CodeTable, added: CodeTable | None, state: str = "") -> Meaning:
+def find_meaning(code: str, table: CodeTable, added: CodeTable | None, state: str = "") -> CodeMeaning:
     """
     Look a code up: in what the operator `added` in the settings, then in the provider's own table.
 
@@ -26,9 +26,9 @@ def find_meaning(code: str, table: CodeTable, added: CodeTable | None, state: st
     if added is not None:
         found = added.find(code)
         if found is not None:
-            return Meaning(found, CodeSource.SETTINGS)
+            return CodeMeaning(found, CodeSource.SETTINGS)
     found = table.find(code)
     if found is not None:
-        return Meaning(found, CodeSource.DOCUMENT)
+        return CodeMeaning(found, CodeSource.DOCUMENT)
     found = MESSAGE_STATES.find(state) if state else None
-    return UNMAPPED if found is None else Meaning(found, CodeSource.SMPP)
+    return UNMAPPED if found is None else CodeMeaning(found, CodeSource.SMPP)

@@ -63,34 +63,61 @@ PARSER: Final = Parser(NAME, VERSION, IDENTITY.version)
 
 CODES: Final = CodeTable(
     {
-        "DELIVRD": Code(Status.DELIVERED, None, "短信投递成功"),
+        "DELIVRD": Code(Status.DELIVERED, None, "短信投递成功", "The message was delivered"),
         "EXPIRED": Code(Status.EXPIRED, Reason.EXPIRED, "Message validity period has expired"),
         "DELETED": Code(Status.DELETED, Reason.DELETED, "Message has been deleted."),
         "REJECTED": Code(Status.REJECTED, Reason.UNKNOWN, "Message is in a rejected state"),
-        "MA:0001": Code(Status.REJECTED, Reason.BLOCKLISTED, "全局黑名单号码"),
-        "MA:0002": Code(Status.REJECTED, Reason.CONTENT_REJECTED, "内容非法"),
-        "MA:0003": Code(Status.REJECTED, Reason.NO_ROUTE, "无法找到下级路由"),
-        "MA:0004": Code(Status.UNDELIVERABLE, Reason.UNKNOWN, "未知"),
-        "MA:0005": Code(Status.REJECTED, Reason.INVALID_NUMBER, "目的号码格式错误"),
-        "MA:0006": Code(Status.REJECTED, Reason.PROVIDER_REJECTED, "系统拒绝"),
-        "MA:0009": Code(Status.UNDELIVERABLE, Reason.UNKNOWN, "未定义错误"),
-        "MA:0011": Code(Status.UNDELIVERABLE, Reason.PROVIDER_ERROR, "未知系统内部错误"),
-        "MA:0012": Code(Status.REJECTED, Reason.CONTENT_REJECTED, "防钓鱼"),
-        "MA:0013": Code(Status.REJECTED, Reason.PROTOCOL_ERROR, "非法错误的包时序"),
-        "MA:0014": Code(Status.REJECTED, Reason.INVALID_NUMBER, "非法的 OP_ISDN 号段"),
-        "MA:0021": Code(Status.REJECTED, Reason.INVALID_NUMBER, "号码格式错误"),
-        "MA:0022": Code(Status.REJECTED, Reason.THROTTLED, "号码超过半小时下发次数限制"),
-        "MA:0023": Code(Status.REJECTED, Reason.BLOCKLISTED, "客户黑名单号码"),
-        "MA:0024": Code(Status.REJECTED, Reason.NOT_REGISTERED, "内容未报备"),
-        "MA:0025": Code(Status.REJECTED, Reason.UNSUPPORTED, "不支持该短信"),
-        "MA:0026": Code(Status.UNDELIVERABLE, Reason.PROVIDER_ERROR, "分条发送，组包超时"),
-        "MA:0027": Code(Status.REJECTED, Reason.BLOCKLISTED, "通道黑名单"),
-        "MA:0028": Code(Status.REJECTED, Reason.BLOCKLISTED, "全局黑名单号段"),
-        "MA:0029": Code(Status.REJECTED, Reason.BLOCKLISTED, "通道黑名单号段"),
-        "MA:0030": Code(Status.REJECTED, Reason.PROVIDER_REJECTED, "直接产生拒绝报告"),
-        "MO:200": Code(Status.REJECTED, Reason.UNSUPPORTED, "不支持分条短信"),
-        "MO:0254": Code(Status.UNDELIVERABLE, Reason.NETWORK_ERROR, "转发提交超时"),
-        "MO:0255": Code(Status.UNDELIVERABLE, Reason.NETWORK_ERROR, "转发提交过程中，连接断开"),
+        "MA:0001": Code(Status.REJECTED, Reason.BLOCKLISTED, "全局黑名单号码", "The number is on the global blocklist"),
+        "MA:0002": Code(Status.REJECTED, Reason.CONTENT_REJECTED, "内容非法", "The content is not allowed"),
+        "MA:0003": Code(Status.REJECTED, Reason.NO_ROUTE, "无法找到下级路由", "No route to the next gateway was found"),
+        "MA:0004": Code(Status.UNDELIVERABLE, Reason.UNKNOWN, "未知", "Unknown"),
+        "MA:0005": Code(
+            Status.REJECTED, Reason.INVALID_NUMBER, "目的号码格式错误", "The destination number is malformed"
+        ),
+        "MA:0006": Code(Status.REJECTED, Reason.PROVIDER_REJECTED, "系统拒绝", "Refused by the system"),
+        "MA:0009": Code(Status.UNDELIVERABLE, Reason.UNKNOWN, "未定义错误", "Undefined error"),
+        "MA:0011": Code(
+            Status.UNDELIVERABLE, Reason.PROVIDER_ERROR, "未知系统内部错误", "Unknown internal error of the system"
+        ),
+        "MA:0012": Code(Status.REJECTED, Reason.CONTENT_REJECTED, "防钓鱼", "Refused as phishing"),
+        "MA:0013": Code(Status.REJECTED, Reason.PROTOCOL_ERROR, "非法错误的包时序", "Packets out of sequence"),
+        "MA:0014": Code(
+            Status.REJECTED, Reason.INVALID_NUMBER, "非法的 OP_ISDN 号段", "Number range (OP_ISDN) not allowed"
+        ),
+        "MA:0021": Code(Status.REJECTED, Reason.INVALID_NUMBER, "号码格式错误", "The number is malformed"),
+        "MA:0022": Code(
+            Status.REJECTED,
+            Reason.THROTTLED,
+            "号码超过半小时下发次数限制",
+            "Too many messages to the number within half an hour",
+        ),
+        "MA:0023": Code(
+            Status.REJECTED, Reason.BLOCKLISTED, "客户黑名单号码", "The number is on the customer's blocklist"
+        ),
+        "MA:0024": Code(Status.REJECTED, Reason.NOT_REGISTERED, "内容未报备", "The content was not registered"),
+        "MA:0025": Code(Status.REJECTED, Reason.UNSUPPORTED, "不支持该短信", "This kind of message is not supported"),
+        "MA:0026": Code(
+            Status.UNDELIVERABLE,
+            Reason.PROVIDER_ERROR,
+            "分条发送，组包超时",
+            "A message in parts was not complete in time",
+        ),
+        "MA:0027": Code(Status.REJECTED, Reason.BLOCKLISTED, "通道黑名单", "The channel's blocklist"),
+        "MA:0028": Code(
+            Status.REJECTED, Reason.BLOCKLISTED, "全局黑名单号段", "The number range is on the global blocklist"
+        ),
+        "MA:0029": Code(
+            Status.REJECTED, Reason.BLOCKLISTED, "通道黑名单号段", "The number range is on the channel's blocklist"
+        ),
+        "MA:0030": Code(Status.REJECTED, Reason.PROVIDER_REJECTED, "直接产生拒绝报告", "Refused at once"),
+        "MO:200": Code(Status.REJECTED, Reason.UNSUPPORTED, "不支持分条短信", "Messages in parts are not supported"),
+        "MO:0254": Code(Status.UNDELIVERABLE, Reason.NETWORK_ERROR, "转发提交超时", "Forwarding timed out"),
+        "MO:0255": Code(
+            Status.UNDELIVERABLE,
+            Reason.NETWORK_ERROR,
+            "转发提交过程中，连接断开",
+            "The connection broke while forwarding",
+        ),
     },
     patterns=(
         (
@@ -100,9 +127,11 @@ CODES: Final = CodeTable(
                 Status.UNDELIVERABLE,
                 Reason.UPSTREAM_ERROR,
                 "对外提交过程中，上级网关的返回值 (any other MO: followed by digits)",
+                "The upstream gateway's own result, which only that gateway can explain",
             ),
         ),
     ),
+    document="行业短信 客户接口说明文档, section 9",
 )
 
 _REPORT: Final = "1"

@@ -175,11 +175,12 @@ class CodeTable:
     A provider's codes, as its document lists them.
 
     `exact` is keyed by the code trimmed and upper-cased. `patterns` holds the document's families of codes: how the
-    document writes it (`MO:NNNN`), what matches it, what it means. Exact codes go first.
+    document writes it (`MO:NNNN`), what matches it, what it means. Exact codes go first. `document` is where it stands.
     """
 
     exact: Mapping[str, Code]
     patterns: Sequence[tuple[str, re.Pattern[str], Code]] = ()
+    document: str = ""
 
     def find(self, code: str) -> Code | None:
         """Look a code up; None where the table has no such code, which is neither an error nor a guess."""

@@ -32,6 +32,10 @@ class Replies:
     busy: Callable[[Callback], Reply]
 
 
+def _status_alone(provider_status: str, _: str) -> str:
+    return provider_status
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provider:
     """
@@ -43,7 +47,8 @@ class Provider:
     same fault. `identity` is the rule of what makes one report. `methods`
     are the HTTP methods it calls back with, none where it has to be asked. `codes` is its code table; `reasons` a
     second one, of error codes that refine the reason of a failure, where it has one. `speaks_smpp` says that SMPP's
-    words for the state of a message are read where `codes` has no such code.
+    words for the state of a message are read where `codes` has no such code. `code_of` makes the code that `codes` has
+    of a report's `provider_status` and `provider_code`.
 
     `home` is the region whose national numbers it writes, None where it writes international ones. `reports_within` is
     how long after a submission its last report may come. `known_by_reference` says that a report names a message by
@@ -57,6 +62,7 @@ class Provider:
     codes: CodeTable
     reasons: CodeTable | None = None
     speaks_smpp: bool = False
+    code_of: Callable[[str, str], str] = _status_alone
     identity: Identity
     parse: Callable[[Callback], Sequence[Item]]
     reread: Callable[[Callback], DeliveryReport | InboundMessage]

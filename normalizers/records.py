@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import NamedTuple, TypedDict, Unpack
 
-from normalizers.codes import Meaning
+from normalizers.codes import CodeMeaning
 from normalizers.identity import event_id, inbound_event_id
 from normalizers.model import Callback, DeliveryReport, InboundMessage, Note, Status
 
@@ -39,7 +39,7 @@ def delivery_report(
     said: Sequence[str],
     message_id: str,
     number: tuple[str, str],
-    meaning: Meaning,
+    meaning: CodeMeaning,
     provider_status: str,
     occurred_at: datetime | None,
     raw: str,

@@ -23,7 +23,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from normalizers import read
-from normalizers.codes import Meaning, find_meaning
+from normalizers.codes import CodeMeaning, find_meaning
 from normalizers.errors import Fault, MalformedError
 from normalizers.identity import Identity, event_id
 from normalizers.model import Account, Callback, Code, CodeTable, DeliveryReport, Item, Note, Reason, Status
@@ -66,15 +66,45 @@ PARSER: Final = Parser(NAME, VERSION, IDENTITY.version)
 #: Keyed `state|code`, as the two stand in `sm`; the last two rows are `mtstat` of an answer to get-rptstatus.
 CODES: Final = CodeTable(
     {
-        "0|DELIVRD": Code(Status.DELIVERED, None, "下行成功"),
-        "400|401": Code(Status.REJECTED, Reason.INSUFFICIENT_BALANCE, "无下行权限（余额不足）"),
-        "400|402": Code(Status.REJECTED, Reason.CONTENT_REJECTED, "内容含非法关键字"),
-        "400|403": Code(Status.REJECTED, Reason.NOT_REGISTERED, "内容未含白名单关键字"),
-        "400|404": Code(Status.REJECTED, Reason.PROVIDER_REJECTED, "其他错误导致信息未能下发（可咨询客服）"),
-        "500|501": Code(Status.UNDELIVERABLE, Reason.UNKNOWN, "未知错误（可咨询客服）"),
-        "poll:success": Code(Status.DELIVERED, None, "get-rptstatus mtstat success 表示报告成功"),
-        "poll:failed": Code(Status.UNDELIVERABLE, Reason.UNKNOWN, "get-rptstatus mtstat failed 表示报告失败"),
-    }
+        "0|DELIVRD": Code(Status.DELIVERED, None, "下行成功", "Delivered"),
+        "400|401": Code(
+            Status.REJECTED,
+            Reason.INSUFFICIENT_BALANCE,
+            "无下行权限（余额不足）",
+            "Sending is not allowed (the balance is too low)",
+        ),
+        "400|402": Code(
+            Status.REJECTED, Reason.CONTENT_REJECTED, "内容含非法关键字", "The content has a forbidden word"
+        ),
+        "400|403": Code(
+            Status.REJECTED,
+            Reason.NOT_REGISTERED,
+            "内容未含白名单关键字",
+            "The content has none of the registered words",
+        ),
+        "400|404": Code(
+            Status.REJECTED,
+            Reason.PROVIDER_REJECTED,
+            "其他错误导致信息未能下发（可咨询客服）",
+            "Not sent because of another error (ask the provider)",
+        ),
+        "500|501": Code(
+            Status.UNDELIVERABLE, Reason.UNKNOWN, "未知错误（可咨询客服）", "Unknown error (ask the provider)"
+        ),
+        "poll:success": Code(
+            Status.DELIVERED,
+            None,
+            "get-rptstatus mtstat success 表示报告成功",
+            "Answer to get-rptstatus: reported as a success",
+        ),
+        "poll:failed": Code(
+            Status.UNDELIVERABLE,
+            Reason.UNKNOWN,
+            "get-rptstatus mtstat failed 表示报告失败",
+            "Answer to get-rptstatus: reported as a failure",
+        ),
+    },
+    document="闪通国际短信通道平台 用户 API 手册, sections 4.6 and 5.2",
 )
 
 _COMMAND: Final = "RT_REQUEST"
@@ -143,12 +173,17 @@ def _number(account: Account, number: str) -> tuple[str, str]:
     return read_number(number, default_region=account.default_region or _REGION, international=True)
 
 
-def _meaning(account: Account, said: _Said) -> Meaning:
+def _meaning(account: Account, said: _Said) -> CodeMeaning:
     """Return what state and code mean together; an SMPP word that contradicts the state means nothing."""
     word = MESSAGE_STATES.find(said.code)
     fits = word is not None and (said.state == _DELIVERED_STATE) != word.status.failed
     contradicts = said.state in _POLLED_AS and not fits
     return find_meaning(f"{said.state}|{said.code}", CODES, account.codes, state="" if contradicts else said.code)
+
+
+def _code_of(state: str, code: str) -> str:
+    """Return a report's code as `CODES` has it; an answer to a poll has `mtstat` for its state, and no code."""
+    return f"{state}|{code}" if code or state.isdigit() or not state else f"poll:{state}"
 
 
 def _superseded(account: Account, message_id: str, number: str, state: str) -> str | None:
@@ -296,6 +331,7 @@ PROVIDER: Final = Provider(
     name=NAME,
     identity=IDENTITY,
     speaks_smpp=True,
+    code_of=_code_of,
     methods=("GET", "POST"),
     codes=CODES,
     parse=parse,

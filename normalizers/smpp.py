@@ -12,8 +12,6 @@ from typing import Final
 
 from normalizers.model import Code, CodeTable, Reason, Status
 
-DOCUMENT: Final = "SMPP 3.4, appendix B and section 5.2.28"
-
 MESSAGE_STATES: Final = CodeTable(
     {
         "DELIVRD": Code(Status.DELIVERED, None, "Message is delivered to destination"),
@@ -30,5 +28,6 @@ MESSAGE_STATES: Final = CodeTable(
         "UNDELIVERABLE": Code(Status.UNDELIVERABLE, Reason.UNKNOWN, "Message is undeliverable"),
         "ACCEPTED": Code(Status.ACCEPTED, None, "Message is in accepted state"),
         "REJECTED": Code(Status.REJECTED, Reason.UNKNOWN, "Message is in a rejected state"),
-    }
+    },
+    document="SMPP 3.4, appendix B and section 5.2.28",
 )

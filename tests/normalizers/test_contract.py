@@ -81,7 +81,7 @@ def test_raw_alone_can_be_read_again(case: Example) -> None:
 
 
 @pytest.mark.parametrize("case", GOOD, ids=str)
-def test_a_rejected_item_alone_is_refused_again(case: Recorded) -> None:
+def test_a_rejected_item_alone_is_refused_again(case: Example) -> None:
     """What is kept of an item that can't be read is enough to try again, and fails for the same fault until then."""
     provider = PROVIDERS[case.provider]
     for item in provider.parse(case.callback):
