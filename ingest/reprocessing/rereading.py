@@ -62,11 +62,14 @@ class Rereader:
             source=report.source,
         )
         try:
-            return known.provider.reread(callback)
+            item = known.provider.reread(callback)
         except MalformedError:
             raise
         except Exception as error:
             raise parser_failure(error) from error
+        if not isinstance(item, DeliveryReport):
+            raise MalformedError(Fault.BAD_VALUE, "$", "reads as an inbound message, and was stored as a report")
+        return item
 
 
 def _read(provider: Provider, letter: Letter, callback: Callback) -> Sequence[Item]:
@@ -76,7 +79,7 @@ def _read(provider: Provider, letter: Letter, callback: Callback) -> Sequence[It
         case LetterKind.ANSWER:
             return _question(provider, letter.path).read(callback, ())
         case LetterKind.ITEM:
-            return [_item(provider, callback)]
+            return [provider.reread(callback)]
         case LetterKind.RECORD:
             raise MalformedError(Fault.BAD_VALUE, "$", "is a value of the stream, and no provider's")
 
@@ -89,13 +92,3 @@ def _question(provider: Provider, path: str) -> PollQuestion:
         if question.name == path.rpartition("/")[2]:
             return question
     raise MalformedError(Fault.BAD_VALUE, "$", "answers a question that is not asked any more")
-
-
-def _item(provider: Provider, callback: Callback) -> Item:
-    """Read a single item: a report, or else an inbound message."""
-    try:
-        return provider.reread(callback)
-    except MalformedError:
-        if provider.reread_inbound is None:
-            raise
-        return provider.reread_inbound(callback)
