@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from typing import Any
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -58,3 +59,30 @@ def test_what_is_mounted_is_there(services: dict[str, dict[str, Any]]) -> None:
     here = {mount for mount in mounts if mount.startswith("./")}
     assert here
     assert {mount for mount in here - COMING_MOUNTS if not (DEPLOY / mount).exists()} == set()
+
+
+def test_the_receiver_does_not_wait_for_the_store(services: dict[str, dict[str, Any]]) -> None:
+    """The receiver starts while ClickHouse is away; what reads from it or writes to it waits."""
+    waits = {part for part in _PARTS if "clickhouse" in services[part]["depends_on"]}
+    assert waits == {"drain", "poll", "migrate"}
+
+
+def test_every_container_has_a_memory_limit(services: dict[str, dict[str, Any]]) -> None:
+    """No container can take the memory of the others."""
+    assert [name for name, service in services.items() if "mem_limit" not in service] == []
+
+
+def test_grafana_can_only_read(services: dict[str, dict[str, Any]]) -> None:
+    """Grafana asks ClickHouse as a user that has the right to select from dlrhub's databases and no other right."""
+    [file] = (DEPLOY / "grafana" / "provisioning" / "datasources").glob("*.yml")
+    [found] = [source for source in documents(file)[0]["datasources"] if source["uid"] == "clickhouse"]
+    reader = ET.parse(DEPLOY / "clickhouse" / "reader.xml").getroot()  # noqa: S314 - a file of ours
+    [user] = [user for user in reader.find("users") or () if user.tag == found["jsonData"]["username"]]
+    assert [grant.text for grant in user.iter("query")] == ["GRANT SELECT ON dlr.*", "GRANT SELECT ON dlr_store.*"]
+    assert reader.findtext(f"profiles/{user.findtext('profile')}/readonly") == "2"
+    [password] = [element.get("from_env") for element in user.iter("password")]
+    assert found["secureJsonData"] == {"password": f"${password}"}
+    for service in ("grafana", "clickhouse"):
+        assert password in services[service]["environment"]
+    assert "CLICKHOUSE_PASSWORD" not in services["grafana"]["environment"]
+    assert any(volume.startswith("./clickhouse/reader.xml:") for volume in services["clickhouse"]["volumes"])

@@ -46,6 +46,7 @@ class Prometheus:
         (folder / "token").write_text(token, encoding="ascii")
         config = yaml.safe_load((PROMETHEUS / "prometheus.yml").read_text(encoding="utf-8"))
         config["global"] = {"scrape_interval": "500ms", "scrape_timeout": "500ms", "evaluation_interval": "1s"}
+        config["global"]["external_labels"] = {"runbook": "https://runbook.example/operating.md"}
         [job] = config["scrape_configs"]
         job["authorization"]["credentials_file"] = str(folder / "token")
         del job["dns_sd_configs"]

@@ -13,6 +13,7 @@ async def test_prometheus_sees_a_provider_fail(watched: Watched) -> None:
     [alert] = watched.prometheus.firing("DlrFailuresSurge")
     assert alert["labels"]["provider"] == FAILING
     assert alert["annotations"]["summary"].startswith(f"{FAILING}/default: ")
+    assert alert["annotations"]["runbook_url"] == "https://runbook.example/operating.md#dlrfailuressurge"
     assert watched.prometheus.firing("DlrhubAbsent") == []
 
 

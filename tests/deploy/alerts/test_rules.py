@@ -12,6 +12,8 @@ import yaml
 
 from tests.deploy.alerts.rules import PROMETHEUS, ROOT, RULES, UNIT_TESTS, alerts, exposed_names, rules, used_names
 
+RUNBOOK = ROOT / "deploy" / "docs" / "operating.md"
+
 needs_promtool = pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
 
 
@@ -67,13 +69,40 @@ def test_every_alert_says_what_to_do(name: str, rule: dict[str, Any]) -> None:
     """Each alert has a severity, a summary, a description, and a section in the runbook."""
     assert rule["labels"]["severity"] in {"critical", "warning"}
     assert set(rule["annotations"]) == {"summary", "description", "runbook_url"}
-    path, _, anchor = rule["annotations"]["runbook_url"].partition("#")
-    assert anchor == name.lower()
-    assert f"### {name}\n" in (ROOT / path).read_text(encoding="utf-8")
+    setting = "{{ with $externalLabels.runbook }}{{ . }}#" + name.lower() + "{{ end }}"
+    assert rule["annotations"]["runbook_url"] == setting
+    assert f"### {name}\n" in RUNBOOK.read_text(encoding="utf-8")
+
+
+def test_the_runbooks_address_is_a_setting() -> None:
+    """Prometheus puts the address of the runbook into the alerts from one environment variable, which compose sets."""
+    config = yaml.safe_load((PROMETHEUS / "prometheus.yml").read_text(encoding="utf-8"))
+    assert config["global"]["external_labels"] == {"runbook": "${RUNBOOK_URL}"}
+    compose = yaml.safe_load((ROOT / "deploy" / "compose.yaml").read_text(encoding="utf-8"))
+    assert "RUNBOOK_URL" in compose["services"]["prometheus"]["environment"]
+
+
+def test_the_runbook_names_parts_that_there_are() -> None:
+    """What the runbook runs in compose and Kubernetes are services and workloads of those files."""
+    runbook = RUNBOOK.read_text(encoding="utf-8")
+    compose = yaml.safe_load((ROOT / "deploy" / "compose.yaml").read_text(encoding="utf-8"))
+    services = re.findall(r"docker compose (?:exec(?: -T)?|run --rm|logs|restart) ([\w-]+)", runbook)
+    assert services
+    assert set(services) <= set(compose["services"])
+    manifests = [*(ROOT / "deploy" / "kubernetes").glob("*.yaml")]
+    documents = [each for path in manifests for each in yaml.safe_load_all(path.read_text(encoding="utf-8"))]
+    there = {
+        f"{each['kind'].lower()}/{each['metadata']['name']}"
+        for each in documents
+        if "kind" in each and "metadata" in each
+    }
+    workloads = re.findall(r"\b((?:deployment|statefulset)/[\w-]+)", runbook)
+    assert workloads
+    assert set(workloads) <= there
 
 
 def test_the_runbook_has_no_other_alerts() -> None:
     """Every section of the runbook is about an alert that there is."""
-    runbook = (ROOT / "deploy" / "docs" / "operating.md").read_text(encoding="utf-8").partition("\n## Runbook\n")[2]
+    runbook = RUNBOOK.read_text(encoding="utf-8").partition("\n## Runbook\n")[2]
     headings = re.findall(r"^### (\w+)$", runbook.partition("\n## ")[0], flags=re.MULTILINE)
     assert headings == list(alerts())
