@@ -25,7 +25,7 @@ _TRAFFIC_SECONDS = 120
 #: Panels of what this dlrhub has none of: Kafka, providers that are asked, submissions, trouble.
 _EMPTY = {
     "Failed and refused A", "Failed and refused B", "Failed and refused C", "Age of the spill A", "Waiting B",
-    "Requests by outcome A", "Behind A", "Balance A", "Copies and oddities B",
+    "Requests by outcome A", "Behind A", "Balance A", "Copies and oddities B", "Turned away without an account A",
     "Time to deliver", "Does a country return reports", "Missing reports", "Submissions",
 }  # fmt: skip
 
