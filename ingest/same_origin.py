@@ -1,4 +1,4 @@
-"""Which requests come from a browser that shows a web page of another site: doors without a secret turn them away."""
+"""Recognizes requests that a browser sends for a web page of another site; listeners without users refuse them."""
 
 from ipaddress import ip_address
 from urllib.parse import urlsplit
@@ -10,7 +10,7 @@ def is_foreign(request: web.BaseRequest, *, guarded: bool = False) -> bool:
     """
     Tell whether a browser may be asking for a web page of another site.
 
-    Where a token is asked for (`guarded`), the host may have any name: no other site has the token.
+    If a token is required (`guarded`), the host may have any name: no other site has the token.
     """
     host, origin = request.headers.get("Host", ""), request.headers.get("Origin")
     other_site = request.headers.get("Sec-Fetch-Site", "none") not in {"none", "same-origin"}

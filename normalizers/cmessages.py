@@ -159,7 +159,7 @@ PROVIDER: Final = Provider(
         url="https://api.cmessages.com",
         sizes=Sizes(1, 100, 1000),
         judge=_judge,
-        about=PollQuestion("query", _query, _read),
+        by_message=PollQuestion("query", _query, _read),
         balance=Balance(lambda asking: _request("/sms/get_balance", asking), _read_balance),
     ),
 )

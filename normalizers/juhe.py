@@ -319,7 +319,7 @@ PROVIDER: Final = Provider(
         credentials=("account", "password"),
         sizes=Sizes(10, 1000, 10_000),
         judge=_judge,
-        news=(
+        mailbox=(
             PollQuestion("report", lambda asking: _request("report", asking), _read_reports),
             PollQuestion("mo", lambda asking: _request("mo", asking), _read_inbound),
         ),

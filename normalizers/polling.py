@@ -1,7 +1,7 @@
 """
-How a provider is asked: the requests that it takes, and what its answers mean.
+How a provider is polled: its requests, and the meaning of its answers.
 
-Plain values, as in `normalizers.model`: who sends a request, when, and how often stands elsewhere.
+These are plain values, as in `normalizers.model`. `ingest.polling` sends the requests and decides when.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -14,14 +14,14 @@ from normalizers.model import Callback, Item
 
 
 class PollOutcome(StrEnum):
-    """What became of a request: the label `outcome` of its metric."""
+    """The outcome of a request: the label `outcome` of its metric."""
 
     ANSWERED = "answered"
-    #: A fault of theirs that may pass.
+    #: A failure of the provider's that may pass.
     FAILED = "failed"
     #: Too many requests, or connections.
     RATE_LIMITED = "rate_limited"
-    #: Nothing will be answered until somebody mends the account, its credentials or its address.
+    #: Nothing will be answered until somebody corrects the account, its credentials or its address.
     DENIED = "denied"
     #: This request will never be answered; another one may.
     REFUSED = "refused"
@@ -37,7 +37,7 @@ class PollOutcome(StrEnum):
 
 
 class Verdict(NamedTuple):
-    """What an answer says of the request; `detail` is for the log, and repeats nothing of the answer but its code."""
+    """The outcome of a request by its answer; `detail` is for the log, and of the answer holds its code alone."""
 
     outcome: PollOutcome
     detail: str = ""
@@ -56,7 +56,7 @@ class Subject(NamedTuple):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asking:
     """
-    What goes into a request.
+    The values that a request is made from.
 
     `credentials` are the account's, by the names in `Poll.credentials`; `at` is now; `size` is how many items an answer
     may have; `subjects` are the messages asked about, where it is about some.
@@ -82,7 +82,7 @@ class PollRequest:
 @dataclass(frozen=True, slots=True)
 class PollQuestion:
     """
-    One thing that a provider can be asked.
+    One operation of a provider's interface.
 
     `read` reads the answer's items, given what it was asked about, or raises `MalformedError`.
     """
@@ -111,10 +111,10 @@ class Sizes(NamedTuple):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Poll:
     """
-    All that there is to asking one provider.
+    Everything that polling one provider needs.
 
     `credentials` are the names of an account's secrets; `url` is where it is asked if the account does not say
-    (empty: it must). `news` are questions for whatever is new, which the provider may answer once only; `about` is the
+    (empty: it must). `mailbox` are the questions for all new reports, which the provider may hand over only once; `by_message` is the
     one about given messages. `judge` tells from the HTTP status and the body what an answer says of the request.
     """
 
@@ -122,8 +122,8 @@ class Poll:
     url: str = ""
     sizes: Sizes
     judge: Callable[[int, bytes], Verdict]
-    news: Sequence[PollQuestion] = ()
-    about: PollQuestion | None = None
+    mailbox: Sequence[PollQuestion] = ()
+    by_message: PollQuestion | None = None
     balance: Balance | None = None
 
 

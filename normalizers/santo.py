@@ -342,7 +342,7 @@ PROVIDER: Final = Provider(
         url="https://api2.santo.cc",
         sizes=Sizes(1, 1, 1),
         judge=_judge,
-        about=PollQuestion("get-rptstatus", _query, _read_answer),
+        by_message=PollQuestion("get-rptstatus", _query, _read_answer),
         balance=Balance(lambda asking: _request("/verifyPhoneNumber", asking), _read_balance),
     ),
 )

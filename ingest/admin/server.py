@@ -1,4 +1,4 @@
-"""The admin listener: what an operator, a probe and Prometheus ask of a running dlrhub."""
+"""The admin listener: probes and metrics of a running dlrhub, for operators and Prometheus."""
 
 import asyncio
 import hmac
@@ -12,10 +12,10 @@ from prometheus_client.exposition import choose_encoder
 from ingest.metrics.series import Totals
 from ingest.settings.settings import AdminSettings
 
-#: Names what is asked, and tells what is wrong with it (empty where nothing is).
+#: Returns the fault of one part of the program, or an empty text.
 Check = Callable[[], Awaitable[str]]
 
-#: What needs no token: the probes, and the status page's files, which hold no data.
+#: Paths without a token: the probes, and the status page's files, which hold no data.
 _OPEN_PATHS: Final = frozenset({"/healthz", "/readyz", "/", "/page/{name}"})
 
 

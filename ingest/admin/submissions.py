@@ -1,7 +1,7 @@
 """
 Submissions: `POST /submissions` on the admin listener, and those that others write to Kafka's topic.
 
-A request is stored whole or not at all: what is wrong with any of its submissions is said of each, and nothing is kept.
+A request is stored whole or not at all. If any of its submissions is wrong, the answer lists every fault.
 """
 
 import asyncio
@@ -103,7 +103,7 @@ def _refuse(faults: list[MalformedError]) -> web.Response:
 
 
 class _CompleteSubmission(msgspec.Struct):
-    """What every submission has that was taken in by us."""
+    """The fields that `POST /submissions` adds; a value that has them is complete."""
 
     event_id: str
     deadline_at: datetime
@@ -116,7 +116,7 @@ def complete(known: SubmittingAccounts) -> Callable[[bytes], bytes]:
     """
     Return what makes a row of the topic's value: of one that another program wrote, with what `POST` takes.
 
-    It raises `RefusedError` where the value is neither.
+    It raises `RefusedError` for any other value.
     """
 
     def completed(value: bytes) -> bytes:

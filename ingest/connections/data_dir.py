@@ -11,9 +11,9 @@ from ingest.settings.errors import InvalidSettingsError
 @contextmanager
 def locked(folder: Path, parts: Sequence[str]) -> Iterator[None]:
     """
-    Make the folder where it is missing, and hold the locks of these parts (receivers, poller, store) of a dlrhub.
+    Make the folder if it is missing, and hold the locks of these parts (receivers, poller, store) of a dlrhub.
 
-    Raises `InvalidSettingsError` where it can't be written to, or another dlrhub holds one of the locks.
+    Raises `InvalidSettingsError` if it can't be written to, or another dlrhub holds one of the locks.
     """
     with ExitStack() as locks:
         try:

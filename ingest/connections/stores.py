@@ -18,13 +18,13 @@ from sinks.errors import BusyError, RefusedError
 
 _log = structlog.get_logger(__name__)
 
-#: What `pip install dlrhub[embedded]` adds, by the names that are imported.
+#: Modules that `pip install dlrhub[embedded]` adds.
 _EMBEDDED_PACKAGES: Final = ("chdb", "clickhouse_cityhash", "sqlglot")
 _RETRY_SECONDS: Final = 2.0
 
 
 def open_store(settings: Settings) -> Store:
-    """Open the store; raises `BusyError` where it can't be had now, `RefusedError` where it does not let us in."""
+    """Open the store; raises `BusyError` if it is away, `RefusedError` if it refuses our credentials."""
     database, url = settings.clickhouse.database, settings.clickhouse.url
     if url is None:
         return open_embedded(store_folder(settings), database)
@@ -32,7 +32,7 @@ def open_store(settings: Settings) -> Store:
 
 
 def require_embedded() -> None:
-    """Raise `InvalidSettingsError` where the packages of the embedded store are not installed."""
+    """Raise `InvalidSettingsError` if the packages of the embedded store are not installed."""
     missing = [name for name in _EMBEDDED_PACKAGES if find_spec(name) is None]
     if missing:
         raise InvalidSettingsError(
@@ -42,7 +42,7 @@ def require_embedded() -> None:
 
 
 def store_folder(settings: Settings) -> Path:
-    """Return where the embedded store is."""
+    """Return the folder of the embedded store."""
     return settings.data_dir / "store"
 
 
@@ -50,7 +50,7 @@ def prepare(store: Store, settings: Settings) -> list[Migration]:
     """
     Bring the tables and their retention up to date, and return the migrations that were applied.
 
-    Raises `BusyError` where the store fails to, and `RefusedError` where its migrations are not ours.
+    Raises `BusyError` if the store fails to, and `RefusedError` if its migrations are not ours.
     """
     chosen = settings.clickhouse
     try:
@@ -63,9 +63,9 @@ def prepare(store: Store, settings: Settings) -> list[Migration]:
 
 async def wait_for_store(settings: Settings, stopping: asyncio.Event) -> Store | None:
     """
-    Open the store and prepare it, waiting for a server that is away; None where `stopping` was set first.
+    Open the store and prepare it, waiting for a server that is away; None if `stopping` is set first.
 
-    Raises `InvalidSettingsError` where the server does not let us in, and `BusyError` where the embedded store can't
+    Raises `InvalidSettingsError` if the server refuses our credentials, and `BusyError` if the embedded store can't
     be opened.
     """
     while not stopping.is_set():

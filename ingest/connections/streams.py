@@ -27,7 +27,7 @@ async def open_producer(settings: Settings, name: str) -> Producer:
     """
     Open the producing side of the stream: a journal by this name, or Kafka with a spill, even while Kafka is away.
 
-    Raises `InvalidSettingsError` where Kafka does not let us in, `BusyError` where nothing can be written to the disk.
+    Raises `InvalidSettingsError` if Kafka refuses our credentials, `BusyError` if the disk can't be written to.
     """
     if settings.kafka is None:
         return Journal(settings.data_dir / "journal" / f"{name}.db")
@@ -49,9 +49,9 @@ async def open_producer(settings: Settings, name: str) -> Producer:
 
 async def open_consumer(settings: Settings, topics: Sequence[Topic]) -> Consumer:
     """
-    Open the store's side of the stream, for these topics; where Kafka is away, it goes on trying.
+    Open the store's side of the stream, for these topics; if Kafka is away, it keeps trying.
 
-    Raises `InvalidSettingsError` where Kafka does not let us in.
+    Raises `InvalidSettingsError` if Kafka refuses our credentials.
     """
     if settings.kafka is None:
         return JournalConsumer(settings.data_dir / "journal")
@@ -75,7 +75,7 @@ def lag_sources(settings: Settings) -> list[Callable[[], Awaitable[int]]]:
     """
     Return what tells how many records wait in each stream that the settings name: the journals, and Kafka.
 
-    Each raises `BusyError` where it can't be known now. They may be asked from any process.
+    Each raises `BusyError` if it can't be known now. They may be asked from any process.
     """
     journals = settings.data_dir / "journal"
     sources: list[Callable[[], Awaitable[int]]] = [lambda: asyncio.to_thread(lag, journals)]

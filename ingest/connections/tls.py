@@ -8,9 +8,9 @@ from ingest.settings.errors import InvalidSettingsError
 
 def server_context(cert: Path | None, key: Path | None, client_ca: Path | None) -> ssl.SSLContext | None:
     """
-    Return a context with our certificate, which asks clients for theirs where `client_ca` is given; None without one.
+    Return a context with our certificate, which asks clients for theirs if `client_ca` is given; None without one.
 
-    Raises `InvalidSettingsError` where a file can't be used.
+    Raises `InvalidSettingsError` if a file can't be used.
     """
     if cert is None:
         return None

@@ -128,7 +128,7 @@ ALL: Final[Sequence[Counter | Gauge | Histogram]] = [
 ]
 
 
-#: What a label other than `provider` and `account` can be.
+#: The values of every label but `provider` and `account`.
 VALUES: Final[Mapping[str, Iterable[str]]] = {
     "outcome": (*CallbackOutcome, *PollOutcome), "why": Fault, "cause": Refusal, "status": Status, "reason": Reason, "note": Note, "topic": Topic, "table": Topic,
     "version": (version("dlrhub"),), "python": (platform.python_version(),),
@@ -183,7 +183,7 @@ def count_dead_letter(provider: str, why: Fault) -> None:
 
 
 class SpillMetrics:
-    """What the spill tells of itself (`sinks.kafka.spill.SpillWatch`), as metrics and in the log."""
+    """Metrics and log lines of the spill (a `sinks.kafka.spill.SpillWatch`)."""
 
     def away(self, why: str) -> None:
         """Log why records go to the spill."""
@@ -209,7 +209,7 @@ class SpillMetrics:
 
 
 class DrainMetrics:
-    """What the drain tells of itself (`sinks.drain.Watch`), as metrics and in the log."""
+    """Metrics and log lines of the drain (a `sinks.drain.Watch`)."""
 
     def __init__(self) -> None:
         """Remember no report yet."""

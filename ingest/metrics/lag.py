@@ -14,7 +14,7 @@ from ingest.metrics.catalogue import DRAIN_STALLED, STORE_ROWS, STREAM_LAG
 from ingest.metrics.series import Totals
 from sinks.errors import BusyError
 
-#: Returns how many records of one stream wait; raises `BusyError` where that can't be known now.
+#: Returns how many records of one stream wait; raises `BusyError` if that can't be known now.
 Source = Callable[[], Awaitable[int]]
 
 _EVERY_SECONDS: Final = 2.0

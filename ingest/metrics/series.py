@@ -46,7 +46,7 @@ class Series(ABC):
 
 
 class Counter(Series):
-    """What only grows."""
+    """A counter: a number that only grows."""
 
     #: Whether a dead process' value still counts.
     outlives: Final = True
@@ -65,7 +65,7 @@ class Counter(Series):
 
 
 class Gauge(Series):
-    """What goes up and down; `combine` makes one value of several processes'."""
+    """A number that goes up and down; `combine` makes one value of several processes'."""
 
     outlives: Final = False
 

@@ -1,4 +1,4 @@
-"""One account that is asked: what it takes from the settings, and how its answers become records of the stream."""
+"""A polled account: its requests, made from the settings, and the records that its answers are parsed into."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -46,11 +46,11 @@ class PolledAccount:
         return self.settings.size or self.poll.sizes.default
 
     def asking(self, subjects: Sequence[Subject] = ()) -> Asking:
-        """Return what goes into a request, now."""
+        """Return the values that a request is made from."""
         return Asking(credentials=self.credentials, at=datetime.now(UTC), size=self.size, subjects=subjects)
 
     def url(self, request: PollRequest) -> yarl.URL:
-        """Return where a request goes; an address that ends in its path already is taken as it is."""
+        """Return a request's URL; an address in the settings that already ends in the path is used as it is."""
         base = (self.settings.url or self.poll.url).rstrip("/")
         address = base if base.endswith(request.path) else base + request.path
         return yarl.URL(f"{address}?{request.query}" if request.query else address, encoded=True)
@@ -58,7 +58,7 @@ class PolledAccount:
     def read(
         self, question: PollQuestion, body: bytes, received_at: datetime, subjects: Sequence[Subject] = ()
     ) -> Sequence[Item]:
-        """Read an answer; raises `MalformedError`, where our own parser fails too."""
+        """Parse an answer; raises `MalformedError`, also for a bug in the parser."""
         answer = Callback(account=self.account, method="POST", body=body, received_at=received_at, source=Source.POLL)
         try:
             return question.read(answer, subjects)
@@ -97,7 +97,7 @@ class PolledAccount:
 
 
 def polled_accounts(accounts: Iterable[EffectiveAccount]) -> list[PolledAccount]:
-    """Return the accounts whose provider is asked."""
+    """Return the accounts that are polled."""
     return [_polled(account, account.poll) for account in accounts if account.poll is not None]
 
 

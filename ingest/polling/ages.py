@@ -1,4 +1,4 @@
-"""At which ages a message is asked about, and which submissions reach one of them between two ticks."""
+"""The ages at which a message is asked about, and the submissions that reach one of them between two ticks."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -22,7 +22,7 @@ def windows(after: float, until: float, at_ages: Sequence[float]) -> list[Window
     """
     Return the submissions that reach one of the ages after `after`, until `until` (seconds since 1970), without overlap.
 
-    What reaches the first age is asked about in any case; what is older, while its deadline has not passed.
+    Submissions at the first age are asked about in any case, older ones until their deadline.
     """
     first, *later = (Window(start=_micros(after - age), end=_micros(until - age)) for age in at_ages)
     found, newest_start = [first], first.start

@@ -1,8 +1,8 @@
 """
-Asking about messages: at every tick, about those that have reached one of the ages and have no final report.
+Polling by message: every tick asks about the messages that have reached one of the ages and have no final report.
 
-They are read from the store page by page, and how far they have been asked about is remembered after each page: a
-restart asks about one page again at most, and a tick that takes longer than the time between two only delays the next.
+The messages are read from the store page by page, and the position is saved after each page. A restart therefore asks
+about one page again at most. A tick that takes longer than the interval between ticks delays the next one.
 """
 
 import asyncio
@@ -29,16 +29,16 @@ _log = structlog.get_logger(__name__)
 ReadPage = Callable[[str, str, Window, Position | None, int], Awaitable[Sequence[Message]]]
 
 _PAGE_MESSAGES: Final = 500
-#: A submission's receipt may be this much older than its row in the store.
+#: A submission reaches the store up to this much later than it was received.
 _SETTLE_SECONDS: Final = 2.0
-#: How often a request is tried while others are answered, and while none is.
+#: Tries of a request: fewer if others are answered meanwhile, because then the request itself is at fault.
 _TRIES_ALONE: Final = 3
 _TRIES: Final = 12
 _STORE_RETRY_SECONDS: Final = 5.0
 
 
 class MessagePoller:
-    """Asks one account's provider about messages."""
+    """Polls one account's provider about single messages."""
 
     def __init__(
         self, client: ProviderClient, question: PollQuestion, state: PollState, producer: Producer, read: ReadPage
@@ -55,7 +55,7 @@ class MessagePoller:
         self._asked_until = time.time()
 
     async def tick(self) -> None:
-        """Ask about the messages that have reached one of the ages since the last tick, or go on with that tick."""
+        """Ask about the messages that reached one of the ages since the last tick; first finish an interrupted tick."""
         provider, name = self._account.provider, self._account.name
         now = time.time() - _SETTLE_SECONDS
         tick = await self._state.tick(provider, name)
@@ -74,15 +74,15 @@ class MessagePoller:
         self._tell()
 
     def _first_tick(self, until: float) -> Tick:
-        """Return the tick of an account that was never asked; what has aged out before has no claim."""
+        """Return the first tick of an account, which leaves out messages that had aged out before."""
         return Tick(until - self._account.age_out_seconds, until)
 
     def _tell(self) -> None:
-        """Tell how far behind the asking is; where it was never done, that is counted from its beginning."""
+        """Report how far polling is behind; before the first tick is done, since when messages wait."""
         catalogue.POLL_BEHIND.set(time.time() - self._asked_until, self._account.provider, self._account.name)
 
     def _left_of(self, tick: Tick) -> Sequence[Window]:
-        """Return the tick's windows from the one that was being read, all where the ages are not what they were."""
+        """Return the tick's remaining windows: from the interrupted one, or all of them if the ages were changed."""
         found = windows(tick.after, tick.until, self._ages)
         ends = [window.end for window in found]
         return found[ends.index(tick.end) :] if tick.end in ends else found
@@ -119,7 +119,7 @@ class MessagePoller:
                 tasks.create_task(self._ask(subjects[start : start + size]))
 
     async def _ask(self, subjects: Sequence[Subject]) -> None:
-        """Ask about some messages in one request; where it is refused, about each half, to find which is at fault."""
+        """Ask about some messages in one request; if it is refused, ask about each half, to isolate the one at fault."""
         answer = await self._answer(subjects)
         if answer.outcome is PollOutcome.REFUSED and len(subjects) > 1:
             middle = len(subjects) // 2
@@ -132,7 +132,7 @@ class MessagePoller:
             await append(self._producer, answer.value or ())
 
     async def _answer(self, subjects: Sequence[Subject]) -> PollAnswer[Sequence[Record]]:
-        """Ask until it is no use any more: a request that fails while others are answered is itself at fault."""
+        """Repeat a request that may still be answered, up to the number of tries."""
         pace, tries = self._client.pace, 0
         answered = pace.answered
         while True:

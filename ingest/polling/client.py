@@ -1,7 +1,7 @@
 """
-Asking one account's provider over HTTP: aiohttp's client, with time-outs, TLS verification, and a pace.
+Requests to one account's provider over HTTP, with time-outs, TLS verification and a limited pace.
 
-What becomes of every request is counted; trouble is logged when it begins and when it ends, not at every request.
+Every request's outcome is counted. Failures of one kind are logged once a minute, not at every request.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ _T = TypeVar("_T")
 _CONNECT_SECONDS: Final = 5.0
 _MOST_BYTES: Final = 64 * 1024 * 1024
 _OK: Final = 200
-#: An outcome is told again when it comes back after this long.
+#: An outcome is logged again if it comes back after this long.
 _QUIET_SECONDS: Final = 60.0
 _FINISH_SECONDS: Final = 3.0
 
@@ -38,7 +38,7 @@ class _Response(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PollAnswer(Generic[_T]):
-    """What became of a request; `value` is what was read, `error` why it could not be, `body` what came."""
+    """A request's outcome, the answer's body, and the parsed `value` or the `error` that parsing it raised."""
 
     outcome: PollOutcome
     detail: str = ""
@@ -48,7 +48,7 @@ class PollAnswer(Generic[_T]):
 
 
 class ProviderClient:
-    """One account's way to its provider."""
+    """Sends one account's requests to its provider."""
 
     def __init__(self, account: PolledAccount) -> None:
         """Ask for this account; needs a running event loop."""
@@ -72,7 +72,7 @@ class ProviderClient:
         keep: Callable[[bytes], Awaitable[None]] | None = None,
     ) -> PollAnswer[_T]:
         """
-        Ask once, when it is this request's turn; never raises for what the provider does.
+        Ask once, when it is this request's turn; never raises because of the provider.
 
         `make` makes the request then; `keep` gets an answer before anything of it is read. A request that is under way
         is finished even where the caller is cancelled.
@@ -84,7 +84,7 @@ class ProviderClient:
             return await asyncio.shield(exchange)
 
     async def close(self) -> None:
-        """Finish what is under way, for some seconds, then hang up."""
+        """Give requests in flight some seconds to finish, then close the connections."""
         if self._exchanges:
             await asyncio.wait(self._exchanges, timeout=_FINISH_SECONDS)
         await self._session.close()
@@ -115,7 +115,7 @@ class ProviderClient:
         return PollAnswer(*verdict, response.body, value, unreadable)
 
     async def _send(self, request: PollRequest) -> _Response:
-        """Send, and return what came of the answer, even where it was cut off: it may not come again."""
+        """Send, and return the answer; a truncated one as far as it came, because it may not come again."""
         headers = {"Content-Type": request.content_type} if request.content_type else {}
         body = bytearray()
         async with self._session.request(
@@ -132,7 +132,7 @@ class ProviderClient:
             return _Response(response.status, bytes(body), response.headers.get("Retry-After", ""))
 
     def _note(self, question: str, verdict: Verdict, retry_after: str = "") -> None:
-        """Count, set the pace, and tell what is new."""
+        """Count the outcome, set the pace, and log an outcome that is new."""
         outcome, (provider, name) = verdict.outcome, (self.account.provider, self.account.name)
         catalogue.POLL_REQUESTS.add(provider, name, outcome)
         seconds = self.pace.note(outcome, int(retry_after) if retry_after.isascii() and retry_after.isdigit() else 0)

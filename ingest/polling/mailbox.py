@@ -1,8 +1,8 @@
 """
-Asking for whatever is new: an answer may be handed over once only.
+Polling a mailbox: a provider hands over all new reports at once, and may hand them over only once.
 
-So it is kept before anything of it is read, and let go of once what it holds is in the stream; what is still kept, after
-a crash, is read first.
+So an answer is saved on disk before it is parsed, and deleted once its records are in the stream. After a crash the
+saved answers are parsed first.
 """
 
 import asyncio
@@ -25,12 +25,12 @@ from sinks.stream import Producer
 _log = structlog.get_logger(__name__)
 
 _RETRY_SECONDS: Final = 1.0
-#: Full answers in a row to one question before the next one is asked.
+#: Full answers to one question in a row, before the next question gets its turn.
 _MOST_IN_A_ROW: Final = 20
 
 
 class MailboxPoller:
-    """Asks one account's provider for what is new."""
+    """Polls one account's provider for new reports and messages."""
 
     def __init__(self, client: ProviderClient, state: PollState, producer: Producer) -> None:
         """Ask through `client`, keep answers in `state`, append what they hold to `producer`."""
@@ -40,15 +40,15 @@ class MailboxPoller:
         self._producer = producer
 
     async def ask_all(self) -> None:
-        """Read what is kept, then ask every question until there is nothing more of it."""
+        """Parse saved answers, then ask every question until its answers are no longer full."""
         await self.read_kept()
-        for question in self._account.poll.news:
+        for question in self._account.poll.mailbox:
             for _ in range(_MOST_IN_A_ROW):
                 if await self._ask(question) < self._account.size:
                     break
 
     async def read_kept(self) -> None:
-        """Bring every answer that is kept into the stream."""
+        """Append the records of every saved answer to the stream."""
         while kept := await self._state.kept(self._account.provider, self._account.name):
             await self._take(kept, *self._read(kept))
 
@@ -72,7 +72,7 @@ class MailboxPoller:
         return len(items)
 
     async def _keep(self, question: PollQuestion, body: bytes) -> KeptAnswer:
-        """Keep an answer, however long it takes until that can be had: it does not come again."""
+        """Save an answer, trying until it is on disk: the provider does not send it again."""
         now = datetime.now(UTC)
         while True:
             try:
@@ -84,7 +84,7 @@ class MailboxPoller:
                 return KeptAnswer(number, question.name, now, body)
 
     def _read(self, kept: KeptAnswer) -> tuple[Sequence[Item], MalformedError | None]:
-        question = next((found for found in self._account.poll.news if found.name == kept.question), None)
+        question = next((found for found in self._account.poll.mailbox if found.name == kept.question), None)
         if question is None:
             return (), MalformedError(Fault.BAD_VALUE, "$", "answers a question that is not asked any more")
         if self._account.poll.judge(200, kept.body).outcome is not PollOutcome.ANSWERED:
@@ -95,7 +95,7 @@ class MailboxPoller:
             return (), error
 
     async def _take(self, kept: KeptAnswer, items: Sequence[Item], error: MalformedError | None) -> None:
-        """Bring what an answer holds into the stream, the whole of it where it can't be read; then let go of it."""
+        """Append an answer's records to the stream, or all of it as a dead letter; then delete the saved answer."""
         records = self._account.records(items, kept.question, kept.received_at)
         if error is not None:
             records = [self._account.dead_letter(error, kept.body, kept.question, kept.received_at)]

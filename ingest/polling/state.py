@@ -1,7 +1,7 @@
 """
-What a poller remembers, in one small SQLite file: how far each account was asked, and answers not yet in the stream.
+The poller's state in one small SQLite file: each account's last tick, and answers whose records are not in the stream.
 
-An answer may be handed over once only, so that it is kept (fsynced) before it is read.
+A provider may hand over an answer only once, so it is saved (fsynced) before it is parsed.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ class Tick(NamedTuple):
     """
     The messages that reached one of the ages after `after`, until `until` (seconds since 1970).
 
-    `end` is the window that was being read (its end), `position` how far; both None for one that has not begun.
+    `end` is the end of the window that is being read, and `position` how far it was read; both None before the start.
     """
 
     after: float
@@ -53,7 +53,7 @@ class KeptAnswer(NamedTuple):
 
 
 class PollState:
-    """The file; every call returns once what it wrote is durable, and raises `BusyError` where that can't be had."""
+    """The file. Every call returns once its change is durable, or raises `BusyError` if the disk fails."""
 
     def __init__(self, path: Path) -> None:
         """Open (or make) the file at `path`."""
@@ -79,11 +79,11 @@ class PollState:
         return None if found is None else KeptAnswer(found[0], found[1], datetime.fromisoformat(found[2]), found[3])
 
     async def forget(self, answer_id: int) -> None:
-        """Let go of an answer whose items are in the stream."""
+        """Delete an answer whose records are in the stream."""
         await self._run(lambda: self._database.execute("DELETE FROM answers WHERE id = ?", (answer_id,)))
 
     async def tick(self, provider: str, account: str) -> Tick | None:
-        """Return how far an account was asked."""
+        """Return an account's last tick."""
         sql = "SELECT tick FROM ticks WHERE provider = ? AND account = ?"
         found = await self._run(lambda: self._database.execute(sql, (provider, account)).fetchone())
         if found is None:
@@ -92,13 +92,13 @@ class PollState:
         return Tick(after, until, end, None if position is None else Position(*position))
 
     async def save_tick(self, provider: str, account: str, tick: Tick) -> None:
-        """Remember how far an account was asked."""
+        """Save an account's last tick."""
         position = None if tick.position is None else list(tick.position)
         row = (provider, account, orjson.dumps([tick.after, tick.until, tick.end, position]).decode())
         await self._run(lambda: self._database.execute("REPLACE INTO ticks VALUES (?, ?, ?)", row))
 
     def close(self) -> None:
-        """Finish what is being written, then close the file."""
+        """Finish the write in progress, then close the file."""
         self._thread.shutdown()
         self._database.close()
 

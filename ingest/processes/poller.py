@@ -58,10 +58,10 @@ def _works(
     """Yield what there is to do for an account, and how often."""
     account = client.account
     settings, poll = account.settings, account.poll
-    if poll.news:
+    if poll.mailbox:
         yield settings.every_s, MailboxPoller(client, state, producer).ask_all
-    if poll.about is not None:
-        yield settings.every_s, MessagePoller(client, poll.about, state, producer, read).tick
+    if poll.by_message is not None:
+        yield settings.every_s, MessagePoller(client, poll.by_message, state, producer, read).tick
     if poll.balance is not None and settings.balance:
         yield settings.balance_every_s, partial(_ask_balance, client, poll.balance)
 

@@ -1,4 +1,4 @@
-"""A query from the query interface, from its text to the engine's answer; runs in one of the engine's threads."""
+"""One query to the query interface: its text is checked and run in one of the engine's threads."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from sinks.clickhouse.readonly import Connection, Result
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
     """
-    What a client sent: `query` from the URL, and `body`, which goes on where that ends.
+    A client's request: `query` is the parameter in the URL, and `body` continues its text.
 
     `default_format` is for a query that names none. `revision` is the native protocol's that the client reads, 0 where
     it says none. `settings` are the URL's parameters that this interface ignores.
@@ -42,7 +42,7 @@ class Query:
 
 
 class QueryAnswer(NamedTuple):
-    """What the engine answered, and in which output format."""
+    """The engine's answer and its output format."""
 
     result: Result
     output_format: str

@@ -1,4 +1,4 @@
-"""A request to the query interface, as a query: ClickHouse's URL parameters, headers, and compressed bodies."""
+"""Reads a query from an HTTP request: ClickHouse's URL parameters, headers and compressed bodies."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -27,7 +27,7 @@ def is_on(values: Mapping[str, str], name: str, default: str = "0") -> bool:
 
 
 async def read_query(request: web.Request) -> Query:
-    """Read the request; raises `RefusedQueryError`, and aiohttp's own where the body is too large."""
+    """Read the request; raises `RefusedQueryError`, and aiohttp's own error if the body is too large."""
     values = dict(request.query)
     if request.content_type == "multipart/form-data":
         values, body = {**values, **await _read_fields(request)}, b""

@@ -36,7 +36,7 @@ _CHUNK_BYTES: Final = 256 * 1024
 _SEND_SECONDS: Final = 60.0
 _KEEP_ALIVE_SECONDS: Final = 75.0
 
-#: What clickhouse-java takes to be never compressed.
+#: clickhouse-java expects bodies with these statuses to be uncompressed.
 _PLAIN_STATUSES: Final = frozenset({401, 403})
 _QUERY_ID: Final = re.compile(r"[!-~]{1,128}")
 
@@ -46,9 +46,9 @@ async def serve(
     path: Path, host: str, port: int, *, database: str = "dlr", limits: Limits | None = None
 ) -> AsyncIterator[int]:
     """
-    Answer at `host`:`port` from the engine that this process has open at `path`; yields the port (for 0: which one).
+    Answer at `host`:`port` from the engine that this process has open at `path`; yields the port (for 0: the one that the system chose).
 
-    Raises OSError where the address can't be had, and `QueryError` where the database can't.
+    Raises OSError if the address can't be had, and `QueryError` if the database can't be opened.
     """
     engine = await asyncio.to_thread(ReadOnlyEngine, path, database, limits)
     try:
@@ -64,7 +64,7 @@ async def serve_app(app: web.Application, host: str, port: int) -> AsyncIterator
     runner = http_server.AppRunner(
         app,
         access_log=None,
-        handler_cancellation=True,  # who hangs up wants no answer: the query is killed
+        handler_cancellation=True,  # kills the query of a client that hangs up
         keepalive_timeout=_KEEP_ALIVE_SECONDS,
         max_line_size=_MAX_LINE_BYTES,
         shutdown_timeout=1.0,

@@ -1,4 +1,4 @@
-"""Who may post where: the accounts of the settings, each with its secrets and its allowed networks."""
+"""The right to post to an account: the accounts of the settings, each with its secrets and its allowed networks."""
 
 import hmac
 from collections.abc import Iterable, Mapping

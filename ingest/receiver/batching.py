@@ -59,7 +59,7 @@ class _Waiting(msgspec.Struct, frozen=True):
     access: Access
     callback: Callback
     answer: asyncio.Future[CallbackResult]
-    #: What is wrong with its body, where that is known before it is parsed.
+    #: A fault of its body that is known before it is parsed.
     fault: MalformedError | None = None
 
 

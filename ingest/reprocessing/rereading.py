@@ -87,7 +87,7 @@ def _read(provider: Provider, letter: Letter, callback: Callback) -> Sequence[It
 def _question(provider: Provider, path: str) -> PollQuestion:
     """Return the question whose answer a letter holds: its name is the last part of the path."""
     poll = provider.poll
-    questions = [] if poll is None else [*poll.news, *([] if poll.about is None else [poll.about])]
+    questions = [] if poll is None else [*poll.mailbox, *([] if poll.by_message is None else [poll.by_message])]
     for question in questions:
         if question.name == path.rpartition("/")[2]:
             return question

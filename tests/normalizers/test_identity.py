@@ -296,8 +296,8 @@ def santo_polled(mtstat: str, account: str = "default") -> DeliveryReport:
     )
     poll = PROVIDERS["santo"].poll
     assert poll is not None
-    assert poll.about is not None
-    [report] = poll.about.read(callback, [Subject("M1", "+8613910825657")])
+    assert poll.by_message is not None
+    [report] = poll.by_message.read(callback, [Subject("M1", "+8613910825657")])
     assert isinstance(report, DeliveryReport)
     return report
 

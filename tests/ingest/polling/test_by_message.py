@@ -60,17 +60,17 @@ class Drained:
 
 
 @asynccontextmanager
-async def about_of(
+async def poller_of(
     server: PullServer, folder: Path, drained: Drained, provider: str = "santo", **given: Any
 ) -> AsyncIterator[MessagePoller]:
     """Ask a server about what the store holds."""
     async with server.serve() as url:
         account = make_account(provider, url, **given)
         client = ProviderClient(account)
-        assert account.poll.about is not None
+        assert account.poll.by_message is not None
         with closing(PollState(folder / "poll.db")) as state:
             try:
-                yield MessagePoller(client, account.poll.about, state, drained, drained.read)
+                yield MessagePoller(client, account.poll.by_message, state, drained, drained.read)
             finally:
                 await client.close()
 
@@ -108,8 +108,8 @@ async def test_messages_learn_how_they_fared(
     """What was submitted is asked about, and its answers are reports; Santo is asked about one message at a time."""
     server, drained = make_server(states={"a": "delivered", "b": "failed", "c": "pending"}), Drained(store)
     submit(store, *(recent(name, provider) for name in "abc"))
-    async with about_of(server, tmp_path, drained, provider) as about:
-        await about.tick()
+    async with poller_of(server, tmp_path, drained, provider) as poller:
+        await poller.tick()
     assert states(store) == {"a": "delivered", "b": "undeliverable", "c": pending}
     assert asked(server) == requests
     sql = f"SELECT count() AS n, countIf(orphan) AS o FROM {store.database}.messages"
@@ -125,8 +125,8 @@ async def test_nobody_asks_about_what_is_known(store: Store, tmp_path: Path) -> 
         number = f"+86{pull.mobile_of(name)}"
         report = make_report(**same, message_id=name, recipient=number, status=status)
         store.insert(Topic.REPORTS, [report_record(report).value])
-    async with about_of(server, tmp_path, drained) as about:
-        await about.tick()
+    async with poller_of(server, tmp_path, drained) as poller:
+        await poller.tick()
     assert asked(server) == 1
     assert states(store) == {"a": "rejected", "b": "delivered"}
 
@@ -137,9 +137,9 @@ async def test_a_message_is_asked_about_again_and_again_until_it_ages_out(store:
     given: dict[str, Any] = {"first_delay_s": 1, "growth": 2, "age_out_h": 6 / 3600}  # 1, 2, 4 and 6 seconds
     now = datetime.now(UTC)
     submit(store, recent("a", received_at=now, submitted_at=now, deadline_at=now + timedelta(seconds=60)))
-    async with about_of(server, tmp_path, drained, **given) as about:
+    async with poller_of(server, tmp_path, drained, **given) as poller:
         while time.time() < now.timestamp() + 10:
-            await about.tick()
+            await poller.tick()
             await asyncio.sleep(0.1)
     assert asked(server) == 4
 
@@ -149,9 +149,9 @@ async def test_a_submission_that_comes_late_is_asked_about_once(store: Store, tm
     server, drained = make_server(states={"a": "pending"}), Drained(store)
     received, old = datetime.now(UTC), datetime.now(UTC) - timedelta(days=5)
     submit(store, recent("a", received_at=received, submitted_at=old, deadline_at=old + timedelta(days=3)))
-    async with about_of(server, tmp_path, drained, first_delay_s=1, growth=2, age_out_h=4 / 3600) as about:
+    async with poller_of(server, tmp_path, drained, first_delay_s=1, growth=2, age_out_h=4 / 3600) as poller:
         while time.time() < received.timestamp() + 8:
-            await about.tick()
+            await poller.tick()
             await asyncio.sleep(0.1)
     assert asked(server) == 1
 
@@ -169,14 +169,14 @@ async def test_a_restart_goes_on_where_it_was(store: Store, tmp_path: Path) -> N
     server.forced["cmessages"] = deque([count] * 1000)
     submit(store, *(recent(f"m{n:04}", "cmessages") for n in range(1200)))
     for _ in range(2):
-        async with about_of(server, tmp_path, drained, "cmessages", size=50) as about:
-            ticking = asyncio.create_task(about.tick())
+        async with poller_of(server, tmp_path, drained, "cmessages", size=50) as poller:
+            ticking = asyncio.create_task(poller.tick())
             while not ticking.done() and sum(counted.values()) < 700:
                 await asyncio.sleep(0.005)
             ticking.cancel()
             await asyncio.gather(ticking, return_exceptions=True)
-    async with about_of(server, tmp_path, drained, "cmessages", size=50) as about:
-        await about.tick()
+    async with poller_of(server, tmp_path, drained, "cmessages", size=50) as poller:
+        await poller.tick()
     assert set(counted) == {f"m{n:04}" for n in range(1200)}
     assert sum(counted.values()) <= 1200 + 2 * 500, "one page again for each cut at most"
 
@@ -194,8 +194,8 @@ async def test_a_message_at_fault_costs_itself(store: Store, tmp_path: Path, sta
         return web.json_response([{"id": one, "mobile": pull.mobile_of(one), "message_status": 0} for one in ids])
 
     server.forced["cmessages"] = deque([picky] * 100)
-    async with about_of(server, tmp_path, drained, "cmessages") as about:
-        await about.tick()
+    async with poller_of(server, tmp_path, drained, "cmessages") as poller:
+        await poller.tick()
     found = states(store)
     assert {name for name, status in found.items() if status != "delivered"} == {"m5"}
     assert asked(server) <= 9
@@ -206,8 +206,8 @@ async def test_a_provider_that_is_down_is_waited_for(store: Store, tmp_path: Pat
     wrong = [pull.answer_500, pull.answer_429, pull.answer_502]
     server, drained = make_server(forced={"santo": deque(wrong)}, states={"a": "delivered"}), Drained(store)
     submit(store, recent("a"))
-    async with about_of(server, tmp_path, drained) as about:
-        await about.tick()
+    async with poller_of(server, tmp_path, drained) as poller:
+        await poller.tick()
     assert states(store) == {"a": "delivered"}
     assert asked(server) == 4
 
@@ -225,8 +225,8 @@ async def test_a_request_that_always_fails_holds_up_no_other(store: Store, tmp_p
         return web.json_response([answer])
 
     server.forced["santo"] = deque([poison])
-    async with about_of(server, tmp_path, drained, concurrency=2) as about:
-        await asyncio.wait_for(about.tick(), 60)
+    async with poller_of(server, tmp_path, drained, concurrency=2) as poller:
+        await asyncio.wait_for(poller.tick(), 60)
     assert {name for name, status in states(store).items() if status != "delivered"} == {"m3"}
 
 
@@ -252,8 +252,8 @@ async def test_a_poll_after_a_detailed_callback_confirms(store: Store, tmp_path:
         return web.json_response([answer])
 
     server.forced["santo"] = deque([after_callback])
-    async with about_of(server, tmp_path, drained) as about:
-        await about.tick()
+    async with poller_of(server, tmp_path, drained) as poller:
+        await poller.tick()
     columns = "status, provider_status, provider_code, reports, conflict, orphan"
     [row] = store.client.query(f"SELECT {columns} FROM {store.database}.messages").result_rows
     assert row == ("rejected", "400", "402", 2, False, False)
@@ -263,8 +263,8 @@ async def test_the_pace_holds_however_much_is_pending(store: Store, tmp_path: Pa
     """With many more pending than may be asked about, no minute has more requests than it may, and few run at once."""
     server, drained = make_server(), Drained(store)
     submit(store, *(recent(f"m{n:05}") for n in range(20_000)))
-    async with about_of(server, tmp_path, drained, requests_per_minute=1200, concurrency=2) as about:
-        ticking = asyncio.create_task(about.tick())
+    async with poller_of(server, tmp_path, drained, requests_per_minute=1200, concurrency=2) as poller:
+        ticking = asyncio.create_task(poller.tick())
         await asyncio.wait([ticking], timeout=6)
         ticking.cancel()
         await asyncio.gather(ticking, return_exceptions=True)
@@ -280,10 +280,10 @@ async def test_a_bad_day_of_the_provider_loses_nobody(store: Store, tmp_path: Pa
     names = [f"m{n}" for n in range(12)]
     server.states |= dict.fromkeys(names, "delivered")
     submit(store, *(recent(name) for name in names))
-    async with about_of(server, tmp_path, drained, first_delay_s=0, growth=1.2, age_out_h=1, concurrency=4) as about:
+    async with poller_of(server, tmp_path, drained, first_delay_s=0, growth=1.2, age_out_h=1, concurrency=4) as poller:
         async with asyncio.timeout(100):
             while set(states(store).values()) != {"delivered"}:
-                await about.tick()
+                await poller.tick()
                 await asyncio.sleep(0.2)
     assert len(server.requests) > len(names)
 
@@ -313,8 +313,8 @@ async def test_it_is_told_how_far_behind_the_asking_is(
     if asked_before is not None:
         with closing(PollState(tmp_path / "poll.db")) as state:
             await state.save_tick("santo", "default", asked_before(time.time(), 72 * 3600))
-    async with about_of(server, tmp_path, drained, age_out_h=72) as about:
-        await about.tick()
+    async with poller_of(server, tmp_path, drained, age_out_h=72) as poller:
+        await poller.tick()
     assert behind - 1 <= told[0] <= behind + 4
     assert told[1] >= told[0] + 0.5
     assert catalogue.POLL_BEHIND.values["santo", "default"] <= 10

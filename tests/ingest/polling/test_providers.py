@@ -34,7 +34,7 @@ def asking(provider: str, *subjects: Subject, at: datetime = NOON, size: int = 0
 def question(provider: str, name: str) -> PollQuestion:
     """Return one of the questions that a provider answers."""
     poll = poll_of(provider)
-    return next(found for found in (*poll.news, poll.about) if found is not None and found.name == name)
+    return next(found for found in (*poll.mailbox, poll.by_message) if found is not None and found.name == name)
 
 
 def read(provider: str, name: str, body: Any, *subjects: Subject) -> list[Any]:
