@@ -36,7 +36,8 @@ class GroupCommit:
         if not records:
             return
         size = sum(len(record.value) for record in records)
-        if len(self._pending) + len(records) > MOST_PENDING or self._bytes + size > MOST_PENDING_BYTES:
+        too_much = len(self._pending) + len(records) > MOST_PENDING or self._bytes + size > MOST_PENDING_BYTES
+        if self._pending and too_much:  # a large append that nothing waits before is taken, or it never were
             raise BusyError("the stream does not keep up")
         self._pending.extend(records)
         self._bytes += size
@@ -47,6 +48,11 @@ class GroupCommit:
             self._idle.clear()
             self._loop.call_soon(self._start)
         await written
+
+    @property
+    def busy(self) -> bool:
+        """Whether something is waiting or being written."""
+        return self._writing
 
     async def drained(self) -> None:
         """Return once nothing is waiting or being written."""

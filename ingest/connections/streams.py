@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import structlog
@@ -12,7 +13,8 @@ from ingest.metrics.catalogue import SpillMetrics
 from ingest.settings.errors import InvalidSettingsError
 from ingest.settings.settings import KafkaSettings, Settings
 from sinks.errors import BusyError, RefusedError
-from sinks.journal.journal import Journal, JournalConsumer, lag
+from sinks.journal.consumer import JournalConsumer, lag
+from sinks.journal.writer import Journal
 from sinks.stream import Consumer, Producer, Topic
 
 if TYPE_CHECKING:
@@ -23,20 +25,38 @@ _log = structlog.get_logger(__name__)
 _CONNECT_SECONDS: Final = 5.0
 
 
+def journals(settings: Settings) -> Path:
+    """Return the folder of this machine's journals, which are the stream, or the spill where Kafka is."""
+    return settings.data_dir / "journal"
+
+
+def refuse_old_data(settings: Settings) -> None:
+    """Raise `InvalidSettingsError` where `data_dir` holds the journal or the spill of dlrhub 0.1, and touch nothing."""
+    old = [*journals(settings).glob("*.db"), *settings.data_dir.glob("spill/*/records.db")]
+    if old:
+        raise InvalidSettingsError(
+            f"data_dir: {old[0]} is a journal of dlrhub 0.1 (SQLite), which this version does not read; let 0.1 drain it,"
+            " then move it away, or choose another data_dir"
+        )
+
+
 async def open_producer(settings: Settings, name: str) -> Producer:
     """
     Open the producing side of the stream: a journal by this name, or Kafka with a spill, even while Kafka is away.
 
-    Raises `InvalidSettingsError` if Kafka refuses our credentials, `BusyError` if the disk can't be written to.
+    A full disk does not stop this: appends raise `BusyError` while the disk is full. Raises `InvalidSettingsError` if Kafka
+    refuses our credentials.
     """
+    journal = Journal(journals(settings) / name)
     if settings.kafka is None:
-        return Journal(settings.data_dir / "journal" / f"{name}.db")
+        return journal
     from sinks.kafka.producer import KafkaProducer  # noqa: PLC0415 - Kafka is loaded where it is used
     from sinks.kafka.spill import SpillingProducer  # noqa: PLC0415
 
     producer = SpillingProducer(
         KafkaProducer(cluster(settings.kafka)),
-        settings.data_dir / "spill",
+        journal,
+        settings.data_dir / "refused",
         SpillMetrics(),
         confirm_seconds=settings.kafka.confirm_timeout_ms / 1000,
     )
@@ -54,7 +74,7 @@ async def open_consumer(settings: Settings, topics: Sequence[Topic]) -> Consumer
     Raises `InvalidSettingsError` if Kafka refuses our credentials.
     """
     if settings.kafka is None:
-        return JournalConsumer(settings.data_dir / "journal")
+        return JournalConsumer(journals(settings))
     from sinks.kafka.consumer import KafkaConsumer  # noqa: PLC0415
 
     consumer = KafkaConsumer(cluster(settings.kafka), group=settings.kafka.group, topics=topics, warn=_log.warning)

@@ -18,7 +18,7 @@ from ingest.admin.submissions import SubmissionsEndpoint
 from ingest.connections.data_dir import locked
 from ingest.connections.ports import reserve
 from ingest.connections.stores import require_embedded
-from ingest.connections.streams import lag_sources
+from ingest.connections.streams import lag_sources, refuse_old_data
 from ingest.connections.tls import server_context
 from ingest.metrics import catalogue
 from ingest.metrics.lag import LagMeter
@@ -57,6 +57,7 @@ async def run(settings: Settings, parts: Parts, config: Path | None) -> None:
     stopping = asyncio.Event()
     for signum in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(signum, _stop, signum, stopping)
+    refuse_old_data(settings)
     with _alone(settings, parts):
         totals = Totals(catalogue.ALL)
         totals.update("settings", catalogue.zeros([account.key for account in effective_accounts(settings)]))

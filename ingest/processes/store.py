@@ -5,7 +5,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack
 
 from ingest.admin.submissions import complete, senders
 from ingest.connections.stores import store_folder, wait_for_store
-from ingest.connections.streams import open_consumer
+from ingest.connections.streams import journals, open_consumer
 from ingest.metrics.catalogue import DRAIN_STALLED, DrainMetrics
 from ingest.processes.child import say_ready
 from ingest.settings.accounts import effective_accounts
@@ -13,7 +13,7 @@ from ingest.settings.settings import Settings
 from ingest.settings.values import split_address
 from sinks.clickhouse.store import TABLES, Store, engine_path
 from sinks.drain import Drain
-from sinks.journal.journal import JournalConsumer
+from sinks.journal.consumer import JournalConsumer
 from sinks.stream import Consumer, Topic
 
 
@@ -59,8 +59,8 @@ def _query_interface(settings: Settings, store: Store) -> AbstractAsyncContextMa
 
 
 async def _drain_journals(settings: Settings, store: Store) -> None:
-    """Drain what this machine took in before its settings named Kafka."""
-    consumer = JournalConsumer(settings.data_dir / "journal")
+    """Drain what this machine's journals hold, but for those that a receiver publishes to Kafka."""
+    consumer = JournalConsumer(journals(settings))
     drain = _drain(settings, store, consumer)
     drain.stop()
     await drain.run()

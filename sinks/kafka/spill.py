@@ -1,28 +1,30 @@
 """
-The spill: what Kafka does not confirm in time is kept on this machine's disk, and published later.
+The spill: what Kafka does not confirm in time is kept in a journal on this machine's disk, and published later.
 
 While Kafka confirms, a group of records goes there and nowhere else. A group that isn't confirmed in time is written
 to a journal, fsynced, and acknowledged; those after it go straight to the journal until Kafka confirms again, so that
 in an outage one group waits, not every one. A time-out does not mean "not sent", so a record can be in Kafka twice:
 its event_id is the same, and the store keeps one.
 
-What was spilled is published in its order. New records don't wait for it: what they mean depends on no order (rank
-decides a message's state), and a spill that all of them had to pass through would last as long as the load does.
+The journal is published in its order, and so are those that processes left behind, whether they ran with Kafka or without.
+New records don't wait for it: what they mean depends on no order (rank decides a message's state), and a spill that all of
+them had to pass through would last as long as the load does.
 """
 
 import asyncio
-import random
-import sqlite3
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Protocol
 
 from normalizers.errors import Fault
+from sinks.backoff import Backoff
 from sinks.errors import BusyError, RefusedError, SinkError
 from sinks.group_commit import GroupCommit
+from sinks.journal.consumer import JournalConsumer
+from sinks.journal.writer import Journal
 from sinks.kafka.producer import KafkaProducer
-from sinks.kafka.segments import Segment, Segments
 from sinks.records import LetterKind, dead_letter_record
 from sinks.stream import Record, Topic
 
@@ -65,19 +67,22 @@ class SpillingProducer:
     """
     Kafka with a spill: the producer of a receiver in distributed mode.
 
-    `folder` holds the spill's segments. Those in `folder/refused` hold the records that Kafka will never take as its
-    topics are; a segment that is moved from there into `folder` is tried again.
+    The folder `refused` holds journals of the records that Kafka will never take as its topics are; one that is moved from
+    there to the side of the spill's journal is tried again.
     """
 
     at_once = 3
 
-    def __init__(self, kafka: KafkaProducer, folder: Path, watch: SpillWatch, *, confirm_seconds: float) -> None:
-        """Publish through `kafka`, spill to `folder`; needs a running event loop."""
+    def __init__(
+        self, kafka: KafkaProducer, journal: Journal, refused: Path, watch: SpillWatch, *, confirm_seconds: float
+    ) -> None:
+        """Publish through `kafka`, spill to `journal`; needs a running event loop."""
         self._kafka = kafka
         self._watch = watch
         self._confirm_seconds = confirm_seconds
-        self._segments = Segments(folder)
-        self._refused_folder = folder / "refused"
+        self._journal = journal
+        self._spill = JournalConsumer(journal.folder.parent, own=journal.folder.name, keep_seconds=0)
+        self._refused_folder = refused
         self._group = GroupCommit(lambda group: asyncio.ensure_future(self._write(group)))
         self._trusted = False
         self._fault = ""
@@ -87,12 +92,10 @@ class SpillingProducer:
 
     async def start(self) -> None:
         """
-        Connect; where Kafka is away, begin with the spill.
+        Connect; where Kafka is away, begin with the spill, which is not tried out: a full disk is no obstacle.
 
-        Raises `RefusedError` where the settings or the cluster have to be changed first, `BusyError` where the spill
-        can't be written to.
+        Raises `RefusedError` where the settings or the cluster have to be changed first.
         """
-        await self._segments.try_out()
         try:
             async with asyncio.timeout(_START_SECONDS):
                 await self._connect()
@@ -113,7 +116,8 @@ class SpillingProducer:
             self._mending.cancel()
             await asyncio.wait([self._mending])
         await self._kafka.close()
-        await self._segments.close()
+        await self._journal.close()
+        await self._spill.close()
 
     async def _write(self, group: Sequence[Record]) -> None:
         if self._trusted:
@@ -125,26 +129,24 @@ class SpillingProducer:
                     self._tell_away(error)
             else:
                 return
-        await self._segments.append(group)
+        await self._journal.append(group)
         self._spilled.set()
         self._tell_depth()
 
     async def _mend(self) -> None:
         """Keep the connection, and publish what was spilled."""
-        backoff = _FIRST_BACKOFF_SECONDS
+        backoff = Backoff(_FIRST_BACKOFF_SECONDS, _LONGEST_BACKOFF_SECONDS)
         while True:
             self._tell_depth()
             try:
-                await self._segments.take_over()
                 await self._connect()
                 await self._publish_spilled()
             except Exception as error:  # noqa: BLE001 - whatever it is, the spill has to be emptied some time
                 self._tell_away(error)
-                await asyncio.sleep(backoff * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, not a secret
-                backoff = min(2 * backoff, _LONGEST_BACKOFF_SECONDS)
+                await asyncio.sleep(backoff.pause())
             else:
                 self._trust()
-                backoff = _FIRST_BACKOFF_SECONDS
+                backoff.reset()
                 await self._rest()
 
     async def _rest(self) -> None:
@@ -162,25 +164,18 @@ class SpillingProducer:
 
     async def _publish_spilled(self) -> None:
         self._spilled.clear()
-        for segment in self._segments.held():
-            try:
-                await self._empty(segment)
-            except SinkError:
-                await segment.rewind()
-                raise
-            except (sqlite3.Error, OSError) as error:
-                self._tell_once(f"the spill's segment {segment.folder} can't be read: {error}")
-
-    async def _empty(self, segment: Segment) -> None:
         while True:
-            batch = await segment.read(_CHUNK_RECORDS)
+            most = _CHUNK_RECORDS if self._trusted else _PROBE_RECORDS
+            batch = await self._spill.read(most=most, most_bytes=_CHUNK_BYTES, wait_seconds=0)
             if not batch.records:
-                break
-            for chunk in _chunks(batch.records, first=_CHUNK_RECORDS if self._trusted else _PROBE_RECORDS):
-                await self._republish(chunk)
-            await segment.commit(batch)
+                return
+            try:
+                await self._republish(batch.records)
+            except SinkError:
+                await self._spill.rewind()
+                raise
+            await self._spill.commit(batch)
             self._tell_depth()
-        await self._segments.retire(segment)
 
     async def _republish(self, records: Sequence[Record]) -> None:
         clock = asyncio.get_running_loop().time
@@ -204,9 +199,11 @@ class SpillingProducer:
 
     async def _set_aside(self, record: Record, error: RefusedError) -> None:
         """Keep a record that Kafka will never take, and say so in a dead letter, which it will."""
-        segment = Segment.create(self._refused_folder)
-        await segment.append([record])
-        await segment.close()
+        kept = Journal(self._refused_folder / f"{time.time_ns()}")
+        try:
+            await kept.append([record])
+        finally:
+            await kept.close()
         self._watch.refused(record.topic, error)
         await self._connect()
         await self._kafka.publish([_notice(record, error)], seconds=_REPUBLISH_SECONDS)
@@ -229,21 +226,8 @@ class SpillingProducer:
             self._watch.warn(text)
 
     def _tell_depth(self) -> None:
-        self._watch.spilled(*self._segments.depth())
-
-
-def _chunks(records: Sequence[Record], *, first: int) -> Iterator[Sequence[Record]]:
-    """Cut records into chunks that are not too many and not too large, the first one of at most `first` records."""
-    chunk: list[Record] = []
-    size, most = 0, first
-    for record in records:
-        if chunk and (len(chunk) >= most or size + len(record.value) > _CHUNK_BYTES):
-            yield chunk
-            chunk, size, most = [], 0, _CHUNK_RECORDS
-        chunk.append(record)
-        size += len(record.value)
-    if chunk:
-        yield chunk
+        records, since = self._spill.waiting()
+        self._watch.spilled(records, max(0.0, time.time() - since) if since else 0.0)
 
 
 def _notice(record: Record, error: RefusedError) -> Record:

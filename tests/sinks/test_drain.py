@@ -11,7 +11,8 @@ import pytest
 from sinks.clickhouse.store import Store
 from sinks.drain import Drain
 from sinks.errors import BatchTooLargeError, BusyError, RefusedError
-from sinks.journal.journal import Journal, JournalConsumer
+from sinks.journal.consumer import JournalConsumer
+from sinks.journal.writer import Journal
 from sinks.records import report_record
 from sinks.rows import Row
 from sinks.stream import Record, Topic
@@ -43,7 +44,7 @@ class Notes:
 @pytest.fixture
 async def journal(tmp_path: Path) -> Journal:
     """Open a journal."""
-    return Journal(tmp_path / "j.db")
+    return Journal(tmp_path / "j")
 
 
 def counted(store: Store, table: str) -> int:

@@ -16,7 +16,8 @@ from ingest.admin.submissions import SubmissionsEndpoint
 from ingest.metrics.series import Totals
 from ingest.settings.settings import Settings
 from sinks.errors import BusyError
-from sinks.journal.journal import Journal, JournalConsumer
+from sinks.journal.consumer import JournalConsumer
+from sinks.journal.writer import Journal
 from sinks.stream import Record, Topic
 
 GOOD = {"provider": "santo", "message_id": "m-1", "recipient": "8613800138000", "tags": {"campaign": "autumn"}}

@@ -14,7 +14,8 @@ from ingest.receiver.access import access_by_account
 from ingest.receiver.server import Receiver, make_server
 from ingest.settings.accounts import effective_accounts
 from ingest.settings.settings import Settings
-from sinks.journal.journal import Journal, JournalConsumer
+from sinks.journal.consumer import JournalConsumer
+from sinks.journal.writer import Journal
 from sinks.stream import Topic
 
 
@@ -53,7 +54,7 @@ async def start_receiver(tmp_path: Path) -> AsyncIterator[StartReceiver]:
 
     async def start(**settings: Any) -> Post:
         given = Settings.model_validate({"data_dir": tmp_path, **settings})
-        journal = Journal(tmp_path / f"{len(started)}.db")
+        journal = Journal(tmp_path / f"{len(started)}")
         receiver = Receiver(access_by_account(effective_accounts(given)), journal, given.receiver)
         runner = web.ServerRunner(make_server(receiver, given.receiver))
         await runner.setup()

@@ -16,7 +16,8 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from msgspec.structs import replace
 
 from sinks.errors import BusyError
-from sinks.kafka import segments
+from sinks.journal.consumer import JournalConsumer, lag
+from sinks.journal.writer import Journal
 from sinks.kafka.cluster import Cluster
 from sinks.kafka.spill import SpillingProducer
 from sinks.kafka.topics import ensure_topics
@@ -47,14 +48,14 @@ def watch_of(producer: SpillingProducer) -> SilentWatch:
     return watch
 
 
-def spilled(folder: Path) -> list[Path]:
-    """List the segments."""
-    return sorted(folder.glob("*/records.db"))
+def journal_bytes(folder: Path) -> int:
+    """Return how large the journals are."""
+    return sum(path.stat().st_size for path in folder.glob("*/*.segment"))
 
 
 async def emptied(producer: SpillingProducer, folder: Path) -> None:
     """Return once the spill is empty."""
-    await until(lambda: watch_of(producer).depth == (0, 0.0) and not spilled(folder), seconds=60)
+    await until(lambda: watch_of(producer).depth == (0, 0.0) and lag(folder) == 0, seconds=60)
 
 
 async def test_a_frozen_broker_costs_one_wait(kafka_of_module: Broker, cluster: Cluster, tmp_path: Path) -> None:
@@ -147,21 +148,45 @@ asyncio.run(main())
 
 
 async def test_one_process_empties_what_several_left(kafka: str, nowhere: Cluster, tmp_path: Path) -> None:
-    """After a restart with fewer workers no segment is forgotten, and one whose process lives is left to it."""
+    """After a restart with fewer workers no journal is forgotten, and one whose process lives is left to it."""
     for number in range(2):
-        stopped = await open_spilling(nowhere, tmp_path)
+        stopped = await open_spilling(nowhere, tmp_path, name=f"receiver-{number}")
         await stopped.append([numbered(number)])
         await stopped.close()
-    living = segments.Segment.create(tmp_path)
+    living = Journal(tmp_path / "receiver-2")
     await living.append([numbered(2)])
     cluster = make_cluster(kafka)
-    alone = await open_spilling(cluster, tmp_path)
-    await until(lambda: spilled(tmp_path) == [living.folder / "records.db"])
+    alone = await open_spilling(cluster, tmp_path, name="receiver-3")
+    await until(lambda: lag(tmp_path) == 1)
     assert sorted(await numbers_in(cluster)) == [0, 1]
     await living.close()
     await emptied(alone, tmp_path)
     await alone.close()
     assert sorted(await numbers_in(cluster)) == [0, 1, 2]
+
+
+async def test_what_a_journal_took_in_without_kafka_is_published(kafka: str, tmp_path: Path) -> None:
+    """Reports that an installation acknowledged before its settings named Kafka reach Kafka once they do."""
+    journal = Journal(tmp_path / "receiver-0")
+    await journal.append([numbered(1), numbered(2)])
+    await journal.close()
+    cluster = make_cluster(kafka)
+    producer = await open_spilling(cluster, tmp_path)
+    await emptied(producer, tmp_path)
+    await producer.close()
+    assert sorted(await numbers_in(cluster)) == [1, 2]
+
+
+async def test_what_was_spilled_is_drained_without_kafka(nowhere: Cluster, tmp_path: Path) -> None:
+    """Reports that were spilled reach the store of an installation whose settings name Kafka no longer."""
+    producer = await open_spilling(nowhere, tmp_path)
+    await producer.append([numbered(1)])
+    assert watch_of(producer).depth[0] == 1
+    await producer.close()
+    consumer = JournalConsumer(tmp_path)
+    batch = await consumer.read(most=10, wait_seconds=0)
+    assert list(batch.records) == [numbered(1)]
+    await consumer.close()
 
 
 async def test_a_kafka_that_is_away_at_the_start_is_no_obstacle(nowhere: Cluster, tmp_path: Path) -> None:
@@ -172,22 +197,20 @@ async def test_a_kafka_that_is_away_at_the_start_is_no_obstacle(nowhere: Cluster
     await producer.append([numbered(1)])
     await producer.close()
     assert clock() - started < 3
-    assert len(spilled(tmp_path)) == 1
+    assert lag(tmp_path) == 1
 
 
-async def test_a_long_spill_gives_its_space_back(
-    kafka_of_module: Broker, cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A spill goes to a new segment from time to time, and those that are emptied are deleted."""
-    monkeypatch.setattr(segments, "SEGMENT_RECORDS", 100)
-    producer = await open_spilling(cluster, tmp_path, confirm_seconds=0.3)
+async def test_a_long_spill_gives_its_space_back(kafka_of_module: Broker, cluster: Cluster, tmp_path: Path) -> None:
+    """What Kafka has is deleted from the disk, but for the file that is written to."""
+    producer = await open_spilling(cluster, tmp_path, confirm_seconds=0.3, segment_bytes=1000)
     kafka_of_module.pause()
     for number in range(0, 1000, 50):
         await producer.append([numbered(number + step) for step in range(50)])
-    assert len(spilled(tmp_path)) == 10
+    assert journal_bytes(tmp_path) > 10_000
     assert watch_of(producer).depth[0] == 1000
     kafka_of_module.resume()
     await emptied(producer, tmp_path)
+    await until(lambda: journal_bytes(tmp_path) < 3000)
     await producer.close()
     assert set(await numbers_in(cluster)) == set(range(1000))
 

@@ -11,7 +11,8 @@ from ingest.settings.accounts import effective_accounts
 from ingest.settings.settings import Settings
 from sinks.clickhouse.store import Store
 from sinks.drain import Drain
-from sinks.journal.journal import Journal, JournalConsumer
+from sinks.journal.consumer import JournalConsumer
+from sinks.journal.writer import Journal
 from sinks.records import submission_record
 from sinks.stream import Record, Topic
 from tests.factories import make_submission
@@ -25,7 +26,7 @@ def value(message_id: str, **fields: object) -> Record:
 
 async def drain(store: Store, folder: Path, *records: Record) -> None:
     """Bring records through the stream into the store."""
-    journal = Journal(folder / "other.db")
+    journal = Journal(folder / "other")
     await journal.append(records)
     await journal.close()
     consumer = JournalConsumer(folder)

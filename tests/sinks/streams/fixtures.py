@@ -9,7 +9,8 @@ from uuid import uuid4
 
 import pytest
 
-from sinks.journal.journal import Journal, JournalConsumer
+from sinks.journal.consumer import JournalConsumer
+from sinks.journal.writer import SEGMENT_BYTES, Journal
 from sinks.kafka.cluster import Cluster
 from sinks.kafka.consumer import KafkaConsumer
 from sinks.kafka.producer import KafkaProducer
@@ -59,9 +60,22 @@ def make_cluster(bootstrap: str, **given: Any) -> Cluster:
     return Cluster(**{"bootstrap_servers": bootstrap, "topic_prefix": f"{uuid4()}.", "partitions": 3, **given})
 
 
-async def open_spilling(cluster: Cluster, folder: Path, *, confirm_seconds: float = 5) -> SpillingProducer:
-    """Open a producer with a spill, and wait until it is connected."""
-    producer = SpillingProducer(KafkaProducer(cluster), folder, SilentWatch(), confirm_seconds=confirm_seconds)
+async def open_spilling(
+    cluster: Cluster,
+    folder: Path,
+    *,
+    name: str = "receiver-0",
+    confirm_seconds: float = 5,
+    segment_bytes: int = SEGMENT_BYTES,
+) -> SpillingProducer:
+    """Open a producer whose spill is a journal in `folder`, and wait until it is connected."""
+    producer = SpillingProducer(
+        KafkaProducer(cluster),
+        Journal(folder / name, segment_bytes=segment_bytes),
+        folder / "refused",
+        SilentWatch(),
+        confirm_seconds=confirm_seconds,
+    )
     await producer.start()
     return producer
 
@@ -76,7 +90,7 @@ def stream(request: pytest.FixtureRequest, tmp_path: Path) -> Stream:
 
 def _journal(folder: Path) -> Stream:
     async def open_producer() -> Producer:
-        return Journal(folder / "receiver-0.db")
+        return Journal(folder / "receiver-0")
 
     async def open_consumer() -> Consumer:
         return JournalConsumer(folder)

@@ -1,0 +1,109 @@
+"""
+The two small files beside a journal's segments that say how far writer and reader are.
+
+`acknowledged` is the writer's: the position of the last record that it acknowledged, and the first position of the
+segment that it writes to (0 where it writes to none). It is written after each sync and is not synced itself, so after a
+power loss it may be some seconds old; it is never ahead of what was acknowledged. `cursor` is the reader's: the position
+up to which all is drained, and the boot of the machine in which that was written. It is synced.
+
+Each is one line of text that ends with its own checksum. It is written in place, within one sector of the disk, which a
+full disk does not prevent.
+"""
+
+import os
+import zlib
+from pathlib import Path
+from typing import Final, NamedTuple
+
+ACKNOWLEDGED: Final = "acknowledged"
+CURSOR: Final = "cursor"
+
+#: A line that is read while it is written may be neither the old one nor the new one.
+_TRIES: Final = 3
+
+
+class Mark(NamedTuple):
+    """What `acknowledged` says."""
+
+    position: int
+    open_segment: int
+
+
+class Cursor(NamedTuple):
+    """What `cursor` says."""
+
+    position: int
+    boot: str
+
+
+def read_mark(folder: Path) -> Mark | None:
+    """Return how far a journal's writer is; None where that can't be read."""
+    match _unsealed(folder / ACKNOWLEDGED):
+        case [position, segment]:
+            return Mark(int(position), int(segment))
+        case _:
+            return None
+
+
+def write_mark(file: int, mark: Mark) -> None:
+    """Write how far the writer is into its open file; raises `OSError`."""
+    write_all(file, _sealed(f"{mark.position:020d} {mark.open_segment:020d}"), 0)
+
+
+def read_cursor(folder: Path) -> Cursor | None:
+    """Return how far a journal's reader is; None where that can't be read."""
+    match _unsealed(folder / CURSOR):
+        case [position, boot]:
+            return Cursor(int(position), boot)
+        case _:
+            return None
+
+
+def write_cursor(file: int, cursor: Cursor) -> None:
+    """Write durably how far the reader is into its open file; raises `OSError`."""
+    write_all(file, _sealed(f"{cursor.position:020d} {cursor.boot}"), 0)
+    os.fdatasync(file)
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Write a file of which any reader, and a crash, finds the old content or the new one; raises `OSError`."""
+    new = path.with_name(f"{path.name}.new")
+    file = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        write_all(file, content, 0)
+        os.fdatasync(file)
+    finally:
+        os.close(file)
+    new.replace(path)
+
+
+def write_all(file: int, content: bytes, start: int) -> None:
+    """Write all of `content` at byte `start`; raises `OSError` where the disk takes only a part of it."""
+    written = os.pwrite(file, content, start)
+    while written < len(content):  # the next call says why the disk took no more
+        written += os.pwrite(file, content[written:], start + written)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make durable which files a folder has; raises `OSError`."""
+    file = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)
+
+
+def _sealed(text: str) -> bytes:
+    return f"{text} {zlib.crc32(text.encode()):08x}\n".encode()
+
+
+def _unsealed(path: Path) -> list[str]:
+    """Return the words of a line whose checksum is right, else none."""
+    for _ in range(_TRIES):
+        try:
+            text, _, checksum = path.read_text("ascii").partition("\n")[0].rpartition(" ")
+        except (OSError, UnicodeDecodeError):
+            return []
+        if f"{zlib.crc32(text.encode()):08x}" == checksum:
+            return text.split()
+    return []

@@ -1,0 +1,211 @@
+"""
+The writer's side of the journal: a folder of segments that one process appends to.
+
+A group of records is one write and one fdatasync, in a thread, so that the event loop never waits for the disk. One
+group is under way at a time, so every group that another one follows in its segment was acknowledged. (Linux AIO's fdsync
+in place of the thread was measured in one receiver under full load: 79 against 81 microseconds of processor time a request
+and a p99 of 12.1 against 11.4 ms, which is no difference.)
+
+A segment is written to by the process that made it and no other; a restart begins a new one. Positions are never used
+twice: after a write or a sync that failed, its numbers are skipped, the segment is cut back and left, and the next
+append begins a new file, because the kernel tells of pages that it could not write only once.
+"""
+
+import asyncio
+import errno
+import fcntl
+import os
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import Final, TypeVar
+
+from sinks.errors import BusyError
+from sinks.group_commit import GroupCommit
+from sinks.journal.positions import ACKNOWLEDGED, Mark, read_cursor, read_mark, sync_folder, write_all, write_mark
+from sinks.journal.segment import Segment, SegmentFile, segments_in
+from sinks.stream import Record
+
+#: A segment is left at this size, or at this age even where nothing more is written: the reader deletes whole segments.
+SEGMENT_BYTES: Final = 16 * 1024 * 1024
+SEGMENT_SECONDS: Final = 60.0
+#: Nothing is acknowledged while the disk has less room than this, so that the store can go on and free some.
+LEAST_FREE_BYTES: Final = 64 * 1024 * 1024
+
+_Made = TypeVar("_Made")
+
+
+class Journal:
+    """Appends to the journal in one folder."""
+
+    at_once = 1
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        segment_bytes: int = SEGMENT_BYTES,
+        segment_seconds: float = SEGMENT_SECONDS,
+        least_free_bytes: int = LEAST_FREE_BYTES,
+    ) -> None:
+        """Open (or make) the journal in `folder`, or with the first append where the disk is full; needs a loop."""
+        self.folder = folder
+        self._segment_bytes = segment_bytes
+        self._segment_seconds = segment_seconds
+        self._least_free_bytes = least_free_bytes
+        self._loop = asyncio.get_running_loop()
+        self._disk = ThreadPoolExecutor(1, thread_name_prefix="journal")
+        self._group = GroupCommit(lambda group: self._loop.create_task(self._commit(group)))
+        self._mark_file: int | None = None
+        self._segment: _OpenSegment | None = None
+        self._acknowledged = self._last = 0
+        self._closing: asyncio.TimerHandle | None = None
+        with suppress(OSError):  # a full disk: callers are answered `busy` until there is room
+            self._open()
+
+    async def append(self, records: Sequence[Record]) -> None:
+        """Return once the records are synced; raises `BusyError` where they can't be."""
+        await self._group.append(records)
+
+    async def close(self) -> None:
+        """Finish what was appended, then close the files."""
+        await self._group.drained()
+        self._leave_segment()
+        self._disk.shutdown()
+        if self._mark_file is not None:
+            os.close(self._mark_file)
+
+    async def _commit(self, group: Sequence[Record]) -> None:
+        try:
+            segment = await self._ready_segment()
+            before, self._last = self._last, self._last + len(group)
+            await self._in_thread(segment.append, segment.encode(before, group))
+            self._acknowledged = self._last
+            self._write_mark(segment.first)
+        except Exception as error:
+            self._leave_segment()
+            if isinstance(error, OSError):
+                raise BusyError(f"journal {self.folder.name}: {error.strerror or error}") from error
+            raise
+
+    async def _ready_segment(self) -> "_OpenSegment":
+        """Return the segment that the next group goes to, a new one where that is due."""
+        if self._mark_file is None:
+            await self._in_thread(self._open)
+        self._check_room()
+        if self._segment is None or self._segment.is_due(self._segment_bytes, self._segment_seconds):
+            self._leave_segment()
+            self._segment = await self._in_thread(self._make_segment)
+            self._closing = self._loop.call_later(self._segment_seconds, self._close_idle_segment)
+        return self._segment
+
+    def _in_thread(self, work: Callable[..., _Made], *given: bytes) -> Awaitable[_Made]:
+        return self._loop.run_in_executor(self._disk, work, *given)
+
+    def _check_room(self) -> None:
+        found = os.statvfs(self.folder)
+        if found.f_bavail * found.f_frsize < self._least_free_bytes:
+            raise OSError(errno.ENOSPC, f"less than {self._least_free_bytes >> 20} MiB of the disk are free")
+
+    def _make_segment(self) -> "_OpenSegment":
+        segment = Segment.create(self.folder, self._last + 1)
+        self._write_mark(segment.first)  # before the file is there: the reader deletes what nobody writes to
+        return _OpenSegment(segment, self._acknowledged)
+
+    def _close_idle_segment(self) -> None:
+        if self._group.busy:
+            self._closing = self._loop.call_later(1, self._close_idle_segment)
+        else:
+            self._leave_segment()
+
+    def _leave_segment(self) -> None:
+        if self._closing is not None:
+            self._closing.cancel()
+        segment, self._segment = self._segment, None
+        if segment is not None:
+            segment.close()
+            with suppress(OSError):
+                self._write_mark(0)
+
+    def _write_mark(self, open_segment: int) -> None:
+        if self._mark_file is not None:
+            write_mark(self._mark_file, Mark(self._acknowledged, open_segment))
+
+    def _open(self) -> None:
+        """Take the journal, and go on behind the last position that anything in it knows of; raises `OSError`."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        mark_file = os.open(self.folder / ACKNOWLEDGED, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            _lock(mark_file)
+            mark, cursor, segments = read_mark(self.folder), read_cursor(self.folder), segments_in(self.folder)
+            end = _synced_end(segments[-1]) if segments else 0
+            self._acknowledged = max(end, mark.position if mark else 0)
+            self._last = max(
+                self._acknowledged, cursor.position if cursor else 0, segments[-1].first if segments else 0
+            )
+            write_mark(mark_file, Mark(self._acknowledged, 0))
+            os.fdatasync(mark_file)
+            for folder in (self.folder, *list(self.folder.parents)[:2]):
+                sync_folder(folder)
+        except OSError:
+            os.close(mark_file)
+            raise
+        self._mark_file = mark_file
+
+
+class _OpenSegment:
+    """The segment that is written to."""
+
+    def __init__(self, segment: Segment, acknowledged: int) -> None:
+        """Make the file, durably; raises `OSError`."""
+        self.first = segment.first
+        self._segment = segment
+        self._begun_at = time.monotonic()
+        self._file = os.open(segment.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        self._end = 0
+        try:
+            self.append(segment.opening(acknowledged, time.time()))
+            sync_folder(segment.path.parent)
+        except OSError:
+            os.close(self._file)
+            segment.path.unlink(missing_ok=True)
+            raise
+
+    def encode(self, before: int, records: Sequence[Record]) -> bytes:
+        """Return the group that holds these records at the positions after `before`."""
+        return self._segment.encode(before, records, time.time())
+
+    def append(self, group: bytes) -> None:
+        """Write a group and sync it; raises `OSError`, after which the segment has to be left."""
+        write_all(self._file, group, self._end)
+        os.fdatasync(self._file)
+        found, self._end = os.fstat(self._file), self._end + len(group)
+        if found.st_size != self._end or not found.st_nlink:
+            raise OSError(errno.EIO, "the segment was changed or deleted by something else")
+
+    def is_due(self, most_bytes: int, most_seconds: float) -> bool:
+        """Tell whether the next group goes to another segment."""
+        return self._end >= most_bytes or time.monotonic() - self._begun_at >= most_seconds
+
+    def close(self) -> None:
+        """Cut off what was not acknowledged, where that can be done, and let go of the file."""
+        with suppress(OSError):
+            os.ftruncate(self._file, self._end)
+        os.close(self._file)
+
+
+def _synced_end(segment: Segment) -> int:
+    """Return the last position in a segment that can be read, and is durable from now on; raises `OSError`."""
+    with SegmentFile(segment) as file:
+        with suppress(OSError):  # what the disk refuses to keep was refused before, and not acknowledged
+            file.sync()
+        return file.end()
+
+
+def _lock(file: int) -> None:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise BlockingIOError(error.errno, "another process writes to it") from None

@@ -1,0 +1,266 @@
+"""What a reader does with damage: it is set aside and told of, and everything else is read."""
+
+import os
+import random
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from sinks.journal.consumer import JournalConsumer, lag
+from sinks.journal.damage import damages
+from sinks.journal.segment import SegmentFile, segments_in
+from sinks.journal.writer import Journal
+from tests.sinks.journal.records import (
+    append,
+    damage_in,
+    lost,
+    record,
+    segment_files,
+    values,
+    values_in,
+    write,
+)
+
+
+def flip(path: Path, start: int, count: int = 6) -> None:
+    """Flip the bits of some bytes of a file."""
+    with path.open("r+b") as file:
+        file.seek(start)
+        found = file.read(count)
+        file.seek(start)
+        file.write(bytes(byte ^ 0xFF for byte in found))
+
+
+def start_of_group(folder: Path, number: int) -> int:
+    """Return where a group begins in a journal's first segment; its opening is number 0."""
+    with SegmentFile(segments_in(folder)[0]) as file:
+        return [group.start for group in file.groups()][number]
+
+
+async def test_flipped_bytes_cost_their_group_alone(tmp_path: Path) -> None:
+    """A damaged group is set aside with its bytes, told of with its count and time, and all others are read."""
+    await write(tmp_path / "j", *range(1, 6))
+    start = start_of_group(tmp_path / "j", 3)
+    flip(segment_files(tmp_path / "j")[0], start + 40)
+    for _ in range(2):  # found again by the next process, it is the same damage
+        assert await values_in(tmp_path) == [1, 2, 4, 5]
+        damage = damage_in(tmp_path)
+        assert (damage.journal, damage.first, damage.records, damage.start) == ("j", 3, 1, start)
+        assert damage.since is not None
+        assert damage.until is not None
+        assert damage.since <= damage.until
+        assert (tmp_path / "damaged" / damage.kept).stat().st_size == start_of_next(tmp_path / "j", start) - start
+
+
+def start_of_next(folder: Path, start: int) -> int:
+    """Return where the next readable group begins."""
+    with SegmentFile(segments_in(folder)[0]) as file:
+        found = file.search(start + 1)
+    assert found is not None
+    return found.start
+
+
+@pytest.mark.parametrize("at", [0, 4, 8, 12, 16, 24, 33])
+async def test_a_damaged_header_hides_no_other_group(tmp_path: Path, at: int) -> None:
+    """Whichever field of a group's header is damaged, its length included, the groups behind it are found."""
+    await write(tmp_path / "j", *range(1, 6))
+    flip(segment_files(tmp_path / "j")[0], start_of_group(tmp_path / "j", 2) + at, 1)
+    assert await values_in(tmp_path) == [1, 3, 4, 5]
+    assert lost(tmp_path) == 1
+
+
+async def test_a_damaged_opening_costs_no_record(tmp_path: Path) -> None:
+    """A segment whose first bytes are damaged is read from its first group on."""
+    await write(tmp_path / "j", 1, 2)
+    await write(tmp_path / "j", 3, 4)
+    for path in segment_files(tmp_path / "j"):
+        flip(path, 0, 40)
+    assert await values_in(tmp_path) == [1, 2, 3, 4]
+    assert lost(tmp_path) == 0
+    assert len(list(damages(tmp_path))) == 2
+
+
+def cut(path: Path) -> None:
+    """Cut the last group off."""
+    os.truncate(path, path.stat().st_size - 20)
+
+
+def empty(path: Path) -> None:
+    """Leave nothing in the file."""
+    os.truncate(path, 0)
+
+
+def overwrite(path: Path) -> None:
+    """Put something else in the file's place."""
+    path.write_bytes(b"SQLite format 3\0" + os.urandom(5000))
+
+
+@pytest.mark.parametrize(
+    ("damage", "read", "missing"),
+    [(cut, [1, 2, 5, 6], 1), (empty, [1, 5, 6], 3), (overwrite, [1, 5, 6], 3), (Path.unlink, [1, 5, 6], 3)],
+)
+async def test_what_a_damaged_segment_held_is_counted(
+    tmp_path: Path, damage: Callable[[Path], None], read: list[int], missing: int
+) -> None:
+    """A file that is cut, emptied, overwritten or deleted costs its own records, and how many they were is known."""
+    await write(tmp_path / "j", 1)
+    await write(tmp_path / "j", 2, 3, 4)
+    await write(tmp_path / "j", 5, 6)
+    damage(segment_files(tmp_path / "j")[1])
+    expected = [1, 2, 3, 5, 6] if damage is cut else read
+    assert await values_in(tmp_path) == expected
+    assert lost(tmp_path) == 6 - len(expected) == missing
+
+
+@pytest.mark.parametrize("damage", [cut, empty, overwrite, Path.unlink])
+async def test_a_lost_end_is_noticed_without_a_later_record(tmp_path: Path, damage: Callable[[Path], None]) -> None:
+    """What was acknowledged last and is not there is told of, and counted as lag no longer, though nothing follows it."""
+    await write(tmp_path / "j", 1)
+    await write(tmp_path / "j", 2, 3, 4)
+    damage(segment_files(tmp_path / "j")[1])
+    consumer = JournalConsumer(tmp_path)
+    batch = await consumer.read(most=100, wait_seconds=0)
+    await consumer.commit(batch)
+    assert not (await consumer.read(most=100, wait_seconds=0)).records
+    assert lag(tmp_path) == 0
+    await write(tmp_path / "j", 5)
+    assert await values(consumer) == [5]
+    await consumer.close()
+    assert lost(tmp_path) == 4 - len(batch.records)
+
+
+async def test_a_group_that_was_never_acknowledged_is_no_damage(tmp_path: Path) -> None:
+    """Half a group at the end of a segment, as a killed process or a power loss leaves it, is no loss and not told of."""
+    journal = Journal(tmp_path / "j")
+    await append(journal, 1, 2)
+    [path] = segment_files(tmp_path / "j")
+    with SegmentFile(segments_in(tmp_path / "j")[0]) as file:
+        group = file.bytes_between(start_of_group(tmp_path / "j", 2), file.size)
+    with path.open("ab") as tail:
+        tail.write(group[: len(group) // 2])
+    assert await values_in(tmp_path) == [1, 2]
+    shutil.copytree(tmp_path / "j", tmp_path / "after" / "j")
+    await write(tmp_path / "after" / "j", 3)
+    assert await values_in(tmp_path / "after") == [1, 2, 3]
+    assert not list(damages(tmp_path))
+    assert not list(damages(tmp_path / "after"))
+    await journal.close()
+
+
+async def test_a_fake_group_inside_a_record_is_not_taken_for_one(tmp_path: Path) -> None:
+    """A sender who puts a whole group into a report's text does not bring it into the stream by a damage around it."""
+    await write(tmp_path / "other", 99)
+    fake = segment_files(tmp_path / "other")[0].read_bytes()
+    shutil.rmtree(tmp_path / "other")
+    await write(tmp_path / "j", 1, 2)
+    segment = segments_in(tmp_path / "j")[0]
+    content = bytearray(segment.path.read_bytes())
+    start = start_of_group(tmp_path / "j", 1)
+    segment.path.write_bytes(content[:start] + fake + content[start:])
+    assert await values_in(tmp_path) == [1, 2]
+
+
+async def test_random_damage_never_stops_the_rest(tmp_path: Path) -> None:
+    """Whatever bytes are changed, what is read was written, nothing raises, and what is missing is counted."""
+    chance = random.Random(7)  # noqa: S311 - no secret
+    for run in range(60):
+        root = tmp_path / f"{run}"
+        await write(root / "j", *range(1, 20))
+        await write(root / "j", *range(20, 40))
+        path = chance.choice(segment_files(root / "j"))
+        for _ in range(chance.randint(1, 4)):
+            flip(path, chance.randrange(path.stat().st_size), chance.randint(1, 30))
+        read = await values_in(root)
+        assert set(read) <= set(range(1, 40))
+        assert len(read) == len(set(read))
+        assert lost(root) == 39 - len(read)
+
+
+async def test_a_foreign_file_is_set_aside(tmp_path: Path) -> None:
+    """A file in a journal's folder that is none of its own is moved away and kept, and the journal is read."""
+    await write(tmp_path / "j", 1)
+    for name in ("notes.txt", "1.segment", "receiver-0.db"):
+        (tmp_path / "j" / name).write_bytes(b"foreign")
+    assert await values_in(tmp_path) == [1]
+    assert len(list((tmp_path / "damaged").iterdir())) == 3
+    assert len(list((tmp_path / "j").iterdir())) == 3
+
+
+@pytest.mark.parametrize("name", ["acknowledged", "cursor"])
+@pytest.mark.parametrize("content", [b"", b"garbage\n", b"\xff" * 100])
+async def test_a_damaged_position_loses_and_invents_nothing(tmp_path: Path, name: str, content: bytes) -> None:
+    """Where the mark or the cursor can't be read, every record is read, some again, and no loss is told of."""
+    await write(tmp_path / "j", 1, 2, 3)
+    consumer = JournalConsumer(tmp_path)
+    await consumer.commit(await consumer.read(most=2, wait_seconds=0))
+    await consumer.close()
+    (tmp_path / "j" / name).write_bytes(content)
+    assert (await values_in(tmp_path))[-1] == 3
+    await write(tmp_path / "j", 4)
+    assert (await values_in(tmp_path))[-2:] == [3, 4]
+    assert lost(tmp_path) == 0
+
+
+async def test_one_damaged_journal_holds_up_no_other(tmp_path: Path) -> None:
+    """While one journal can't be opened at all, the others are read."""
+    await write(tmp_path / "a", 1)
+    await write(tmp_path / "b", 2)
+    [path] = segment_files(tmp_path / "a")
+    content = path.read_bytes()
+    path.unlink()
+    path.mkdir()
+    consumer = JournalConsumer(tmp_path)
+    assert await values(consumer) == [2]
+    path.rmdir()
+    path.write_bytes(content)
+    assert await values(consumer) == [1]
+    await consumer.close()
+
+
+async def test_drained_segments_are_deleted_once_they_have_aged(tmp_path: Path) -> None:
+    """A journal is bounded by what is not drained yet plus what is kept, and what is not drained is never deleted."""
+    journal, consumer = Journal(tmp_path / "j", segment_bytes=1), JournalConsumer(tmp_path, keep_seconds=3600)
+    await append(journal, *range(1, 11))
+    batch = await consumer.read(most=6, wait_seconds=0)
+    await consumer.commit(batch)
+    old = segment_files(tmp_path / "j")[:3]
+    for path in old:
+        os.utime(path, (0, 0))
+    await consumer.close()
+    consumer = JournalConsumer(tmp_path, keep_seconds=3600)
+    assert await values(consumer) == [7, 8, 9, 10]
+    assert [segment.first for segment in segments_in(tmp_path / "j")] == list(range(4, 11))
+    await consumer.close()
+    await journal.close()
+
+
+async def test_after_a_reboot_what_is_kept_is_read_again(tmp_path: Path) -> None:
+    """The engine may lose with the power what it had acknowledged, so a reboot rewinds to the oldest kept record."""
+    journal = Journal(tmp_path / "j")
+    await append(journal, *range(10))
+    for boot, expected in (("first", range(10)), ("first", []), ("second", range(10)), ("second", [])):
+        consumer = JournalConsumer(tmp_path, boot=boot)
+        batch = await consumer.read(most=100, wait_seconds=0)
+        assert [int(record.value) for record in batch.records] == list(expected)
+        await consumer.commit(batch)
+        await consumer.close()
+    assert lost(tmp_path) == 0
+    await journal.close()
+
+
+async def test_a_batch_is_bounded_in_bytes_within_a_group(tmp_path: Path) -> None:
+    """A batch ends at so many bytes of values, even inside a group, and has at least one record."""
+    journal = Journal(tmp_path / "j")
+    await journal.append([*(record(number, 1000) for number in range(10)), record(10, 5000), record(11, 10)])
+    consumer = JournalConsumer(tmp_path)
+    sizes: list[int] = []
+    read: list[int] = []
+    while records := (await consumer.read(most=100, most_bytes=3000, wait_seconds=0)).records:
+        sizes.append(len(records))
+        read.extend(int(each.value) for each in records)
+    assert sizes == [3, 3, 3, 2, 1]
+    assert read == list(range(12))
+    await consumer.close()
+    await journal.close()

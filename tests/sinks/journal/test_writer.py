@@ -1,0 +1,263 @@
+"""What the journal's writer promises beyond what every stream does (`tests/sinks/streams`)."""
+
+import asyncio
+import errno
+import os
+import resource
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from sinks.errors import BusyError
+from sinks.journal.consumer import JournalConsumer, lag
+from sinks.journal.segment import SegmentFile, segments_in
+from sinks.journal.writer import Journal
+from sinks.stream import Record, Topic
+from tests.sinks.journal.records import append, lost, record, segment_files, values, values_in, write
+from tests.waiting import until
+
+
+def groups_in(folder: Path) -> list[int]:
+    """Return how many records each group of a journal has."""
+    sizes: list[int] = []
+    for segment in segments_in(folder):
+        with SegmentFile(segment) as file:
+            sizes.extend(group.last - group.before for group in file.groups())
+    return [size for size in sizes if size]
+
+
+@contextmanager
+def failing_syncs(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let the disk refuse to keep what is written."""
+
+    def fail(_: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fdatasync", fail)
+        yield
+
+
+@contextmanager
+def full_disk(free_bytes: int = 0) -> Iterator[None]:
+    """Let no file of this process grow beyond `free_bytes`."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (free_bytes, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, ignored)
+
+
+async def test_concurrent_appends_share_a_commit(tmp_path: Path) -> None:
+    """What arrives while a commit is under way goes into the next, so a crowd costs few syncs."""
+    journal = Journal(tmp_path / "j")
+    await asyncio.gather(*(journal.append([record(number)]) for number in range(500)))
+    await journal.close()
+    assert sum(groups_in(tmp_path / "j")) == 500
+    assert 1 <= len(groups_in(tmp_path / "j")) <= 3
+
+
+async def test_an_append_waits_for_the_disk_and_nothing_else_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An append returns after its sync, the loop goes on meanwhile, and what comes by then shares the next sync."""
+    journal = Journal(tmp_path / "j")
+    await append(journal, 1)
+    disk, syncs, sync = threading.Event(), 0, os.fdatasync
+
+    def slow(file: int) -> None:
+        nonlocal syncs
+        syncs += 1
+        assert disk.wait(10)
+        sync(file)
+
+    monkeypatch.setattr(os, "fdatasync", slow)
+    first = asyncio.create_task(journal.append([record(2)]))
+    await until(lambda: syncs == 1)
+    later = [asyncio.create_task(journal.append([record(number)])) for number in (3, 4)]
+    await asyncio.sleep(0.05)
+    assert not first.done()
+    disk.set()
+    await asyncio.gather(first, *later)
+    assert groups_in(tmp_path / "j") == [1, 1, 2]
+    await journal.close()
+
+
+async def test_after_a_failed_sync_a_new_file_begins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the disk refused is not acknowledged, nothing follows it in its file, and no record is said to be lost."""
+    journal = Journal(tmp_path / "j")
+    await append(journal, 1)
+    with failing_syncs(monkeypatch):
+        for number in (2, 3):
+            with pytest.raises(BusyError, match="Input/output error"):
+                await append(journal, number)
+    await append(journal, 4, 5)
+    assert await values_in(tmp_path) == [1, 4, 5]
+    assert [groups_in(tmp_path / "j"), len(segment_files(tmp_path / "j"))] == [[1, 1, 1], 2]
+    assert lost(tmp_path) == 0
+    await journal.close()
+
+
+async def test_a_short_write_is_not_acknowledged(tmp_path: Path) -> None:
+    """Where the disk takes a part of a group, it is turned away, cut off, and the journal goes on when there is room."""
+    journal = Journal(tmp_path / "j")
+    await append(journal, 1)
+    with full_disk(free_bytes=4096), pytest.raises(BusyError, match="large"):
+        await journal.append([Record(Topic.REPORTS, "k", "cm", os.urandom(50_000))])
+    assert segment_files(tmp_path / "j")[0].stat().st_size < 4096
+    await append(journal, 2)
+    assert await values_in(tmp_path) == [1, 2]
+    assert lost(tmp_path) == 0
+    await journal.close()
+
+
+async def test_a_journal_opens_on_a_full_disk(tmp_path: Path) -> None:
+    """A process that starts while the disk is full is busy until there is room, and then appends."""
+    with full_disk():
+        journal = Journal(tmp_path / "j")
+        for number in (1, 2):
+            with pytest.raises(BusyError, match="large"):
+                await append(journal, number)
+    await append(journal, 3)
+    assert await values_in(tmp_path) == [3]
+    await journal.close()
+
+
+async def test_the_last_of_the_disk_is_left_to_the_store(tmp_path: Path) -> None:
+    """Where the disk has less room than the journal leaves to others, nothing is acknowledged, and it says so."""
+    journal = Journal(tmp_path / "j", least_free_bytes=1 << 60)
+    with pytest.raises(BusyError, match="MiB of the disk are free"):
+        await append(journal, 1)
+    await journal.close()
+
+
+async def test_a_fault_in_one_commit_is_told_and_ends_nothing(tmp_path: Path) -> None:
+    """Whatever a commit raises reaches those who wait for it, and the next one is made."""
+    journal = Journal(tmp_path / "j")
+    unwritable = Record(Topic.REPORTS, object(), "cm", b"1")  # type: ignore[arg-type] # that is the fault
+    results = await asyncio.gather(*(journal.append([unwritable]) for _ in range(2)), return_exceptions=True)
+    assert [type(result) for result in results] == [TypeError] * 2
+    await append(journal, 3)
+    assert await values_in(tmp_path) == [3]
+    assert lost(tmp_path) == 0
+    await journal.close()
+
+
+async def test_an_append_that_returned_survives_sigkill(tmp_path: Path) -> None:
+    """What was appended is there after the process is killed at any moment, and no loss is told of."""
+    script = """
+import asyncio, sys
+from pathlib import Path
+from sinks.journal.writer import Journal
+from tests.sinks.journal.records import record
+
+async def main():
+    journal = Journal(Path(sys.argv[1]), segment_bytes=2000)
+    async def client(start):
+        for number in range(start, 10**9, 8):
+            await journal.append([record(number)])
+            print(number, flush=True)
+    await asyncio.gather(*(client(start) for start in range(8)))
+
+asyncio.run(main())
+"""
+    acknowledged: set[int] = set()
+    for run in range(3):
+        with subprocess.Popen([sys.executable, "-c", script, str(tmp_path / "j")], stdout=subprocess.PIPE) as child:
+            assert child.stdout is not None
+            lines = [child.stdout.readline() for _ in range(200 + 37 * run)]
+            os.kill(child.pid, signal.SIGKILL)
+            lines += child.stdout.readlines()
+        acknowledged = {int(line) for line in lines if line.endswith(b"\n")}
+        consumer = JournalConsumer(tmp_path)
+        assert acknowledged <= set(await values(consumer))
+        await consumer.close()
+    assert len(acknowledged) >= 200
+    assert lost(tmp_path) == 0
+
+
+async def test_a_restart_begins_a_new_segment_behind_all_that_is_known(tmp_path: Path) -> None:
+    """Positions go on after a restart, whichever of segments, mark and cursor is there to tell them."""
+    await write(tmp_path / "j", 1, 2, 3)
+    (tmp_path / "j" / "acknowledged").unlink()
+    await write(tmp_path / "j", 4)
+    consumer = JournalConsumer(tmp_path, keep_seconds=0)
+    await consumer.commit(await consumer.read(most=10, wait_seconds=0))
+    for path in segment_files(tmp_path / "j"):
+        path.unlink()
+    (tmp_path / "j" / "acknowledged").unlink()
+    await consumer.close()
+    await write(tmp_path / "j", 5)
+    assert await values_in(tmp_path) == [5]
+    assert [segment.first for segment in segments_in(tmp_path / "j")] == [5]
+    assert lost(tmp_path) == 0
+
+
+async def test_a_segment_is_left_at_its_size_and_at_its_age(tmp_path: Path) -> None:
+    """A segment is bounded in bytes, and one that nothing more is written to is closed without another append."""
+    journal = Journal(tmp_path / "by-size", segment_bytes=1000)
+    for number in range(40):
+        await journal.append([Record(Topic.REPORTS, "k", "cm", os.urandom(100)), record(number)])
+    assert len(segment_files(tmp_path / "by-size")) > 4
+    await journal.close()
+    journal = Journal(tmp_path / "by-age", segment_seconds=0.05)
+    await append(journal, 1)
+    [open_segment] = segment_files(tmp_path / "by-age")
+    consumer = JournalConsumer(tmp_path, keep_seconds=0)
+    await consumer.commit(await consumer.read(most=1000, wait_seconds=0))
+    while open_segment.exists():
+        await consumer.read(most=1000, wait_seconds=0.1)
+    await append(journal, 2)
+    assert await values(consumer) == [2]
+    await consumer.close()
+    await journal.close()
+
+
+async def test_two_writers_of_one_journal_are_one_too_many(tmp_path: Path) -> None:
+    """A second process that writes to a journal is turned away until the first one has ended."""
+    first, second = Journal(tmp_path / "j"), Journal(tmp_path / "j")
+    await append(first, 1)
+    with pytest.raises(BusyError, match="another process"):
+        await append(second, 2)
+    await first.close()
+    await append(second, 3)
+    await second.close()
+    assert await values_in(tmp_path) == [1, 3]
+
+
+async def test_a_segment_that_is_deleted_while_it_is_written_to_is_noticed(tmp_path: Path) -> None:
+    """An append to a file that somebody has deleted or cut is not acknowledged, and the next one goes to a new file."""
+    journal = Journal(tmp_path / "j")
+    await append(journal, 1)
+    segment_files(tmp_path / "j")[0].unlink()
+    with pytest.raises(BusyError, match="deleted"):
+        await append(journal, 2)
+    await append(journal, 3)
+    assert 3 in await values_in(tmp_path)
+    assert lost(tmp_path) == 1
+    await journal.close()
+
+
+async def test_lag_is_what_is_acknowledged_and_not_drained(tmp_path: Path) -> None:
+    """Any process can tell the lag of all journals of a folder, whether one drains them or not."""
+    assert lag(tmp_path) == 0
+    journals = [Journal(tmp_path / name) for name in ("a", "b")]
+    for journal in journals:
+        await append(journal, 1, 2, 3)
+    assert lag(tmp_path) == 6
+    consumer = JournalConsumer(tmp_path)
+    await consumer.commit(await consumer.read(most=4, wait_seconds=0))
+    assert lag(tmp_path) == 2
+    await consumer.close()
+    for journal in journals:
+        await journal.close()
+    assert lag(tmp_path) == 2
