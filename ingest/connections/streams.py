@@ -97,8 +97,7 @@ def lag_sources(settings: Settings) -> list[Callable[[], Awaitable[int]]]:
 
     Each raises `BusyError` if it can't be known now. They may be asked from any process.
     """
-    journals = settings.data_dir / "journal"
-    sources: list[Callable[[], Awaitable[int]]] = [lambda: asyncio.to_thread(lag, journals)]
+    sources: list[Callable[[], Awaitable[int]]] = [lambda: asyncio.to_thread(lag, journals(settings))]
     if settings.kafka is not None:
         from sinks.kafka.observer import Observer  # noqa: PLC0415
 

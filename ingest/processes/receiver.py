@@ -1,4 +1,4 @@
-"""The receiver process: one of `--workers`, with a journal or a spill of its own, on a port that all of them share."""
+"""The receiver process: one of `--workers`, with a journal of its own, on a port that all of them share."""
 
 import asyncio
 import gc
@@ -20,7 +20,7 @@ from ingest.settings.values import split_address
 _SHUTDOWN_SECONDS: Final = 4.0
 _BACKLOG: Final = 1024
 _MOST_FILES: Final = 65_536
-#: Files that a receiver has open beside its connections: the journal or the spill, Kafka, logs, libraries.
+#: Files that a receiver has open beside its connections: the journal, Kafka, logs, libraries.
 _OTHER_FILES: Final = 256
 
 

@@ -1,6 +1,7 @@
 """What the spill promises: while Kafka is away reports are acknowledged all the same, and none of them is lost."""
 
 import asyncio
+import os
 import resource
 import signal
 import subprocess
@@ -277,7 +278,7 @@ async def test_a_full_disk_is_busy_and_never_a_false_acknowledgement(
         for number in range(1000):
             record = numbered(number)
             try:
-                await producer.append([replace(record, value=record.value[:-1] + b', "x": "%s"}' % (b"x" * 5000))])
+                await producer.append([replace(record, value=record.value[:-1] + b', "x": "%s"}' % os.urandom(2500).hex().encode())])
             except BusyError:
                 break
             acknowledged.append(number)
