@@ -64,8 +64,9 @@ class JournalConsumer:
 
     def waiting(self) -> tuple[int, float | None]:
         """Return how many records of the journals that it holds are not drained, and since when the oldest may wait."""
-        since = filter(None, (self._try(reader, reader.waiting_since) for reader in self._readers.values()))
-        return sum(reader.waiting() for reader in self._readers.values()), min(since, default=None)
+        readers = list(self._open_readers())
+        since = filter(None, (self._try(reader, reader.waiting_since) for reader in readers))
+        return sum(reader.waiting() for reader in readers), min(since, default=None)
 
     async def close(self) -> None:
         """Let go of the journals."""

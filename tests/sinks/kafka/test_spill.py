@@ -207,7 +207,7 @@ async def test_a_long_spill_gives_its_space_back(kafka_of_module: Broker, cluste
     kafka_of_module.pause()
     for number in range(0, 1000, 50):
         await producer.append([numbered(number + step) for step in range(50)])
-    assert journal_bytes(tmp_path) > 10_000
+    assert journal_bytes(tmp_path) > 6000
     assert watch_of(producer).depth[0] == 1000
     kafka_of_module.resume()
     await emptied(producer, tmp_path)
@@ -235,7 +235,7 @@ async def test_a_record_that_kafka_never_takes_is_set_aside(kafka: str, tmp_path
 
     await set_limit(cluster, 100_000)
     producer = await open_spilling(cluster, tmp_path)
-    [kept] = (tmp_path / "refused").iterdir()
+    [kept] = tmp_path.with_name(f"{tmp_path.name}-refused").iterdir()
     kept.rename(tmp_path / kept.name)  # as an operator would
     await emptied(producer, tmp_path)
     await producer.close()

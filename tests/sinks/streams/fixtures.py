@@ -72,7 +72,7 @@ async def open_spilling(
     producer = SpillingProducer(
         KafkaProducer(cluster),
         Journal(folder / name, segment_bytes=segment_bytes),
-        folder / "refused",
+        folder.with_name(f"{folder.name}-refused"),
         SilentWatch(),
         confirm_seconds=confirm_seconds,
     )
