@@ -278,7 +278,9 @@ async def test_a_full_disk_is_busy_and_never_a_false_acknowledgement(
         for number in range(1000):
             record = numbered(number)
             try:
-                await producer.append([replace(record, value=record.value[:-1] + b', "x": "%s"}' % os.urandom(2500).hex().encode())])
+                await producer.append(
+                    [replace(record, value=record.value[:-1] + b', "x": "%s"}' % os.urandom(2500).hex().encode())]
+                )
             except BusyError:
                 break
             acknowledged.append(number)
