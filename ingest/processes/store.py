@@ -1,7 +1,11 @@
 """The store process: it alone opens the embedded engine, drains the stream into it, and serves the query interface."""
 
 import asyncio
+import os
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from typing import Final
+
+import structlog
 
 from ingest.admin.submissions import complete, senders
 from ingest.connections.stores import store_folder, wait_for_store
@@ -15,6 +19,11 @@ from sinks.clickhouse.store import TABLES, Store, engine_path
 from sinks.drain import Drain
 from sinks.journal.consumer import JournalConsumer
 from sinks.stream import Consumer, Topic
+
+_log = structlog.get_logger(__name__)
+
+#: The exit status of a process that a query held up (sysexits.h: EX_TEMPFAIL).
+_STUCK: Final = 75
 
 
 async def keep(settings: Settings, stopping: asyncio.Event) -> None:
@@ -55,7 +64,18 @@ def _query_interface(settings: Settings, store: Store) -> AbstractAsyncContextMa
     from ingest.query.server import serve  # noqa: PLC0415 - needs the embedded engine
 
     host, port = split_address(settings.query.listen)
-    return serve(engine_path(store_folder(settings)), host, port, database=store.database)
+    path = engine_path(store_folder(settings))
+    return serve(path, host, port, database=store.database, on_stuck=_end_process)
+
+
+def _end_process() -> None:
+    """
+    End this process, as nothing else ends a query that does not stop; the supervisor starts it again.
+
+    Nothing is lost: rows that the store did not confirm are drained again.
+    """
+    _log.error("a query does not end although it was killed: the store process ends, and is started again")
+    os._exit(_STUCK)
 
 
 async def _drain_journals(settings: Settings, store: Store) -> None:

@@ -1,7 +1,7 @@
 """One query to the query interface: its text is checked and run in one of the engine's threads."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import orjson
@@ -9,10 +9,11 @@ import orjson
 from ingest.query.formats import find_format
 from ingest.query.guard import functions
 from ingest.query.guard.functions import Functions
+from ingest.query.guard.settings import as_clause, checked_settings
 from ingest.query.guard.statements import Statement, check
 from ingest.query.guard.tokens import RefusedQueryError, access_denied, syntax_error
 from ingest.query.native import native_blocks
-from sinks.clickhouse.readonly import Connection, Result
+from sinks.clickhouse.readonly import Connection, Limits, Result
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,14 +59,18 @@ def read_functions(connection: Connection) -> Functions:
         rows(functions.FUNCTIONS_SQL),
         [name for (name,) in rows(functions.TYPES_SQL)],
         [name for (name,) in rows(functions.COMBINATORS_SQL)],
+        [name for (name,) in rows(functions.TABLE_FUNCTIONS_SQL)],
     )
 
 
-def answer(connection: Connection, query: Query, *, functions: Functions, database: str) -> QueryAnswer:
-    """Answer a query that only reads; raises `RefusedQueryError` and `QueryError`."""
+def answer(connection: Connection, query: Query, *, functions: Functions, database: str, limits: Limits) -> QueryAnswer:
+    """Answer a query that only reads, within `limits`; raises `RefusedQueryError` and `QueryError`."""
     if query.database not in {"", "default", database}:
         raise RefusedQueryError(81, "UNKNOWN_DATABASE", f"the current database can only be {database} here")
     statement = check(query.sql(), functions, database)
+    settings = checked_settings(statement.settings, query.settings, limits)
+    if statement.is_query:
+        statement = replace(statement, sql=statement.sql + as_clause(settings))
     output_format = find_format(statement.output_format or query.default_format)
     if not connection.reads_only(statement.sql):
         raise access_denied("only a single statement that reads is open here")

@@ -3,7 +3,7 @@ The query interface: ClickHouse's HTTP interface over the embedded engine, for r
 
 It is for this machine alone and knows no users: names and keys are taken and ignored. Against the web pages that an
 analyst's browser shows it guards itself: it answers no request of another site's page, and none under a host name other
-than `localhost`. Settings in the URL are ignored: the limits are the engine's (`sinks.clickhouse.readonly`).
+than `localhost`. Harmless settings are let through, limits up to our own (`ingest.query.guard.settings`).
 """
 
 import asyncio
@@ -43,19 +43,42 @@ _QUERY_ID: Final = re.compile(r"[!-~]{1,128}")
 
 @asynccontextmanager
 async def serve(
-    path: Path, host: str, port: int, *, database: str = "dlr", limits: Limits | None = None
+    path: Path,
+    host: str,
+    port: int,
+    *,
+    database: str = "dlr",
+    limits: Limits | None = None,
+    on_stuck: Callable[[], None] | None = None,
 ) -> AsyncIterator[int]:
     """
     Answer at `host`:`port` from the engine that this process has open at `path`; yields the port (for 0: the one that the system chose).
 
-    Raises OSError if the address can't be had, and `QueryError` if the database can't be opened.
+    `on_stuck` is called where a query does not end, long after its time: what the engine's process should do then is its
+    owner's to say. Raises OSError where the address can't be had, and `QueryError` where the database can't.
     """
     engine = await asyncio.to_thread(ReadOnlyEngine, path, database, limits)
     try:
-        async with serve_app(make_app(engine), host, port) as bound:
+        async with serve_app(make_app(engine), host, port) as bound, _watching(engine, on_stuck):
             yield bound
     finally:
         await engine.close()
+        if on_stuck is not None and engine.stuck.is_set():
+            on_stuck()
+
+
+@asynccontextmanager
+async def _watching(engine: ReadOnlyEngine, on_stuck: Callable[[], None] | None) -> AsyncIterator[None]:
+    async def watch() -> None:
+        await engine.stuck.wait()
+        if on_stuck is not None:
+            on_stuck()
+
+    watching = asyncio.create_task(watch())
+    try:
+        yield
+    finally:
+        watching.cancel()
 
 
 @asynccontextmanager
@@ -78,7 +101,7 @@ def make_app(
 ) -> web.Application:
     """Make the application over the engine; `ask` replaces the answering that only reads."""
     if ask is None:
-        ask = partial(answer, functions=read_functions(engine.own), database=engine.database)
+        ask = partial(answer, functions=read_functions(engine.own), database=engine.database, limits=engine.limits)
     handlers = _Handlers(engine, ask)
     app = web.Application(middlewares=[_turn_pages_away], client_max_size=max_body_bytes)
     app.router.add_get("/", handlers.greet_or_answer, allow_head=False)

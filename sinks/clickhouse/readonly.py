@@ -2,7 +2,8 @@
 The embedded engine as those who ask it may use it: connections that can only read, within limits.
 
 They stand beside the store's own connection, in the same process and on the same path (a process has one engine).
-What `readonly = 1` leaves open in the engine (`INTO OUTFILE`, the function `file`) is the query guard's to refuse.
+What `readonly = 2` leaves open in the engine (settings, `INTO OUTFILE`, the function `file`) is the query guard's to
+refuse.
 """
 
 import asyncio
@@ -39,12 +40,15 @@ class Limits:
     How much a query may take, and how many run at once.
 
     `memory_bytes` is shared out among the connections: together they never use more. A result over `result_rows` or
-    `result_bytes` (as columns, before it is written in its format) is an error, never cut off.
+    `result_bytes` (as columns, before it is written in its format) is an error, never cut off. A query that runs on
+    `stuck_seconds` after its time although it was killed is stuck: the engine checks for a kill between blocks of rows,
+    and one call of some functions takes minutes.
     """
 
     connections: int = 4
-    wait_seconds: float = 30.0
+    wait_seconds: float = 10.0
     query_seconds: int = 30
+    stuck_seconds: float = 10.0
     memory_bytes: int = 2 * 1024**3
     result_rows: int = 1_000_000
     result_bytes: int = 256 * 1024**2
@@ -119,7 +123,10 @@ class ReadOnlyEngine:
         self._idle: asyncio.Queue[Connection] = asyncio.Queue()
         for connection in self._connections:
             self._idle.put_nowait(connection)
+        #: Set where a query does not end: only the end of the process ends it.
+        self.stuck = asyncio.Event()
         self._ending: set[asyncio.Task[None]] = set()
+        self._unkilled: set[Connection] = set()
         self._places = asyncio.Semaphore(self.limits.connections)
         self._threads = ThreadPoolExecutor(self.limits.connections, "query")
         self._own_thread = ThreadPoolExecutor(1, "query-kill")
@@ -127,7 +134,7 @@ class ReadOnlyEngine:
     def _open(self, path: str, number: int) -> Connection:
         connection = Connection(path, f"dlrhub query interface {number}", self._settings())
         connection.query(f"USE `{self.database}`")
-        connection.query("SET readonly = 1")  # last: no setting can be changed after it
+        connection.query("SET readonly = 2")  # a query may bring settings; which ones, the query guard decides
         return connection
 
     def _settings(self) -> Mapping[str, object]:
@@ -145,7 +152,13 @@ class ReadOnlyEngine:
 
     @asynccontextmanager
     async def place(self) -> AsyncIterator[None]:
-        """Hold a place for one question, from its query to the last byte of its answer; `BusyError` where none comes."""
+        """
+        Hold a place for one query, from its start to the last byte of its answer.
+
+        Raises `BusyError` where none is free in time, at once where all of them are held by queries that don't end.
+        """
+        if len(self._unkilled) >= self.limits.connections:
+            raise BusyError("every connection has a query that was told to end and has not")
         try:
             async with asyncio.timeout(self.limits.wait_seconds):
                 await self._places.acquire()
@@ -158,34 +171,57 @@ class ReadOnlyEngine:
 
     async def run(self, work: Callable[[Connection], T]) -> T:
         """
-        Do `work` in a thread, with a connection.
+        Do `work` in a thread, with a connection; raises `BusyError` where none is free in time.
 
-        Where it takes too long (TimeoutError), or nobody waits for it any more, its query is killed.
+        Where the work takes too long (TimeoutError), or nobody waits for it any more, its query is killed.
         """
-        connection = await self._idle.get()
+        try:
+            async with asyncio.timeout(self.limits.wait_seconds):
+                connection = await self._idle.get()
+        except TimeoutError:
+            raise BusyError("every connection has a query that was told to end and has not") from None
         running = asyncio.get_running_loop().run_in_executor(self._threads, work, connection)
         try:
             async with asyncio.timeout(self.limits.query_seconds + _GRACE_SECONDS):
                 return await asyncio.shield(running)
         finally:
-            ending = asyncio.create_task(self._end(connection, running))
-            self._ending.add(ending)
-            ending.add_done_callback(self._ending.discard)
+            if running.done():
+                self._take_back(connection, running)
+            else:
+                ending = asyncio.create_task(self._end(connection, running))
+                self._ending.add(ending)
+                ending.add_done_callback(self._ending.discard)
 
     async def _end(self, connection: Connection, running: asyncio.Future[Any]) -> None:
-        """Take a connection back once its work is done, or killed: not before, or the kill could hit the next query."""
+        """Take a connection back once its work is killed: not before, or the kill could hit the next query."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self.limits.stuck_seconds
         while not running.done():
-            await asyncio.get_running_loop().run_in_executor(self._own_thread, self._kill, connection.tag)
+            killing = loop.run_in_executor(self._own_thread, self._kill, connection.tag)
+            await asyncio.wait([running, killing], timeout=_GRACE_SECONDS)
             await asyncio.wait([running], timeout=_GRACE_SECONDS)
-        running.exception()  # for asyncio, which reports an exception that nobody saw
+            if not running.done():
+                self._unkilled.add(connection)
+                if loop.time() > deadline:
+                    self.stuck.set()
+        self._unkilled.discard(connection)
+        self._take_back(connection, running)
+
+    def _take_back(self, connection: Connection, running: asyncio.Future[Any]) -> None:
+        if not running.cancelled():
+            running.exception()  # for asyncio, which reports an exception that nobody saw
         self._idle.put_nowait(connection)
 
     def _kill(self, tag: str) -> None:
         self.own.query(f"KILL QUERY WHERE Settings['log_comment'] = '{tag}' ASYNC")
 
     async def close(self) -> None:
-        """Wait for what runs to be killed (nobody may wait for its answer any more), and disconnect."""
-        await asyncio.gather(*self._ending)
+        """Disconnect, once the queries that run are killed; where one does not end soon, set `stuck` and leave them."""
+        if self._ending:
+            _, running = await asyncio.wait(self._ending, timeout=_GRACE_SECONDS)
+            if running:
+                self.stuck.set()
+                return
         self._threads.shutdown()
         self._own_thread.shutdown()
         for connection in (*self._connections, self.own):

@@ -1,7 +1,7 @@
 """
 Which of the engine's functions a question may call.
 
-`readonly = 1` bounds table functions, but no scalar ones: `SELECT file('/etc/passwd')` reads the file. So the engine's
+`readonly` bounds table functions, but no scalar ones: `SELECT file('/etc/passwd')` reads the file. So the engine's
 own list (`system.functions`) is judged name by name: by category, by name where a category is mixed, and by the version
 that brought it: what is newer than the list that was read for this module is refused until it has been read too.
 """
@@ -17,6 +17,7 @@ FUNCTIONS_SQL: Final = (
     "SELECT lower(name), lower(alias_to), categories, introduced_in, is_aggregate FROM system.functions"
 )
 TYPES_SQL: Final = "SELECT lower(name) FROM system.data_type_families"
+TABLE_FUNCTIONS_SQL: Final = "SELECT lower(name) FROM system.table_functions"
 COMBINATORS_SQL: Final = "SELECT lower(name) FROM system.aggregate_function_combinators"
 
 #: Not here: AI, Dictionary, Embedded Dictionary, Internal, Introspection, Machine Learning, Other.
@@ -63,7 +64,8 @@ class Functions:
     """
     The engine's functions, in lower case: those that may be called, and all others that it knows.
 
-    `types` are the names of data types, which look like calls; `combinators` the endings of aggregate functions.
+    `types` are the names of data types, which look like calls; `combinators` the endings of aggregate functions;
+    `table_functions` what can be read like a table.
     """
 
     allowed: frozenset[str]
@@ -71,6 +73,7 @@ class Functions:
     aggregates: frozenset[str]
     types: frozenset[str]
     combinators: Sequence[str]
+    table_functions: frozenset[str] = frozenset()
 
     def allows(self, name: str) -> bool:
         """Tell whether a name, in lower case, may stand before a parenthesis."""
@@ -83,8 +86,13 @@ class Functions:
         return bool(name)
 
 
-def judge(functions: Iterable[Sequence[str]], types: Iterable[str], combinators: Iterable[str]) -> Functions:
-    """Judge what the engine answers to `FUNCTIONS_SQL`, `TYPES_SQL` and `COMBINATORS_SQL`."""
+def judge(
+    functions: Iterable[Sequence[str]],
+    types: Iterable[str],
+    combinators: Iterable[str],
+    table_functions: Iterable[str] = (),
+) -> Functions:
+    """Judge what the engine answers to `FUNCTIONS_SQL`, `TYPES_SQL`, `COMBINATORS_SQL` and `TABLE_FUNCTIONS_SQL`."""
     rows = list(functions)
     harmless = {name for name, alias_to, *facts in rows if not alias_to and _is_harmless(name, *facts)}
     harmless |= {name for name, alias_to, *_ in rows if alias_to in harmless}
@@ -96,6 +104,7 @@ def judge(functions: Iterable[Sequence[str]], types: Iterable[str], combinators:
         aggregates=frozenset(name for name, *_, is_aggregate in rows if is_aggregate == "1") & allowed,
         types=known_types,
         combinators=sorted(combinators, key=len, reverse=True),
+        table_functions=frozenset(table_functions) - allowed,
     )
 
 

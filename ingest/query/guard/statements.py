@@ -7,14 +7,16 @@ The engine gets that text, never one that was written anew from a syntax tree, w
 
 A query is judged twice, so that no difference between sqlglot's grammar and ClickHouse's opens a way: word by word,
 whatever the grammar (`query_words`), and as a tree (`query_tree`). SHOW, DESCRIBE, EXISTS and EXPLAIN have the forms
-that stand here. Behind this stand the engine's own parser and `readonly = 1` (`sinks.clickhouse.readonly`).
+that stand here. Behind this stand the engine's own parser and `readonly = 2` (`sinks.clickhouse.readonly`).
 """
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 from ingest.query.guard.functions import Functions
+from ingest.query.guard.settings import split_settings
 from ingest.query.guard.tokens import Token, access_denied, join, syntax_error, tokenize
 from ingest.query.guard.tree import check_tree
 from ingest.query.guard.words import check_words
@@ -24,6 +26,14 @@ MAX_TOKENS: Final = 50_000  # takes about a second
 
 _NAME: Final = r"(?: \w+ | `[^`]*` | \"[^\"]*\" )"
 _TABLE: Final = rf"{_NAME} (?: \ \.\ {_NAME} )?"
+
+_READING: Final = ("SELECT", "WITH", "FROM", "SHOW", "DESC", "DESCRIBE", "EXISTS", "EXPLAIN")
+#: ClickHouse's other statements.
+_WRITING: Final = (
+    "ALTER", "ATTACH", "BACKUP", "BEGIN", "CHECK", "COMMIT", "CREATE", "DELETE", "DETACH", "DROP", "EXCHANGE", "EXECUTE",
+    "GRANT", "INSERT", "KILL", "MOVE", "OPTIMIZE", "RENAME", "REPLACE", "RESTORE", "REVOKE", "ROLLBACK", "SYSTEM",
+    "TRUNCATE", "UNDROP", "UPDATE", "USE", "WATCH",
+)  # fmt: skip
 
 #: Statements that hold no query, as `query_tokens.join` writes them.
 _DESCRIPTION: Final = re.compile(
@@ -48,21 +58,44 @@ _PREFIX: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """A checked statement, without its FORMAT: `output_format` is the one it named, else empty."""
+    """
+    A checked statement, without its FORMAT and SETTINGS.
+
+    `output_format` is the one it named, else empty; `settings` are those that it brought along.
+    """
 
     sql: str
     output_format: str
     is_query: bool
+    settings: Mapping[str, str] = field(default_factory=dict)
 
 
 def check(sql: str, functions: Functions, database: str) -> Statement:
     """Return the statement as it may be run, with `database` as the current one; raises `RefusedQueryError`."""
-    tokens, output_format = _split_format(_single(_read(sql)))
+    tokens = _single(_read(sql))
+    _check_kind(tokens[0])
+    tokens, settings = split_settings(tokens)
+    tokens, output_format = _split_format(tokens)
+    if not settings:
+        tokens, settings = split_settings(tokens)  # FORMAT may stand behind them, too
     check_words(tokens, functions, database)
-    statement = Statement(join(tokens), output_format, is_query=_starts_query(tokens[0]))
+    statement = Statement(join(tokens), output_format, is_query=_starts_query(tokens[0]), settings=settings)
     if not _DESCRIPTION.fullmatch(statement.sql):
         check_tree(_query_in(tokens), database)
     return statement
+
+
+def _check_kind(first: Token) -> None:
+    """Raise `RefusedQueryError` unless a statement begins as one that reads."""
+    if first.text == "(" or first.says(*_READING):
+        return
+    if first.says("SET"):
+        raise access_denied("SET has no effect here: write SETTINGS name = value at the end of the query")
+    if first.says(*_WRITING):
+        raise access_denied(f"{first.text.upper()} is not possible: the query interface only reads")
+    raise syntax_error(
+        f"a statement can't begin with {first.text[:40]}; write SELECT, SHOW, DESCRIBE, EXISTS or EXPLAIN"
+    )
 
 
 def _read(sql: str) -> list[Token]:

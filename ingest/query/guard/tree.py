@@ -44,7 +44,7 @@ def _parse(tokens: Sequence[Token]) -> exp.Expr:
         raise RefusedQueryError(167, "TOO_DEEP_AST", "the query is nested too deeply") from None
     except ParseError as error:
         fault = error.errors[0]
-        raise syntax_error(f"{fault['description']} (near '{fault['highlight']}')") from None
+        raise syntax_error(f"the query can't be read near '{fault['highlight']}'") from None
     except Exception:  # noqa: BLE001 - sqlglot trips over some broken queries (IndexError, AttributeError)
         raise syntax_error("the query is not understood") from None
     match trees:
@@ -67,7 +67,7 @@ def _check_node(node: exp.Expr, database: str) -> None:
     if isinstance(node, exp.Command | exp.DDL | exp.DML | exp.Into) and not isinstance(node, exp.Query):
         raise access_denied(f"{node.key} is not open here")
     if node.args.get("settings"):
-        raise access_denied("SETTINGS are not open here")
+        raise access_denied("SETTINGS can stand at the end of the whole query only")
     if isinstance(node, exp.Query) and node.args.get("format"):
         raise syntax_error("FORMAT belongs to the end of the query")
     if isinstance(node, exp.Table):

@@ -63,6 +63,8 @@ def _check_word(window: Sequence[Token], functions: Functions, database: str) ->
         raise access_denied(f"{token.name}.{member.name} is not open here")
     if token.name in functions.refused and (before.text != "." or after.text == "("):
         raise access_denied(f"the function {token.name} is not open here")
+    if after.text == "(" and token.name in functions.table_functions and token.name not in OPEN_TABLE_FUNCTIONS:
+        raise access_denied(f"{token.name}() is not open here: it reaches files, addresses or servers beyond the store")
     if after.text == "(" and not _may_be_called(token, functions):
         is_view = before.text == "." and owner.name == database
         if not is_view:

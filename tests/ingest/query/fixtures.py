@@ -55,8 +55,8 @@ class QueryServer:
 
 
 @contextmanager
-def running(folder: Path, *arguments: str) -> Iterator[QueryServer]:
-    """Run a query server until the block ends; it has to end well."""
+def running(folder: Path, *arguments: str, ends_with: int = 0) -> Iterator[QueryServer]:
+    """Run a query server until the block ends, and see that it ends with this status."""
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.ingest.query.serve", str(folder), *arguments],
         stdin=subprocess.PIPE,
@@ -71,7 +71,7 @@ def running(folder: Path, *arguments: str) -> Iterator[QueryServer]:
         assert line, "the query server did not start"
         yield QueryServer(int(line), folder)
         process.stdin.close()
-        assert process.wait(30) == 0
+        assert process.wait(30) == ends_with
 
 
 @pytest.fixture(scope="session")

@@ -8,9 +8,10 @@ Prints the port, then serves until its standard input ends. `--writable` serves 
 
 import asyncio
 import json
+import os
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 import chdb
@@ -35,6 +36,8 @@ CREATE VIEW dlr.failures AS SELECT * FROM dlr.reports FINAL WHERE status = 'reje
     SETTINGS do_not_merge_across_partitions_select_final = 1;
 CREATE VIEW dlr.of_provider AS SELECT * FROM dlr.reports WHERE provider = {name:String};
 """
+#: The status with which the process ends where a query does not.
+STUCK = 75
 MOST_BYTES = 256 * 1024 * 1024
 
 
@@ -47,11 +50,16 @@ async def main(folder: Path, limits: Limits, *, writable: bool) -> None:
     if not writable:
         for statement in SCHEMA.split(";\n"):
             store.query(statement)
-    async with serve_writable(path) if writable else serve(path, "127.0.0.1", 0, limits=limits) as port:
+    async with serve_writable(path) if writable else serving(path, limits) as port:
         sys.stdout.write(f"{port}\n")
         sys.stdout.flush()
         await ended.wait()
     store.close()
+
+
+def serving(path: Path, limits: Limits) -> AbstractAsyncContextManager[int]:
+    """Serve as the store process does."""
+    return serve(path, "127.0.0.1", 0, limits=limits, on_stuck=lambda: os._exit(STUCK))
 
 
 @asynccontextmanager

@@ -56,6 +56,13 @@ def test_large_results_stream(client: Client) -> None:
         assert sum(len(block) for block in stream) == 300_000
 
 
+def test_settings_can_be_given(client: Client) -> None:
+    """A client may give harmless settings, which it asks the server about first."""
+    sql = "SELECT value FROM system.settings WHERE name = 'max_threads'"
+    assert client.query(sql, settings={"max_threads": 1}).result_rows == [("1",)]
+    assert client.query(sql, settings={"max_threads": 64}).result_rows == [("2",)]
+
+
 def test_commands_and_raw_queries(client: Client) -> None:
     """SHOW, DESCRIBE, and any output format work."""
     assert client.command("SELECT 1") == 1

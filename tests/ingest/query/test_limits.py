@@ -1,13 +1,16 @@
 """The query interface's limits: time, memory, rows, and how many at once."""
 
+import json
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 
-from tests.ingest.query.fixtures import QueryServer, Reply
+from tests.ingest.query.fixtures import QueryServer, Reply, running
+from tests.ingest.query.serve import STUCK
 
 ENDLESS = "SELECT sum(number) FROM numbers(1000000000000)"
 
@@ -107,3 +110,25 @@ def test_a_client_that_hangs_up_stops_its_query(query_server: QueryServer) -> No
     while code(query_server.ask("SELECT 1")) == "202":
         time.sleep(0.01)
     assert time.monotonic() - left < 1.5
+
+
+#: One call of this function takes minutes, and only between calls the engine looks whether it was killed.
+DEAF = "SELECT sum(levenshteinDistance(repeat(toString(number), 65000), repeat(toString(number + 1), 65000))) FROM numbers(600)"
+
+
+def test_queries_that_do_not_end_are_ended_with_their_process(tmp_path: Path) -> None:
+    """While every connection has a query that does not end, others are told so at once, and then the process ends."""
+    limits = {"query_seconds": 1, "stuck_seconds": 10, "wait_seconds": 5, "connections": 2}
+    with running(tmp_path, json.dumps(limits), ends_with=STUCK) as server, ThreadPoolExecutor(2) as threads:
+        deaf = [threads.submit(server.ask, DEAF) for _ in range(2)]
+        assert [code(query.result()) for query in deaf] == ["159", "159"]
+        said, answered = "", 0
+        deadline = time.monotonic() + 30
+        while said != "gone" and time.monotonic() < deadline:
+            started = time.monotonic()
+            try:
+                said = code(server.ask("SELECT 1"))
+            except OSError:
+                said = "gone"
+            answered += said == "202" and time.monotonic() - started < 3
+        assert (said, answered > 0) == ("gone", True)

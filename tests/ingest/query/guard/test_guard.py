@@ -13,7 +13,7 @@ from ingest.query.guard.functions import Functions, judge
 from ingest.query.guard.statements import Statement, check
 from ingest.query.guard.tokens import RefusedQueryError, Token, join, tokenize
 from ingest.query.guard.tree import check_tree
-from sinks.clickhouse.readonly import Connection
+from sinks.clickhouse.readonly import Connection, Limits
 from tests.ingest.query.fixtures import QueryServer
 from tests.ingest.query.guard.test_breakout import (
     LEARN_OF_OTHERS,
@@ -196,7 +196,7 @@ def test_the_engines_own_parser_has_the_last_word(functions: Functions) -> None:
 
     query = Query(query="SELECT 1", body=b"", parameters={}, database="", default_format="CSV", revision=0, settings={})
     with pytest.raises(RefusedQueryError, match="only a single statement that reads"):
-        answer(Suspicious(), query, functions=functions, database="dlr")
+        answer(Suspicious(), query, functions=functions, database="dlr", limits=Limits())
 
 
 def test_no_open_function_reaches_outside(functions: Functions) -> None:
