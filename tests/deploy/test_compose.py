@@ -44,7 +44,7 @@ def test_parts_run_without_rights(services: dict[str, dict[str, Any]]) -> None:
 
 @pytest.mark.parametrize("part", _PARTS)
 def test_parts_are_commands(services: dict[str, dict[str, Any]], part: str) -> None:
-    """What a container runs is a command of dlrhub's, with options that it has."""
+    """A container runs a command that dlrhub has, with options that it has."""
     assert_is_a_command(services[part]["command"])
 
 

@@ -39,7 +39,7 @@ def test_what_is_copied_is_there() -> None:
 
 
 def test_the_wheel_holds_every_file(tmp_path: Path) -> None:
-    """What is installed has every file of the three packages, migrations and pages among them."""
+    """The installed package has every file of the three packages, migrations and pages included."""
     build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(tmp_path)]
     subprocess.run(build, cwd=ROOT, check=True, capture_output=True, timeout=120)
     [wheel] = tmp_path.glob("*.whl")

@@ -10,7 +10,7 @@ from ingest.settings.settings import KafkaSettings
 from tests.deploy.files import DEPLOY, assert_is_a_command, documents
 
 _FOLDER = DEPLOY / "kubernetes"
-#: What no schema of Kubernetes' own describes.
+#: Kinds that Kubernetes' own schemas do not describe.
 _OTHERS = ("kustomization.yaml", "drain-scaling.yaml")
 _FILES = sorted(path for path in _FOLDER.glob("*.yaml") if path.name not in _OTHERS)
 _PARTS = ("ingest", "drain", "poll")
@@ -36,7 +36,7 @@ def test_manifests_fit_their_schemas(path: Path) -> None:
 
 
 def test_the_kustomization_names_every_manifest() -> None:
-    """Whatever is in the folder is applied, but the example of a Secret and what asks for KEDA."""
+    """Every file in the folder is applied, except the example of a Secret and the file for KEDA."""
     [kustomization] = documents(_FOLDER / "kustomization.yaml")
     left_out = {"secret.example.yaml"}
     assert set(kustomization["resources"]) == {path.name for path in _FILES} - left_out
@@ -71,13 +71,13 @@ def test_pods_are_probed(part: str) -> None:
 
 @pytest.mark.parametrize("part", _PARTS)
 def test_pods_run_a_command(part: str) -> None:
-    """What a pod runs is a command of dlrhub's, with options that it has."""
+    """A pod runs a command that dlrhub has, with options that it has."""
     assert_is_a_command(_container(part)["args"])
 
 
 @pytest.mark.parametrize("part", ["ingest", "poll"])
 def test_what_was_taken_outlives_the_pod(part: str) -> None:
-    """What a receiver or the poller spilled is on a volume that a pod of the same name finds again."""
+    """The spill of a receiver or the poller is on a volume that a pod of the same name finds again."""
     [mount] = [mount for mount in _container(part)["volumeMounts"] if mount["mountPath"] == "/var/lib/dlrhub"]
     claims = [claim["metadata"]["name"] for claim in _workload(part)["spec"]["volumeClaimTemplates"]]
     assert mount["name"] in claims

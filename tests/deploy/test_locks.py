@@ -38,7 +38,7 @@ def test_locks_hold_what_is_asked_for(lock: Path, *, embedded: bool, dev: bool) 
 
 
 def test_images_run_what_is_tested() -> None:
-    """What the images install is what the tests ran with."""
+    """The images install the packages that the tests ran with."""
     assert _pins(_SLIM) < _pins(_EMBEDDED) < _pins(_WHOLE)
 
 

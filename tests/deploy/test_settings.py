@@ -1,4 +1,4 @@
-"""What `deploy/` sets are settings of the program, and every setting can be found there."""
+"""`deploy/` sets only settings that the program has, and shows every one of them."""
 
 import os
 import re

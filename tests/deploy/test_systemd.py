@@ -49,7 +49,7 @@ def test_units_are_hardened(unit: Path) -> None:
 
 @pytest.mark.parametrize("part", ["run", "ingest", "drain", "poll"])
 def test_units_run_a_command(part: str) -> None:
-    """What a unit starts is a command of dlrhub's."""
+    """A unit starts a command that dlrhub has."""
     source = _ALONE if part == "run" else _PART
     [line] = re.findall("^ExecStart=/opt/dlrhub/bin/dlrhub (.+)$", source.read_text(), re.MULTILINE)
     assert_is_a_command(line.replace("%i", part).split())

@@ -1,4 +1,4 @@
-"""What the receiver logs of what strangers send."""
+"""Log lines about requests of strangers."""
 
 import logging
 

@@ -1,4 +1,4 @@
-"""What every provider in the registry promises, whatever arrives."""
+"""Promises of every provider in the registry, for any input."""
 
 from codecs import BOM_UTF8
 from datetime import UTC
@@ -72,7 +72,7 @@ def test_another_account_has_other_ids(case: Example) -> None:
 
 @pytest.mark.parametrize("case", GOOD, ids=str)
 def test_raw_alone_can_be_read_again(case: Example) -> None:
-    """What is kept of an item is enough to make the same record of it, and holds no secret."""
+    """The kept bytes of an item make the same record again, and hold no secret."""
     provider = PROVIDERS[case.provider]
     for item in provider.parse(case.callback):
         if not isinstance(item, Reject):
@@ -82,7 +82,7 @@ def test_raw_alone_can_be_read_again(case: Example) -> None:
 
 @pytest.mark.parametrize("case", GOOD, ids=str)
 def test_a_rejected_item_alone_is_refused_again(case: Example) -> None:
-    """What is kept of an item that can't be read is enough to try again, and fails for the same fault until then."""
+    """The kept bytes of an item that can't be read fail again for the same fault."""
     provider = PROVIDERS[case.provider]
     for item in provider.parse(case.callback):
         if isinstance(item, Reject):

@@ -23,7 +23,7 @@ from normalizers.santo import CODES
     ],
 )
 def test_a_status_has_its_rank(status: str, rank: int) -> None:
-    """What a message's state is follows from rank: what is final beats what is not, delivery beats failure."""
+    """A message's state follows from rank: a final status beats one that is not, delivery beats failure."""
     assert Status(status).rank == rank
     assert Status(status).final == (rank >= 4)
     assert Status(status).failed == (rank == 4)

@@ -167,7 +167,7 @@ def test_a_national_number_belongs_to_the_region_it_was_dialled_in(
     ],
 )
 def test_bare_digits_are_international_first(text: str, expected: tuple[str, str]) -> None:
-    """Where digits may be either, they are international if that makes a valid number, else the region's."""
+    """Digits that may be either are read as international if that makes a valid number, else as national."""
     assert read_number(text, default_region="GB", international=True) == expected
 
 

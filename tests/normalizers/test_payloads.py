@@ -1,4 +1,4 @@
-"""What example requests become, and how they are answered."""
+"""Example requests: the records that they become, and their answers."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""What is peculiar to one provider and has no example request of its own."""
+"""Peculiarities of single providers that have no example request."""
 
 import pytest
 

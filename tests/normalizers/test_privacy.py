@@ -1,4 +1,4 @@
-"""What a record keeps of a person is what the settings say, in every field and every spelling."""
+"""A record keeps of a person what the settings allow, in every field and every spelling."""
 
 import msgspec
 

@@ -136,7 +136,7 @@ def test_a_field_is_text_or_a_whole_number(value: object, text: str) -> None:
 
 @pytest.mark.parametrize("value", [True, False, 1.5, 2.0**53, -1e300, [], {}, ["a"]])
 def test_a_field_of_another_kind_is_a_bad_value(value: object) -> None:
-    """What is neither text nor a whole number is refused, by its path and without its value."""
+    """A value that is neither text nor a whole number is refused, by its path and without its value."""
     for reader in (read.optional, read.required, read.verbatim, read.filled):
         with pytest.raises(MalformedError) as raised:
             reader({"a": value}, "a", "$[2]")
@@ -182,6 +182,6 @@ def test_what_is_no_json_is_told_from_what_is_no_object(raw: bytes, why: Fault) 
 
 
 def test_an_element_keeps_its_own_bytes() -> None:
-    """What is kept of an item is what came, to the byte."""
+    """The kept bytes of an item are those that came."""
     elements = read.json_elements(b' [ {"a": 1.50 } ,\n"x"]', "$.b")
     assert [(where, bytes(element)) for where, element in elements] == [("$.b[0]", b'{"a": 1.50 }'), ("$.b[1]", b'"x"')]

@@ -26,7 +26,7 @@ def answer(reply: Reply) -> dict[str, Any]:
 
 @pytest.mark.parametrize("name", PROVIDERS)
 def test_a_busy_answer_says_when_to_try_again(name: str) -> None:
-    """What could not be stored is answered 503, so that the provider sends it again, and not at once."""
+    """A callback that could not be stored is answered 503, so that the provider repeats it after a while."""
     reply = PROVIDERS[name].replies.busy(CALLBACK)
     assert reply.status == 503
     assert reply.headers == {"Retry-After": "10"}

@@ -1,4 +1,4 @@
-"""What the tests of the program share."""
+"""Fixtures that the tests of the program share."""
 
 import secrets
 

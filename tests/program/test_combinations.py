@@ -25,7 +25,7 @@ READABLE = {
     for event_id in event_ids(PROVIDERS[case.provider].parse(case.callback))
 }
 UNREADABLE = sum("error" in case.said for case in EXAMPLES)
-#: One of each topic, so that what was posted before it is in the store when it is.
+#: A record of each topic: once it is in the store, so are those that were posted before it.
 LAST = orjson.dumps(
     [
         {"flag": 1, "mid": "last", "mobile": "18983437011", "stat": "DELIVRD"},

@@ -25,7 +25,7 @@ def wait_for_store(program: Program) -> set[str]:
 
 
 def test_six_kills_of_the_whole_tree_lose_and_double_nothing(tmp_path: Path) -> None:
-    """Whatever is killed and whenever, what was acknowledged is in the store once, by every way of counting."""
+    """Whichever process is killed, and whenever, acknowledged reports are in the store once, by every way of counting."""
     moments = random.Random(6)  # noqa: S311 - moments to kill at
     program = Program(tmp_path)
     providers = Providers(program)
@@ -77,7 +77,7 @@ def test_a_part_that_dies_is_started_again(tmp_path: Path) -> None:
 
 
 def test_children_do_not_outlive_a_killed_parent(tmp_path: Path) -> None:
-    """Where only the supervisor is killed, its children stop by themselves, and a new one can start at once."""
+    """If only the supervisor is killed, its children stop by themselves, and a new one can start at once."""
     with Program(tmp_path) as program:
         children = [child_of(program, part) for part in ("receiver-process", "store-process")]
         assert program.process is not None

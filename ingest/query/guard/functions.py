@@ -31,7 +31,7 @@ _CATEGORIES: Final = frozenset(
     }
 )  # fmt: skip
 
-#: What is harmless in the category "Other"; the rest of it reads files, sleeps, or tells of the machine.
+#: Harmless functions of the category "Other"; the rest of it reads files, sleeps, or tells of the machine.
 _OTHER: Final = frozenset(
     """
     bar blocknumber blocksize bytesize coloroklabtosrgb coloroklchtosrgb colorsrgbtooklab colorsrgbtooklch

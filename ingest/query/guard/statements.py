@@ -1,8 +1,8 @@
 """
-What may be asked through the query interface: one statement that reads the store's tables, and nothing else.
+The statements that the query interface takes: one statement that reads the store's tables, and nothing else.
 
-What the engine runs is what was checked. The text is split into tokens and put together again with a space between
-each, without comments, so that no lexer can read it otherwise; where a token is not known for certain, it is refused.
+The engine runs exactly the text that was checked. The text is split into tokens and put together again with a space between
+each, without comments, so that no lexer can read it otherwise; an uncertain token is refused.
 The engine gets that text, never one that was written anew from a syntax tree, which could mean something else.
 
 A query is judged twice, so that no difference between sqlglot's grammar and ClickHouse's opens a way: word by word,
@@ -46,7 +46,7 @@ _DESCRIPTION: Final = re.compile(
     """,
     re.VERBOSE | re.ASCII | re.IGNORECASE,
 )
-#: What may stand before the query in an EXPLAIN or DESCRIBE.
+#: Words that may stand before the query in an EXPLAIN or DESCRIBE.
 _PREFIX: Final = re.compile(
     r"""
     EXPLAIN (?: \ AST | \ SYNTAX | \ QUERY\ TREE | \ PLAN | \ PIPELINE | \ ESTIMATE )? (?: \ \w+\ =\ \d (?: \ , )? )*

@@ -1,7 +1,7 @@
 """
 SQL into tokens, by the rules of ClickHouse's lexer (src/Parsers/Lexer.cpp), and back into one unmistakable text.
 
-What this lexer does not know for certain (heredocs, hexadecimal strings, nested comments, `//`, letters beyond ASCII
+Text that this lexer does not know for certain (heredocs, hexadecimal strings, nested comments, `//`, letters beyond ASCII
 outside quotes, escapes in quoted identifiers) is refused, not guessed.
 """
 
@@ -57,7 +57,7 @@ class Token(NamedTuple):
 
     @property
     def name(self) -> str:
-        """What a word or identifier names, in lower case; empty for anything else."""
+        """The name that a word or identifier stands for, in lower case; empty for anything else."""
         if self.kind == "word":
             return self.text.lower()
         return self.text[1:-1].lower() if self.kind == "identifier" else ""

@@ -1,4 +1,4 @@
-"""What strangers post adds no time series: the labels are the settings' and the program's own."""
+"""Callbacks of strangers add no time series: the labels are the settings' and the program's own."""
 
 import asyncio
 from collections.abc import Iterator
@@ -58,7 +58,7 @@ def test_every_counter_begins_at_zero(program: Program) -> None:
 
 
 async def test_hostile_callbacks_add_no_series(program: Program) -> None:
-    """Whatever providers, accounts, codes and ids are posted, each label is one of the settings or of an enum."""
+    """For all providers, accounts, codes and ids that may be posted, each label comes from the settings or an enum."""
     await post_hostile(program.receiver)
     await until(lambda: total(program, "dlr_reports_total") > 1000, seconds=30)
     await until(lambda: total(program, "dlr_stream_lag_records") == 0, seconds=30)

@@ -142,7 +142,7 @@ def test_conflicts(store: Store) -> None:
 
 
 def test_orphans(store: Store) -> None:
-    """What is reported and was never submitted is counted, for accounts that submit."""
+    """Reports on messages that were never submitted are counted, for accounts that submit."""
     insert(
         store,
         [

@@ -1,4 +1,4 @@
-"""What the fields of the records mean, in the words of the published schemas."""
+"""Descriptions of the records' fields, for the published schemas."""
 
 from collections.abc import Mapping
 from typing import Final

@@ -1,4 +1,4 @@
-"""What is published of the records on the stream is what they are."""
+"""The published schemas describe the records on the stream."""
 
 from pathlib import Path
 from typing import Any

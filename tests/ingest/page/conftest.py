@@ -15,7 +15,7 @@ __all__ = ["writable_server"]
 
 #: The numbers that are posted: none of them may be seen anywhere.
 NUMBERS: Final = ("13800138", "7911123456", "18618612345", "689837455")
-#: What somebody posts who means no good.
+#: A hostile body.
 HOSTILE: Final = (
     b"<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">\xe2\x80\xae+44 7911 123456"
 )

@@ -1,4 +1,4 @@
-"""What the page's data is, to whom it is given, and what stands there where the store can't be asked."""
+"""The page's data, its access control, and its content while the store can't be asked."""
 
 import asyncio
 import re
@@ -129,7 +129,7 @@ def test_no_number_leaves(program: Program) -> None:
 
 
 def test_a_dead_letter_can_be_read(program: Program) -> None:
-    """A letter has its request as text, however often it came; what can't be seen is written out."""
+    """A letter has its request as text, however often it came; invisible characters are written out."""
     letters = _get(program, "/api/dead-letters?provider=juhe&account=default&range=1h")[1]
     assert letters["next"] is None
     [hostile] = [letter for letter in letters["letters"] if letter["why"] == "not_json"]
@@ -317,7 +317,7 @@ async def test_a_provider_that_has_to_be_asked_is_shown_once_it_is(open_page: Op
 
 
 async def test_a_named_server_is_asked_with_its_user(program: Program, open_page: Open) -> None:
-    """Where the settings name a ClickHouse server, that is asked, under the user in its URL."""
+    """A ClickHouse server that the settings name is asked as the user in its URL."""
     client = await open_page(clickhouse={"url": f"http://some%40one:pass%2Fword@127.0.0.1:{program.query_port}"})
     data = await (await client.get("/api/overview?range=6h")).json()
     assert data["store"]["state"] == "ok"

@@ -190,7 +190,7 @@ def test_who_comes_back_is_where_they_left(program: Program, open_page: Open) ->
 
 
 def test_a_store_that_goes_away_takes_no_numbers_along(program: Program, open_page: Open) -> None:
-    """Where the store does not answer any more, the page says so, and keeps the numbers that it had."""
+    """If the store stops answering, the page says so, and keeps the numbers that it had."""
     page = open_page(program)
     expect(page.locator(_VERDICT)).to_contain_text("juhe/default: 54%")
 
@@ -212,7 +212,7 @@ def test_a_store_that_goes_away_takes_no_numbers_along(program: Program, open_pa
 
 
 def test_a_hostile_dead_letter_does_nothing(program: Program, open_page: Open) -> None:
-    """What strangers posted is text: it runs nowhere, and turns no line around."""
+    """Text that strangers posted is shown as text: it runs nowhere, and turns no line around."""
     page = open_page(program, "/?view=letters&account=juhe/default")
     page.locator("tr", has_text="not_json").locator("button").click()
     body = page.locator("dialog#letter pre").first

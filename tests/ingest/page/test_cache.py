@@ -15,7 +15,7 @@ def numbers() -> Iterator[int]:
 
 
 async def test_one_question_answers_all_who_ask_at_once(numbers: Iterator[int]) -> None:
-    """Who asks while an answer is made, or shortly after, gets that one."""
+    """Callers that ask while an answer is made, or shortly after, get the same one."""
     answers = Answers()
 
     async def make() -> int:
@@ -48,7 +48,7 @@ async def test_an_answer_is_kept_ten_times_as_long_as_it_took(numbers: Iterator[
 
 
 async def test_a_failure_is_an_answer_too(numbers: Iterator[int]) -> None:
-    """A store that is away is not asked by each page anew; who hangs up spoils nobody's answer."""
+    """A store that is away is not asked by each page anew; a caller that hangs up does not spoil the others' answer."""
     answers = Answers()
 
     async def fail() -> int:

@@ -1,4 +1,4 @@
-"""What the page says of an account is what the alert rules would say."""
+"""The page judges an account as the alert rules do."""
 
 import re
 from pathlib import Path

@@ -82,7 +82,7 @@ def test_a_number_beside_a_date_is_hidden() -> None:
 
 @given(st.from_regex(r"[^\d]{0,4}\d{7,20}[^\d]{0,4}", fullmatch=True))
 def test_no_run_of_seven_digits_is_shown(text: str) -> None:
-    """Whatever stands around it, no run of seven digits is left."""
+    """No run of seven digits is left, whatever stands around it."""
     assert not re.search(r"\d{7}", mask_text(text))
 
 

@@ -84,7 +84,7 @@ async def _levels(overview: Overview, name: str) -> dict[str, dict[str, Any]]:
 
 @pytest.mark.parametrize("name", ["1h", "6h"])
 async def test_accounts_are_held_against_their_own_past(overview: Overview, name: str) -> None:
-    """What fails as ever does not fail; what is silent where other days are busy is, unless it is set up no more."""
+    """An account that fails as it always did is not called failing; one that is silent at a busy hour is called silent, unless it was removed from the settings."""
     accounts = await _levels(overview, name)
     assert {account: said["level"] for account, said in accounts.items()} == {
         "bad-as-ever": "usual",

@@ -105,7 +105,7 @@ def asked(server: PullServer) -> int:
 async def test_messages_learn_how_they_fared(
     store: Store, tmp_path: Path, provider: str, pending: str, requests: int
 ) -> None:
-    """What was submitted is asked about, and its answers are reports; Santo is asked about one message at a time."""
+    """Submitted messages are asked about, and the answers are reports; Santo is asked about one message at a time."""
     server, drained = make_server(states={"a": "delivered", "b": "failed", "c": "pending"}), Drained(store)
     submit(store, *(recent(name, provider) for name in "abc"))
     async with poller_of(server, tmp_path, drained, provider) as poller:
@@ -183,7 +183,7 @@ async def test_a_restart_goes_on_where_it_was(store: Store, tmp_path: Path) -> N
 
 @pytest.mark.parametrize("status", [422, 400])
 async def test_a_message_at_fault_costs_itself(store: Store, tmp_path: Path, status: int) -> None:
-    """Where a request is refused for one of its messages, the others are asked about without it."""
+    """If a request is refused because of one of its messages, the others are asked about without it."""
     server, drained = make_server(), Drained(store)
     submit(store, *(recent(f"m{n}", "cmessages") for n in range(16)))
 

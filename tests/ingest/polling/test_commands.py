@@ -1,4 +1,4 @@
-"""What the command line has for polls."""
+"""The commands for polls."""
 
 import re
 import signal

@@ -81,7 +81,7 @@ async def test_what_was_handed_over_waits_for_the_stream(tmp_path: Path) -> None
 
 
 async def test_an_answer_that_can_not_be_read_is_a_dead_letter(tmp_path: Path) -> None:
-    """What was handed over and can't be read is kept whole, without the account's secret."""
+    """An answer that can't be parsed is kept whole, without the account's secret."""
 
     async def half(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Length": "1000"})

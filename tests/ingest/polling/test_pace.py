@@ -36,7 +36,7 @@ async def test_turns_are_no_more_than_so_many_a_minute() -> None:
 
 
 async def test_turns_are_no_more_than_so_many_at_once() -> None:
-    """However slow the provider is, only so many wait for it."""
+    """At most `concurrency` requests wait for a provider, however slow it is."""
     _, most = await take(Pace(60_000, 3, 5), 12, seconds=0.05)
     assert most == 3
 
@@ -69,11 +69,11 @@ async def test_pauses_grow_and_end() -> None:
 
 @pytest.mark.parametrize(("outcome", "least"), [(PollOutcome.DENIED, DENIED_SECONDS), (PollOutcome.RATE_LIMITED, 0.5)])
 async def test_a_denied_account_is_left_alone(outcome: PollOutcome, least: float) -> None:
-    """Who turns us down is not asked again for a quarter of an hour."""
+    """A provider that turns the account down is not asked again for a quarter of an hour."""
     assert Pace(60, 1, 5).note(outcome) >= least
 
 
 async def test_retry_after_is_heeded_within_reason() -> None:
-    """What a provider asks us to wait is waited, up to an hour."""
+    """`Retry-After` is heeded, up to an hour."""
     assert Pace(60, 1, 5).note(PollOutcome.RATE_LIMITED, 120) == 120
     assert Pace(60, 1, 5).note(PollOutcome.RATE_LIMITED, 10**9) == 3600

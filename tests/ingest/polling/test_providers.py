@@ -223,7 +223,7 @@ def test_juhe_reports(status: object) -> None:
 
 
 def test_a_juhe_report_is_the_same_whether_pushed_or_pulled() -> None:
-    """What was pushed and is pulled again is one report."""
+    """A report that arrives by callback and by poll is one report."""
     [pulled] = read("juhe", "report", {"status": 0, "list": [REPORT]})
     [pushed] = PROVIDERS["juhe"].parse(
         Callback(account=Account(), method="POST", body=orjson.dumps([REPORT]), received_at=NOON)
@@ -248,7 +248,7 @@ def test_a_bad_item_of_a_juhe_answer_costs_itself() -> None:
 
 
 def test_an_inbound_message_among_juhe_reports_is_not_lost() -> None:
-    """What can be no report in the answer to `report` is what its flag says."""
+    """An item in the answer to `report` that can be no report is read as its flag says."""
     [item] = read("juhe", "report", {"status": 0, "list": [INBOUND]})
     assert isinstance(item, InboundMessage)
 
@@ -300,7 +300,7 @@ def test_juhe_balance() -> None:
 
 
 def test_no_verdict_repeats_an_answer() -> None:
-    """What is logged of an answer is its code alone."""
+    """Only the code of an answer is logged."""
     secret = {"status": "s3cret" * 99, "errcode": "s3cret" * 99, "code": "s3cret"}
     for provider in CREDENTIALS:
         for status in (200, 400, 403, 500):

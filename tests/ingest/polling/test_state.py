@@ -1,4 +1,4 @@
-"""What a poller remembers across restarts."""
+"""The state that a poller keeps across restarts."""
 
 from contextlib import closing
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""What the tests of the query interface share."""
+"""Fixtures that the tests of the query interface share."""
 
 from tests.ingest.query.fixtures import query_server, writable_server
 

@@ -16,7 +16,7 @@ import pytest
 
 @dataclass(frozen=True)
 class Reply:
-    """What a query server answered."""
+    """An answer of the query server."""
 
     status: int
     headers: Mapping[str, str]

@@ -37,7 +37,7 @@ def test_rows_come_typed(client: Client) -> None:
 
 
 def test_parameters_are_values(client: Client) -> None:
-    """What is bound to a parameter is a value, whatever it looks like."""
+    """A parameter is bound as a value, whatever its text looks like."""
     values = {"s": "it's\\\t' OR 1 --", "n": 7, "l": ["a'b", "c"], "t": datetime(2026, 1, 1, tzinfo=UTC)}
     rows = client.query("SELECT {s:String}, {n:UInt8} + 1, {l:Array(String)}, {t:DateTime}", parameters=values)
     assert rows.result_rows[0][:3] == (values["s"], 8, values["l"])

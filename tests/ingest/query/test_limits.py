@@ -64,7 +64,7 @@ def test_a_wide_format_counts_as_memory(query_server: QueryServer) -> None:
 def test_nothing_of_a_failed_query_is_in_the_next_answer(
     query_server: QueryServer, sql: str, output_format: str
 ) -> None:
-    """What a query wrote before it failed is in nobody's answer."""
+    """Output that a query wrote before it failed is in no other query's answer."""
     for _ in range(door_connections := 3):
         assert code(query_server.ask(sql, default_format=output_format))
     for _ in range(door_connections):

@@ -29,7 +29,7 @@ def pack(body: bytes, encoding: str) -> bytes:
 
 @pytest.mark.parametrize("path", ["/", "/ping", "/replicas_status"])
 def test_health_checks_are_answered_as_by_a_server(query_server: QueryServer, path: str) -> None:
-    """What load balancers and drivers ping answers `Ok.`."""
+    """Paths that load balancers and drivers ping answer `Ok.`."""
     reply = query_server.ask(method="GET", path=path)
     assert (reply.status, reply.text) == (200, "Ok.\n")
 
@@ -165,7 +165,7 @@ def test_a_small_body_that_grows_large_is_refused(query_server: QueryServer, enc
 
 @pytest.mark.parametrize("encoding", ["gzip", "lz4", "zstd"])
 def test_garbage_for_a_compressed_body_is_refused(query_server: QueryServer, encoding: str) -> None:
-    """What is not compressed as it says gets an error, not a fault."""
+    """A body that is not compressed as its header says is answered with an error."""
     assert query_server.ask(b"not compressed", {"Content-Encoding": encoding}).status in {400, 500}
     assert query_server.ask(b"not frames", decompress="1").headers["X-ClickHouse-Exception-Code"] == "271"
     assert (

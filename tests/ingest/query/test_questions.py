@@ -1,4 +1,4 @@
-"""What an analyst asks, and what tools ask on the way: all of it has to pass the guard and be answered."""
+"""Queries of analysts, and those that their tools add: all of it has to pass the guard and be answered."""
 
 import pytest
 
@@ -108,7 +108,7 @@ SELECT TABLE_NAME FROM INFORMATION_SCHEMA.TABLES WHERE TABLE_SCHEMA = 'dlr'
 
 @pytest.mark.parametrize("query", QUESTIONS, ids=lambda query: query[:60])
 def test_an_analysts_question_is_answered(query_server: QueryServer, query: str) -> None:
-    """What an analyst or a tool may ask is answered, with at least one row."""
+    """Every query of an analyst or a tool is answered, with at least one row."""
     reply = query_server.ask(query, default_format="JSONCompact")
     assert reply.status == 200, reply.text
     assert '"rows": 0' not in reply.text

@@ -1,4 +1,4 @@
-"""What the receiver answers, and that what it acknowledges is durable (DESIGN's table of answers, over HTTP)."""
+"""The receiver's answers over HTTP (`deploy/docs/answers.md`), and that acknowledged reports are durable."""
 
 import asyncio
 import gzip

@@ -86,7 +86,7 @@ async def test_callbacks_that_follow_one_another_are_gathered(patience: float, *
 
 @pytest.mark.parametrize("at_once", [1, 3])
 async def test_as_many_appends_are_under_way_as_the_stream_takes(at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One by one where they would wait for one another, side by side where they wait for others."""
+    """A stream says how many appends may be in flight: one if they would wait for one another, more if they would not."""
     stream = Stream()
     stalled = asyncio.Event()
     under_way = []
@@ -136,7 +136,7 @@ async def test_large_callbacks_are_not_gathered_without_end() -> None:
 
 
 async def test_a_lot_that_is_not_durable_is_acknowledged_to_none() -> None:
-    """Where the append fails all of its callbacks are told so, and the next batch is another matter."""
+    """If an append fails, all of its callbacks are told so, and the next batch is not affected."""
     stream = Stream()
     stream.failures = 1
     batcher = CallbackBatcher(stream)
@@ -147,7 +147,7 @@ async def test_a_lot_that_is_not_durable_is_acknowledged_to_none() -> None:
 
 
 async def test_a_stalled_stream_turns_callbacks_away_before_memory_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What waits is bounded, and what is turned away is told so; what waited is stored once the stream goes on."""
+    """The bytes that wait are bounded, and callbacks beyond the bound are refused; those that waited are stored once the stream goes on."""
     stream = Stream()
     stalled = asyncio.Event()
 

@@ -111,7 +111,7 @@ class Broker:
 
     @property
     def bootstrap(self) -> str:
-        """What a client without TLS or SASL connects to."""
+        """The listener for clients without TLS or SASL."""
         return self.address()
 
     def start(self, *, timeout_seconds: float = 60) -> None:

@@ -57,7 +57,7 @@ async def _round_trip(bootstrap: str, **options: Any) -> None:
 
 
 async def test_a_confirmed_record_can_be_read(kafka: str) -> None:
-    """What an idempotent producer was told is kept by all replicas is what a consumer reads."""
+    """A consumer reads exactly the records that all replicas confirmed to an idempotent producer."""
     await _round_trip(kafka)
 
 

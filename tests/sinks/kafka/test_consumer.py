@@ -1,4 +1,4 @@
-"""What a Kafka consumer promises: nothing is skipped, whatever happens to the group, the broker or the records."""
+"""The promise of a Kafka consumer: nothing is skipped, whatever happens to the group, the broker or the records."""
 
 import asyncio
 import itertools
@@ -165,7 +165,7 @@ async def test_a_read_ends_though_records_keep_coming(cluster: Cluster) -> None:
 
 
 async def test_a_backlog_fills_a_batch(cluster: Cluster) -> None:
-    """Where enough waits a batch is filled, however many fetches that takes."""
+    """If enough records wait, a batch is filled, however many fetches that takes."""
     consumer = KafkaConsumer(cluster, group=GROUP, next_seconds=5, batch_seconds=0)
     producer = KafkaProducer(cluster)
     await producer.connect()
@@ -224,7 +224,7 @@ async def test_offsets_of_a_deleted_topic_are_not_committed_to_its_successor(
 
 
 async def test_expired_offsets_go_to_the_earliest_record(cluster: Cluster, consumer: KafkaConsumer) -> None:
-    """Where Kafka has deleted what was to be read next, reading goes on with the oldest record that is there."""
+    """If Kafka has deleted the next records, reading goes on with the oldest record that is left."""
     await publish(cluster, *range(30))
     await read(consumer, 30)
     await consumer.close()
@@ -239,7 +239,7 @@ async def test_expired_offsets_go_to_the_earliest_record(cluster: Cluster, consu
 
 
 async def test_a_consumer_that_is_stuck_says_so(cluster: Cluster) -> None:
-    """Where records wait and none is read for long, the consumer raises, so that its process is started again."""
+    """If records wait and none is read for long, the consumer raises, so that its process is restarted."""
     consumer = KafkaConsumer(cluster, group=GROUP, stall_seconds=0.5)
     await publish(cluster, *range(10))
     await read_and_commit(consumer, 10)
@@ -261,7 +261,7 @@ async def _read_for_ever(consumer: KafkaConsumer, *, seconds: float) -> None:
 
 
 async def test_the_group_can_be_set_back_to_a_time(cluster: Cluster) -> None:
-    """What Kafka took at a time or later is read again, and nothing older; a group with members is left alone."""
+    """Records that Kafka took at a time or later are read again, and nothing older; a group with members is left alone."""
     await publish(cluster, *range(10))
     await asyncio.sleep(0.01)
     between = datetime.now(UTC)

@@ -1,4 +1,4 @@
-"""What is seen of a group and its topics from outside of the group."""
+"""A consumer group and its topics, seen from outside of the group."""
 
 import asyncio
 

@@ -29,7 +29,7 @@ def test_the_hash_is_kafkas(key: str, signed: int) -> None:
 
 
 async def test_a_key_goes_where_the_java_producer_puts_it(kafka: str) -> None:
-    """What Kafka's console producer wrote under a key is in the partition that we would choose."""
+    """Kafka's console producer puts a key into the partition that dlrhub would choose."""
     topic, keys = f"topic-{uuid4()}", [f"{number}-消息"[: number % 9 + 1] for number in range(100)]
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
     await admin.start()

@@ -1,4 +1,4 @@
-"""What a Kafka producer promises: confirmed means kept by every in-sync replica, and what can't be kept harms no other."""
+"""The promise of a Kafka producer: confirmed means kept by every in-sync replica, and what can't be kept harms no other."""
 
 import asyncio
 import secrets

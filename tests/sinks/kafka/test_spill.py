@@ -1,4 +1,4 @@
-"""What the spill promises: while Kafka is away reports are acknowledged all the same, and none of them is lost."""
+"""The promise of the spill: while Kafka is away reports are acknowledged all the same, and none of them is lost."""
 
 import asyncio
 import os
@@ -100,7 +100,7 @@ async def test_a_killed_broker_loses_nothing(kafka_of_module: Broker, cluster: C
 
 
 async def test_a_spill_is_published_in_its_order(kafka_of_module: Broker, cluster: Cluster, tmp_path: Path) -> None:
-    """What was spilled reaches each partition in the order in which it was acknowledged."""
+    """Spilled records reach each partition in the order in which they were acknowledged."""
     producer = await open_spilling(cluster, tmp_path, confirm_seconds=0.3)
     kafka_of_module.pause()
     for number in range(0, 300, 3):
@@ -117,7 +117,7 @@ async def test_a_spill_is_published_in_its_order(kafka_of_module: Broker, cluste
 
 
 async def test_a_spill_survives_a_killed_process(kafka: str, tmp_path: Path) -> None:
-    """What a process acknowledged from its spill before it was killed is published by the next one."""
+    """Records that a killed process had acknowledged from its spill are published by the next process."""
     script = """
 import asyncio, sys
 from pathlib import Path

@@ -39,7 +39,7 @@ async def drain(store: Store, folder: Path, *records: Record) -> None:
 
 
 async def test_a_submission_of_another_program_is_completed(store: Store, tmp_path: Path) -> None:
-    """What the topic holds may leave out what `POST` would add: number, country, deadline and id are made."""
+    """A value in the topic may lack the fields that `POST` would add: number, country, deadline and id are made."""
     ours = make_submission(provider="juhe", message_id="ours", reference="kept")
     same = [value("theirs", submitted_at="2026-11-20T12:00:00+08:00", tags={"a": "b"})] * 2
     await drain(store, tmp_path, *same, submission_record(ours))

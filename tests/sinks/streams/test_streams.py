@@ -1,4 +1,4 @@
-"""What every stream promises: what was acknowledged is read, in order, until it is committed."""
+"""The promise of every stream: acknowledged records are read, in order, until they are committed."""
 
 import asyncio
 from collections import Counter
@@ -52,7 +52,7 @@ async def test_a_record_is_read_as_it_was_written(producer: Producer, consumer: 
 
 
 async def test_concurrent_appends_are_all_kept_once(producer: Producer, consumer: Consumer) -> None:
-    """However many append at once, each of their records is read, and none of them twice."""
+    """With any number of appends at once, each of their records is read once."""
     await asyncio.gather(*(producer.append(numbered(2000)[start::50]) for start in range(50)))
     assert Counter(await read(consumer, 2000)) == Counter(numbered(2000))
 
@@ -83,7 +83,7 @@ async def test_a_batch_is_not_much_larger_than_asked_for(producer: Producer, con
 
 
 async def test_a_batch_is_bounded_by_bytes(producer: Producer, consumer: Consumer) -> None:
-    """However many large records wait, a batch holds little more than it was asked for, and none is left out."""
+    """With any number of large records waiting, a batch holds little more than was asked for, and none is left out."""
     large = [replace(record(number), value=b'"%s"' % (b"v" * 600_000)) for number in range(40)]
     for each in large:
         await producer.append([each])
@@ -131,7 +131,7 @@ async def test_lag_counts_what_is_not_committed(producer: Producer, consumer: Co
 
 
 async def test_a_restarted_producer_goes_on(stream: Stream, consumer: Consumer) -> None:
-    """What was appended before and after a restart of the producer is read."""
+    """Records that were appended before and after a restart of the producer are read."""
     for half in (numbered(20)[:10], numbered(20)[10:]):
         producer = await stream.open_producer()
         await producer.append(half)

@@ -23,7 +23,7 @@ REFUSALS = {"46", "62", "73", "497"}
 
 @dataclass(frozen=True)
 class Outside:
-    """What an attack could reach: a file, a folder to write to, and a server."""
+    """The targets of an attack: a file, a folder to write to, and a server."""
 
     folder: Path
     server: socket.socket
@@ -425,7 +425,7 @@ ATTACKS = READ_BY_FUNCTION + READ_BY_TABLE + WRITE + REACH_A_SERVER + LEARN_OF_O
 def test_an_attack_is_refused_before_the_engine_sees_it(
     query_server: QueryServer, outside: Outside, attack: str
 ) -> None:
-    """What is not a single query to the store's own tables is refused, and nothing happens."""
+    """Anything but a single query to the store's own tables is refused, and nothing happens."""
     reply = query_server.ask(outside.fill(attack), param_t="reports", param_f="file")
     assert reply.headers.get("X-ClickHouse-Exception-Code") in REFUSALS | {"167"}, reply.text[:300]
     assert reply.status in {400, 403, 404}

@@ -24,7 +24,7 @@ from tests.ingest.query.guard.test_breakout import (
 )
 from tests.ingest.query.test_questions import QUESTIONS
 
-#: What may be in no query, wherever it stands.
+#: Words that no query may contain.
 FORBIDDEN = [
     "file('x')",
     "`file`('x')",
@@ -97,7 +97,7 @@ def test_a_text_too_long_is_refused(functions: Functions) -> None:
 
 
 def test_a_text_that_sqlglot_reads_otherwise_is_refused() -> None:
-    """Where sqlglot takes other parts of a text for quoted than the lexer did, its tree is not believed."""
+    """If sqlglot takes other parts of a text for quoted than the lexer did, the query is refused."""
     with pytest.raises(RefusedQueryError, match="two ways"):
         check_tree([Token("word", "SELECT"), Token("string", "x'41'")], "dlr")
 
@@ -145,7 +145,7 @@ def test_tokens_are_clickhouses(text: str, tokens: list[str]) -> None:
     "text", ["$$x$$", "x'41'", "B'01'", "1a", "`a\\`", "`a``b`", '"a\\n"', "/* /* */ */", "'", "é", "\x00", "//"]
 )
 def test_tokens_that_are_not_certain_are_refused(text: str) -> None:
-    """What lexers may read in two ways is refused."""
+    """Text that lexers may read in two ways is refused."""
     with pytest.raises(RefusedQueryError):
         tokenize(text)
 
@@ -182,7 +182,7 @@ def test_only_functions_that_were_judged_harmless_are_open(name: str, allowed: b
 
 
 def test_the_engines_own_parser_has_the_last_word(functions: Functions) -> None:
-    """What the engine's parser takes for more than reading is not run, though the guard let it through."""
+    """A statement that the guard let through is not run if the engine's parser takes it for more than reading."""
 
     class Suspicious(Connection):
         def __init__(self) -> None:
