@@ -101,7 +101,7 @@ class Drain:
             self._note_progress(found=found, lag=lag)
             if stopping and not found:
                 return
-            if lag < self._batch_rows and _size(batch) < self._batch_bytes:
+            if lag < self._batch_rows and lag * _mean_bytes(batch) < self._batch_bytes:
                 storing = time.monotonic() - started if found else 0.0
                 await self._pause(max(self._batch_seconds, min(_PAUSE_PER_INSERT * storing, _LONGEST_PAUSE_SECONDS)))
 
@@ -162,8 +162,9 @@ class Drain:
             return
 
 
-def _size(batch: Batch) -> int:
-    return sum(len(record.value) for record in batch.records)
+def _mean_bytes(batch: Batch) -> float:
+    sizes = [len(record.value) for record in batch.records]
+    return sum(sizes) / len(sizes) if sizes else 0.0
 
 
 def _by_topic(records: Sequence[Record]) -> Mapping[Topic, list[Record]]:

@@ -118,6 +118,26 @@ async def test_there_is_no_pause_while_a_whole_batch_waits(
     await journal.close()
 
 
+async def test_there_is_no_pause_while_a_batch_of_large_records_waits(
+    journal: Journal, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A backlog of few but large records is worked off without rest, too."""
+    for number in range(7):
+        await journal.append([report_record(make_report(message_id=f"m-{number}", raw="r" * 100_000))])
+    notes = Notes()
+    drain = Drain(JournalConsumer(tmp_path), store, notes, batch_bytes=150_000)
+    stored: list[int] = []
+
+    async def note(_seconds: float) -> None:
+        stored.append(notes.rows)
+
+    monkeypatch.setattr(drain, "_pause", note)
+    drain.stop()
+    await drain.run()
+    assert stored == [6, 7]
+    await journal.close()
+
+
 async def test_a_stop_drains_what_is_left(journal: Journal, store: Store, tmp_path: Path) -> None:
     """A drain that is stopped first reads its stream to the end."""
     await append(journal, *range(10))
