@@ -14,6 +14,7 @@ from rich.table import Table
 from ingest.connections.data_dir import locked
 from ingest.connections.ports import reserve
 from ingest.connections.stores import require_embedded
+from ingest.connections.streams import journals
 from ingest.connections.tls import server_context
 from ingest.polling.account import PolledAccount, polled_accounts
 from ingest.polling.client import ProviderClient
@@ -21,6 +22,9 @@ from ingest.settings.accounts import EffectiveAccount, effective_accounts
 from ingest.settings.errors import InvalidSettingsError
 from ingest.settings.settings import KafkaSettings, Settings
 from sinks.errors import SinkError
+from sinks.journal.consumer import journals_in
+from sinks.journal.damage import damages
+from sinks.journal.verification import verify
 
 #: Columns of the table where the output is no terminal.
 _WIDTH: Final = 160
@@ -40,6 +44,7 @@ async def check(settings: Settings) -> int:
     accounts = effective_accounts(settings)
     findings = [
         *_start(settings),
+        *_journals(journals(settings)),
         *_accounts(accounts),
         *([await _kafka(settings.kafka)] if settings.kafka else []),
         *([await _clickhouse(settings)] if settings.clickhouse.url else []),
@@ -88,6 +93,22 @@ def _accounts(accounts: Iterable[EffectiveAccount]) -> Iterator[Finding]:
             guards = {"secrets": account.secrets, "allow": account.allow, "auth_key": account.reading.auth_key}
             names = ", ".join(name for name, value in guards.items() if value)
             yield Finding("/".join(account.key), names or "open", "ready" if names else "ready: anybody may post to it")
+
+
+def _journals(root: Path) -> Iterator[Finding]:
+    """Read every byte of the journals, and tell what was set aside of them, changing nothing."""
+    for folder in journals_in(root):
+        try:
+            found = verify(folder)
+        except OSError as error:
+            yield Finding(f"journal {folder.name}", str(folder), f"can't be read: {error.strerror}", fault=True)
+            continue
+        state = f"{found.records} records can be read, {found.waiting} wait to be drained"
+        if found.places:
+            state += f"; {found.missing} records can't be read, at {found.places} places"
+        yield Finding(f"journal {folder.name}", str(folder), state, fault=found.missing > 0)
+    for damage in damages(root):
+        yield Finding("journal/damaged", damage.name, str(damage), fault=True)
 
 
 async def _kafka(kafka: KafkaSettings) -> Finding:

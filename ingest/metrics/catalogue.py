@@ -104,6 +104,13 @@ DRAIN_STALLED: Final = Gauge(
     "dlr_drain_stalled_seconds", "For how long the drain has stored nothing while records wait", combine=max
 )
 BUILD_INFO: Final = Gauge("dlr_build_info", "The version that runs; the value is always 1", ("version", "python"), max)
+DISK_FREE: Final = Gauge("dlr_disk_free_bytes", "Bytes that are free on the disk of data_dir", combine=min)
+JOURNAL_DAMAGED: Final = Gauge(
+    "dlr_journal_damaged", "Places in the journals that could not be read and are kept in journal/damaged", combine=max
+)
+JOURNAL_LOST: Final = Gauge(
+    "dlr_journal_lost_records", "Acknowledged records that were lost at those places", combine=max
+)
 SPILL_RECORDS: Final = Gauge("dlr_spill_records", "Records on this machine's disk that wait for Kafka")
 SPILL_OLDEST: Final = Gauge("dlr_spill_oldest_seconds", "How long the oldest of them may have waited", combine=max)
 SPILL_REFUSED: Final = Counter("dlr_spill_refused", "Records that Kafka will never take, kept on disk", ("topic",))

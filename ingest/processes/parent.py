@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,9 +18,10 @@ from ingest.admin.submissions import SubmissionsEndpoint
 from ingest.connections.data_dir import locked
 from ingest.connections.ports import reserve
 from ingest.connections.stores import require_embedded
-from ingest.connections.streams import lag_sources, refuse_old_data
+from ingest.connections.streams import journals, lag_sources, refuse_old_data
 from ingest.connections.tls import server_context
 from ingest.metrics import catalogue
+from ingest.metrics.disk import DiskMeter
 from ingest.metrics.lag import LagMeter
 from ingest.metrics.series import Totals
 from ingest.page.api import Page
@@ -64,8 +65,9 @@ async def run(settings: Settings, parts: Parts, config: Path | None) -> None:
         totals.update("build", catalogue.build_info())
         stages = _stages(settings, parts, config, totals)
         meter = LagMeter(lag_sources(settings), totals)
+        disk = DiskMeter(settings.data_dir, journals(settings), totals)
         submissions = SubmissionsEndpoint(settings, f"admin-{parts.command}")
-        checks = _checks(settings, parts, stages, meter)
+        checks = {**_checks(settings, parts, stages, meter), "disk": _faultless(disk.fault)}
         app = make_app(Admin(checks, totals), settings.admin)
         app.router.add_post("/submissions", submissions.post)
         Page(settings, checks, totals, has_store=parts.store or settings.clickhouse.url is not None).add_to(app)
@@ -74,6 +76,7 @@ async def run(settings: Settings, parts: Parts, config: Path | None) -> None:
                 beside = (
                     asyncio.create_task(_announce(settings, parts, stages)),
                     asyncio.create_task(meter.run()),
+                    asyncio.create_task(disk.run()),
                 )
                 await supervise(stages, stopping)
                 for task in beside:
@@ -128,7 +131,7 @@ def _checks(
 ) -> Mapping[str, Check]:
     checks: dict[str, Check] = {child.name: _started(child) for stage in stages for child in stage}
     if parts.store:
-        checks["drain"] = _progressing(meter)
+        checks["drain"] = _faultless(meter.fault)
     if parts.store and settings.clickhouse.url is None:
         checks["query"] = _answers(f"http://{settings.query.listen}/?query=SELECT%201")
     elif parts.store:
@@ -143,9 +146,9 @@ def _started(child: Child) -> Check:
     return check
 
 
-def _progressing(meter: LagMeter) -> Check:
+def _faultless(fault: Callable[[], str]) -> Check:
     async def check() -> str:
-        return meter.fault()
+        return fault()
 
     return check
 

@@ -16,7 +16,8 @@ from sinks.stream import BATCH_BYTES, Batch, Record
 _log: Final = logging.getLogger(__name__)
 
 _POLL_SECONDS: Final = 0.05
-_TRIM_EVERY_SECONDS: Final = 1.0
+#: How often aged segments are looked for.
+TRIM_SECONDS: Final = 1.0
 
 _Found = TypeVar("_Found")
 
@@ -25,7 +26,13 @@ class JournalConsumer:
     """Reads every journal in a folder, those that appear later too, but for those that another process reads."""
 
     def __init__(
-        self, root: Path, *, own: str | None = None, keep_seconds: float = KEEP_SECONDS, boot: str = ""
+        self,
+        root: Path,
+        *,
+        own: str | None = None,
+        keep_seconds: float = KEEP_SECONDS,
+        trim_seconds: float = TRIM_SECONDS,
+        boot: str = "",
     ) -> None:
         """
         Read the journals below `root`; segments are kept this long after their records were drained.
@@ -35,6 +42,7 @@ class JournalConsumer:
         self._root = root
         self._own = own
         self._keep_seconds = keep_seconds
+        self._trim_seconds = trim_seconds
         self._boot = boot
         self._readers: dict[str, JournalReader] = {}
         self._trim_at = 0.0
@@ -79,7 +87,7 @@ class JournalConsumer:
         positions: dict[Hashable, int] = {}
         due = time.monotonic() >= self._trim_at
         if due:
-            self._trim_at = time.monotonic() + _TRIM_EVERY_SECONDS
+            self._trim_at = time.monotonic() + self._trim_seconds
         for reader in self._open_readers():
             if due:
                 self._try(reader, reader.trim)

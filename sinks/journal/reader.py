@@ -183,7 +183,7 @@ class JournalReader:
             self._leave_file()
             self._file = SegmentFile(segment)
             if self._knows_start:
-                self._lose(_acknowledged_before(self._file), file=None)
+                self._lose(acknowledged_before(self._file), file=None)
             self._knows_start = True
             self.position = max(self.position, segment.first - 1)
         return self._file
@@ -192,7 +192,7 @@ class JournalReader:
         """Return the group after bytes that can't be read; None where these bytes are the end of what was acknowledged."""
         if following is not None:
             with SegmentFile(following) as opened:
-                end = _acknowledged_before(opened)
+                end = acknowledged_before(opened)
         else:
             end = mark.position if mark else 0
         if self.position >= end:
@@ -278,7 +278,7 @@ def boot_id() -> str:
         return os.uname().nodename
 
 
-def _acknowledged_before(file: SegmentFile) -> int:
+def acknowledged_before(file: SegmentFile) -> int:
     """Return up to where records were acknowledged before this segment; all before it where it does not say."""
     said = file.acknowledged()
     return file.segment.first - 1 if said is None else min(said, file.segment.first - 1)

@@ -1,0 +1,54 @@
+"""Measures the disk that data is on, and what of the journals on it could not be read; the parent does."""
+
+import asyncio
+import shutil
+from pathlib import Path
+from typing import Final
+
+from ingest.metrics.catalogue import DISK_FREE, JOURNAL_DAMAGED, JOURNAL_LOST
+from ingest.metrics.series import Totals
+from sinks.journal.damage import damages
+from sinks.journal.writer import LEAST_FREE_BYTES
+
+_EVERY_SECONDS: Final = 2.0
+
+
+class DiskMeter:
+    """Measures again and again, into `totals`."""
+
+    def __init__(
+        self, data_dir: Path, journals: Path, totals: Totals, *, least_free_bytes: int = LEAST_FREE_BYTES
+    ) -> None:
+        """Measure the disk of `data_dir`, and look at what was set aside in the folder `journals`."""
+        self._data_dir = data_dir
+        self._journals = journals
+        self._totals = totals
+        self._least_free_bytes = least_free_bytes
+
+    async def run(self, every_seconds: float = _EVERY_SECONDS) -> None:
+        """Measure until cancelled."""
+        while True:
+            await asyncio.to_thread(self.measure)
+            await asyncio.sleep(every_seconds)
+
+    def measure(self) -> None:
+        """Measure once."""
+        found = list(damages(self._journals))
+        self._totals.update(
+            "disk",
+            {
+                DISK_FREE.name: [((), shutil.disk_usage(self._data_dir).free)],
+                JOURNAL_DAMAGED.name: [((), len(found))],
+                JOURNAL_LOST.name: [((), sum(damage.records for damage in found))],
+            },
+        )
+
+    def fault(self) -> str:
+        """Say that the disk is full, so that callbacks are answered `busy`; empty where it is not."""
+        free = shutil.disk_usage(self._data_dir).free
+        if free >= self._least_free_bytes:
+            return ""
+        return (
+            f"full: {free >> 20} MiB are free in {self._data_dir}, and callbacks are answered `busy` while there are less"
+            f" than {self._least_free_bytes >> 20}"
+        )
