@@ -14,7 +14,18 @@ def is_foreign(request: web.BaseRequest, *, guarded: bool = False) -> bool:
     """
     host, origin = request.headers.get("Host", ""), request.headers.get("Origin")
     other_site = request.headers.get("Sec-Fetch-Site", "none") not in {"none", "same-origin"}
-    return other_site or (origin is not None and urlsplit(origin).netloc != host) or not (guarded or _is_address(host))
+    other_origin = origin is not None and urlsplit(origin).netloc != host
+    return other_site or other_origin or not (guarded or has_own_host(request))
+
+
+def has_own_host(request: web.BaseRequest) -> bool:
+    """
+    Tell whether the Host header is an address or `localhost`.
+
+    A web page can have a name of its own site point to this machine (DNS rebinding), and the browser then takes this
+    server for that site. It can't do so with an address or with `localhost`.
+    """
+    return _is_address(request.headers.get("Host", ""))
 
 
 def _is_address(host: str) -> bool:

@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.exposition import choose_encoder
 
 from ingest.metrics.series import Totals
+from ingest.same_origin import has_own_host
 from ingest.settings.settings import AdminSettings
 
 #: Returns the fault of one part of the program, or an empty text.
@@ -17,6 +18,8 @@ Check = Callable[[], Awaitable[str]]
 
 #: Paths without a token: the probes, and the status page's files, which hold no data.
 _OPEN_PATHS: Final = frozenset({"/healthz", "/readyz", "/", "/page/{name}"})
+
+_OTHER_HOST: Final = '{"error": "ask by address or as localhost, or set admin.token"}\n'
 
 
 class Admin:
@@ -48,13 +51,20 @@ class Admin:
 
 
 def make_app(admin: Admin, settings: AdminSettings) -> web.Application:
-    """Return the admin listener's application; with a token set, most of it asks for it as a bearer token."""
+    """
+    Return the admin listener's application.
+
+    With a token set, most of it asks for it as a bearer token. Without one, it answers under an address or `localhost`
+    only, so that no web page reads it through a name of its own.
+    """
     token = settings.token.get_secret_value() if settings.token else ""
 
     @web.middleware
     async def authenticate(
         request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
     ) -> web.StreamResponse:
+        if not token and not has_own_host(request):
+            raise web.HTTPForbidden(text=_OTHER_HOST, content_type="application/json")
         given = request.headers.get("Authorization", "")
         resource = request.match_info.route.resource
         if (

@@ -1,51 +1,57 @@
 """
-What the page shows of phone numbers, and of what others wrote: never a whole number, and nothing that can't be seen.
+Masks for the page: it never shows a whole phone number, nor characters that can't be seen.
 
-In text, any run of seven digits or more is taken for a number, however it is written: with spaces or dashes, in other
-scripts' digits, percent-encoded, or in hexadecimal. A date is not; its parts are bounded on both sides.
+In text that others wrote, any run of seven digits or more is taken for a number, however it is written
+(`normalizers.written_numbers`). Only a date or a time of day is not.
 """
 
+import html
 import re
 from typing import Final
+from urllib.parse import unquote
 
 import phonenumbers
 
+from normalizers.written_numbers import LEAST_DIGITS, digits_of, replace_runs
+
 _BULLET: Final = "•"
 _SHOWN_DIGITS: Final = 2
-_LEAST_DIGITS: Final = 7
+#: How many layers of escapes are undone to see whether a number is left.
+_LAYERS: Final = 4
 
-_DIGIT: Final = r"(?:\d|%3\d|\\u003\d|\\x3\d|&\#(?:4[89]|5[0-7]);)"
-_BETWEEN: Final = r"[ \t\u00a0.()/\-\x00\u200b-\u200f\u202a-\u202e\u2060-\u2069]{0,3}"
-_RUN: Final = re.compile(
-    rf"""
-    (?P<date> (?<!\d) (?:19|20)\d\d ([-/]) [01]\d \2 [0-3]\d (?: (?:[T+ ]|%20) [0-2]\d (?: :|%3A ) [0-5]\d )? (?!{_DIGIT}) )
-  | {_DIGIT} (?: {_BETWEEN} {_DIGIT} ){{{_LEAST_DIGITS - 1},}}
+_STAMP: Final = re.compile(
+    r"""
+    (?: (?:19|20)\d\d ([-/]) [01]\d \1 [0-3]\d (?: [T+ ]+ [0-2]\d (?: :[0-5]\d (?: :[0-5]\d (?:[.,]\d{1,9})? )? )? )?
+      | [0-2]\d:[0-5]\d:[0-5]\d[.,]\d{1,9}
+    ) (?: [ ]?[+-]\d\d:?\d\d )?
     """,
-    re.VERBOSE | re.IGNORECASE,
+    re.VERBOSE | re.ASCII,
 )
-_ONE: Final = re.compile(_DIGIT)
+_ONE: Final = re.compile(r"%3\d|\\u003\d|\\x3\d|&\#(?:4[89]|5[0-7]|x3\d);|\d|[²³¹⁰-⁹₀-₉]", re.IGNORECASE)
+_JSON_ESCAPE: Final = re.compile(r"\\+[ux](?:00)?([0-9a-fA-F]{2}|[0-9a-fA-F]{4})")
 _UNSEEN: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 
 
 def mask_number(number: str) -> str:
-    """Keep the country code and the last two digits of a recipient; of what is no number in full, the last two."""
+    """Keep the country code and the last two digits of a recipient; of a text that is no full number, the last two."""
     digits = sum(character.isdigit() for character in number)
     if digits <= _SHOWN_DIGITS:
         return number
     code = _calling_code(number)
     hidden = digits - len(code) - _SHOWN_DIGITS
-    return f"+{code}{_BULLET * hidden}{number[-_SHOWN_DIGITS:]}" if code else _hide(number)
+    return f"+{code}{_BULLET * hidden}{number[-_SHOWN_DIGITS:]}" if code else _hide(number, _SHOWN_DIGITS)
 
 
 def mask_text(text: str) -> str:
     """Hide what may be a phone number in text that somebody else wrote."""
-    return _RUN.sub(lambda run: run[0] if run["date"] else _hide(run[0]), text)
+    masked = replace_runs(text, lambda run: run if _is_stamp(run) else _hide(run, _SHOWN_DIGITS))
+    return _hide(masked, 0) if _holds_number(masked) else masked
 
 
 def mask_id(text: str, recipient: str) -> str:
     """Hide the recipient's number where a message id holds it."""
     digits = re.sub(r"\D", "", recipient)
-    return mask_text(text) if len(digits) >= _LEAST_DIGITS and digits[-_LEAST_DIGITS:] in text else text
+    return mask_text(text) if len(digits) >= LEAST_DIGITS and digits[-LEAST_DIGITS:] in text else text
 
 
 def make_visible(text: str) -> str:
@@ -65,9 +71,29 @@ def _calling_code(number: str) -> str:
     return next((code for code in codes if int(code) in phonenumbers.COUNTRY_CODE_TO_REGION_CODE), "")
 
 
-def _hide(run: str) -> str:
-    """Hide all digits but the last two."""
-    left = len(_ONE.findall(run)) - _SHOWN_DIGITS
+def _is_stamp(run: str) -> bool:
+    return _STAMP.fullmatch(unquote(run)) is not None
+
+
+def _holds_number(text: str) -> bool:
+    """Tell whether a number comes to light where escapes of escapes are undone."""
+    for _ in range(_LAYERS):
+        plain = html.unescape(unquote(_JSON_ESCAPE.sub(lambda escape: chr(int(escape[1], 16)), text)))
+        if plain == text:
+            break
+        text = plain
+        if replace_runs(text, lambda run: run if _is_hidden(run) else "") != text:
+            return True
+    return False
+
+
+def _is_hidden(run: str) -> bool:
+    return _is_stamp(run) or len(digits_of(run)) < LEAST_DIGITS
+
+
+def _hide(run: str, shown_digits: int) -> str:
+    """Hide all digits but the last few."""
+    left = len(_ONE.findall(run)) - shown_digits
 
     def hide(digit: re.Match[str]) -> str:
         nonlocal left

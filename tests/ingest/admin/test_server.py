@@ -63,3 +63,23 @@ async def test_a_token_is_asked_for_but_by_the_probes(aiohttp_client: AiohttpCli
     assert (await client.get("/metrics", headers={"Authorization": "Bearer t0ken"})).status == 200
     assert (await client.get("/healthz")).status == 200
     assert (await client.get("/readyz")).status == 200
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/healthz", "/readyz", "/", "/nothing"])
+async def test_without_a_token_only_an_address_is_answered(aiohttp_client: AiohttpClient, path: str) -> None:
+    """Without a token no path is answered under a name that a web page could have given to this machine."""
+    client = await open_admin(aiohttp_client)
+    assert (await client.get(path, headers={"Host": "rebound.example:8081"})).status == 403
+    for host in ("localhost:8081", "127.0.0.1", "[::1]:8081"):
+        assert (await client.get(path, headers={"Host": host})).status != 403
+    guarded = await open_admin(aiohttp_client, token="t0ken")
+    headers = {"Host": "dlrhub.example", "Authorization": "Bearer t0ken"}
+    assert (await guarded.get(path, headers=headers)).status != 403
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/healthz", "/readyz"])
+async def test_head_is_answered_without_a_body(aiohttp_client: AiohttpClient, path: str) -> None:
+    """HEAD gets the headers of GET and no body."""
+    client = await open_admin(aiohttp_client)
+    answer = await client.head(path)
+    assert (answer.status, await answer.read()) == (200, b"")

@@ -1,13 +1,17 @@
 """No phone number is shown in full, however it is written; and nothing hides in what is shown."""
 
+import json
 import re
-from urllib.parse import quote
+from collections.abc import Callable
+from urllib.parse import quote, unquote
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.page.masks import make_visible, mask_id, mask_number, mask_text
+from normalizers.msisdn import read_number
+from normalizers.written_numbers import LEAST_DIGITS, digits_of
 
 _NATIONAL = "7911123456"
 
@@ -48,6 +52,18 @@ def test_of_a_recipient_the_country_and_two_digits_are_shown(number: str, shown:
         _NATIONAL.encode("utf-16-be").hex(),
         f"id{_NATIONAL}|0|DELIVRD",
         quote(f"+44 {_NATIONAL}"),
+        "44+7400+123456",
+        "86%20186%208888%208888",
+        *(f"44{mark}7911{mark}123{mark}456" for mark in "_:,*/.-\u2013\u2212\u00a0\u2003\u3000\t"),
+        "[44][7911][123456]",
+        "4, 4, 7, 9, 1, 1, 1, 2, 3, 4, 5, 6",
+        "".join("⁰¹²³⁴⁵⁶⁷⁸⁹"[int(digit)] for digit in _NATIONAL),
+        "".join("٠١٢٣٤٥٦٧٨٩"[int(digit)] for digit in _NATIONAL),
+        quote(quote("+44 7911/123456", safe=""), safe=""),
+        "".join(f"%25{ord(digit):X}" for digit in _NATIONAL),
+        "".join(f"\\\\u00{ord(digit):x}" for digit in _NATIONAL),
+        quote("44:7911:123456", safe=""),
+        quote("[44],7911*123456", safe=""),
     ],
 )
 def test_a_number_in_text_is_hidden(written: str) -> None:
@@ -64,7 +80,8 @@ def test_a_number_in_text_is_hidden(written: str) -> None:
     [
         '{"time": "2017-04-12 01:38:21", "n": 123456}',
         "2026-11-20T09:30:00Z",
-        "[1, 2, 3, 4, 5, 6, 7, 8, 9]",
+        "[1, 2, 3, 4, 5, 6]",
+        "at 09:30:00.123456 and 2026-11-20 09:30:00.5+0100",
         "id:1|0|DELIVRD",
         "created=2026-11-20%2009%3A30",
     ],
@@ -84,6 +101,18 @@ def test_a_number_beside_a_date_is_hidden() -> None:
 def test_no_run_of_seven_digits_is_shown(text: str) -> None:
     """No run of seven digits is left, whatever stands around it."""
     assert not re.search(r"\d{7}", mask_text(text))
+
+
+@given(
+    st.text(st.sampled_from("0123456789٣\uff14 +().-/\u2013\u00a0"), min_size=7, max_size=30),
+    st.sampled_from([str, quote, lambda text: quote(quote(text)), lambda text: json.dumps(text)[1:-1]]),
+)
+def test_what_the_number_parser_takes_for_a_number_is_hidden(text: str, spell: Callable[[str], str]) -> None:
+    """No text that the number parser reads as a number shows it, plain or escaped."""
+    number, _ = read_number(text, default_region="CN")
+    digits = digits_of(number)
+    if number.startswith("+") and len(digits) > LEAST_DIGITS and "-" not in text[4:5]:
+        assert digits[-LEAST_DIGITS:] not in digits_of(unquote(unquote(mask_text(spell(text)))))
 
 
 def test_a_message_id_is_hidden_where_it_holds_the_number() -> None:
