@@ -135,31 +135,46 @@ def _run_parts(
 def simulate(
     *,
     config: Config = None,
-    rate: Annotated[float, typer.Option(min=0, help="Callbacks a second; 0: as fast as possible.")] = 200,
-    count: Annotated[int, typer.Option(min=1, help="How many callbacks.")] = 2000,
-    seed: Annotated[int, typer.Option(help="The same seed makes the same traffic.")] = 1,
-    provider: Annotated[list[str] | None, typer.Option(help="Play this one alone (repeatable).")] = None,
+    rate: Annotated[float, typer.Option(min=0, metavar="N", help="Callbacks a second; 0: as fast as possible.")] = 200,
+    count: Annotated[int, typer.Option(min=1, metavar="N", help="How many callbacks.")] = 2000,
+    days: Annotated[
+        float, typer.Option(min=0, metavar="N", help="Spread submissions and providers' times over so many past days.")
+    ] = 0,
+    seed: Annotated[int, typer.Option(metavar="N", help="The same seed makes the same traffic.")] = 1,
+    provider: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Play this one alone (repeatable).")
+    ] = None,
     fail: Annotated[
         list[str], typer.Option(metavar="PROVIDER=SHARE", help="Let so many fail, most for one reason (repeatable).")
     ] = _OUTAGES,
-    malformed: Annotated[float, typer.Option(min=0, max=1, help="Share of callbacks that can't be read.")] = 0.01,
-    url: Annotated[str, typer.Option(help="The receiver (default: by the settings).")] = "",
-    query_url: Annotated[str, typer.Option(help="Where to ask the store (default: by the settings).")] = "",
-    account: Annotated[str, typer.Option(help="Account to post to (default: the first in the settings).")] = "",
-    secret: Annotated[str, typer.Option(help="Its path secret (default: by the settings).")] = "",
-    concurrency: Annotated[int, typer.Option(min=1, help="Connections to the receiver.")] = 16,
-    wait: Annotated[float, typer.Option(min=0, help="Seconds that the store may take in nothing.")] = 30,
+    malformed: Annotated[
+        float, typer.Option(min=0, max=1, metavar="SHARE", help="Share of callbacks that can't be read.")
+    ] = 0.01,
+    submit: Annotated[bool, typer.Option(help="Tell dlrhub of the messages before they are reported on.")] = True,
+    url: Annotated[str, typer.Option(metavar="URL", help="The receiver (default: by the settings).")] = "",
+    admin_url: Annotated[str, typer.Option(metavar="URL", help="For submissions (default: by the settings).")] = "",
+    query_url: Annotated[
+        str, typer.Option(metavar="URL", help="Where to ask the store (default: by the settings).")
+    ] = "",
+    account: Annotated[
+        str, typer.Option(metavar="NAME", help="Account to post to (default: the first in the settings).")
+    ] = "",
+    secret: Annotated[str, typer.Option(metavar="SECRET", help="Its path secret (default: by the settings).")] = "",
+    concurrency: Annotated[int, typer.Option(min=1, metavar="N", help="Connections to the receiver.")] = 16,
+    wait: Annotated[float, typer.Option(min=0, metavar="N", help="Seconds that the store may take in nothing.")] = 30,
     serve_pull: Annotated[
         str, typer.Option(metavar="HOST:PORT", help="Instead, be the providers that are asked, at this address.")
     ] = "",
     pull_faults: Annotated[
-        float, typer.Option(min=0, max=1, help="Share of requests that are answered wrongly.")
+        float, typer.Option(min=0, max=1, metavar="SHARE", help="Share of requests that are answered wrongly.")
     ] = 0.05,
+    output_format: Annotated[str, typer.Option("--format", metavar="FORMAT", help="table or json")] = "table",
 ) -> None:
     """
     Act as the providers, and check what is stored.
 
-    Callbacks are posted to a running receiver; then what it acknowledged is compared with what the store holds.
+    Submissions and callbacks are posted to a running dlrhub; then what it acknowledged is compared with what the store
+    holds. The exit status is 1 where that differs, 2 where dlrhub can't be reached.
     """
     from ingest.simulation.run import Options, read_shares, run_simulation  # noqa: PLC0415
 
@@ -182,8 +197,13 @@ def simulate(
         secret=secret,
         concurrency=concurrency,
         wait_seconds=wait,
+        days=days,
+        submits=submit,
+        admin_url=admin_url,
     )
-    sys.exit(run_simulation(load(config), options))
+    if output_format not in {"table", "json"}:
+        raise UsageError("--format must be table or json")
+    sys.exit(run_simulation(load(config), options, as_json=output_format == "json"))
 
 
 @app.command(context_settings={"ignore_unknown_options": True})  # SQL may begin with `--`, a comment

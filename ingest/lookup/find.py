@@ -145,7 +145,7 @@ def _answered(source: str) -> str:
 
 def _same_message(report: Row, message: Mapping[str, Any]) -> bool:
     """Tell apart CM's messages with one reference by when they were created, which every report of one repeats."""
-    return bool(report.get("message_stamp", "") == message.get("message_stamp", ""))
+    return "message_stamp" not in message or bool(report["message_stamp"] == message["message_stamp"])
 
 
 def _by_key(rows: Sequence[Row]) -> defaultdict[tuple[str, ...], list[Row]]:

@@ -27,6 +27,7 @@ _COLUMNS: Final = {
         "message_id, recipient, country, status, reason, provider_status, provider_code, toUnixTimestamp(occurred_at)"
     ),
     RecordKind.INBOUND: "message_id, sender, recipient, content, toUnixTimestamp(occurred_at)",
+    RecordKind.SUBMISSIONS: "message_id, recipient, toUnixTimestamp(submitted_at)",
 }
 _MESSAGE_COLUMNS: Final = "message_id, recipient, status, toUInt32(reports), conflict"
 _CONTENT: Final = "concat(query, ' ', if(body_encoding = 'base64', tryBase64Decode(body), body))"
@@ -62,8 +63,9 @@ class Audit:
             yield name, "messages", messages
             yield name, "stats", await self._stats(line)
             if line.dialect.inbound:
-                yield name, "inbound", await self._inbound(line)
+                yield name, "inbound", await self._compared(line, RecordKind.INBOUND)
             yield name, "dead_letters", await self._dead_letters(line)
+            yield name, "submissions", await self._compared(line, RecordKind.SUBMISSIONS)
 
     async def _missing(self) -> int:
         return sum(
@@ -86,21 +88,23 @@ class Audit:
         for low, high in self._ranges(line):
             sent = dict(self._ledger.rows(RecordKind.REPORTS, line.dialect.name, low, high))
             where = self._between(line, low, high)
-            reports += compare(
-                sent, await self._rows(_COLUMNS[RecordKind.REPORTS], self._table(RecordKind.REPORTS), where)
+            reports += compare(sent, await self._stored(RecordKind.REPORTS, where))
+            reported = f"{where} AND reports > 0"
+            messages += compare(
+                messages_of(sent), await self._rows(_MESSAGE_COLUMNS, self._table("messages"), reported)
             )
-            messages += compare(messages_of(sent), await self._rows(_MESSAGE_COLUMNS, self._table("messages"), where))
         return reports, messages
 
-    async def _inbound(self, line: Line) -> Tally:
+    async def _compared(self, line: Line, kind: RecordKind) -> Tally:
+        """Compare all rows of a kind."""
         tally = Tally()
         for low, high in self._ranges(line):
-            sent = dict(self._ledger.rows(RecordKind.INBOUND, line.dialect.name, low, high))
-            where = self._between(line, low, high)
-            tally += compare(
-                sent, await self._rows(_COLUMNS[RecordKind.INBOUND], self._table(RecordKind.INBOUND), where)
-            )
+            sent = dict(self._ledger.rows(kind, line.dialect.name, low, high))
+            tally += compare(sent, await self._stored(kind, self._between(line, low, high)))
         return tally
+
+    async def _stored(self, kind: RecordKind, where: str) -> list[Row]:
+        return await self._rows(_COLUMNS[kind], self._table(kind), where)
 
     async def _dead_letters(self, line: Line) -> Tally:
         sent = dict(self._ledger.rows(RecordKind.DEAD_LETTERS, line.dialect.name, self._run, self._run + "g"))

@@ -6,7 +6,15 @@ from datetime import datetime
 from random import Random
 from typing import TypeAlias
 
-from ingest.simulation.plan import ItemSpoil, PlannedCallback, PlannedOutcome, PlannedReport, PlannedRequest, Spoil
+from ingest.simulation.plan import (
+    ItemSpoil,
+    PlannedCallback,
+    PlannedItem,
+    PlannedOutcome,
+    PlannedReport,
+    PlannedRequest,
+    Spoil,
+)
 from normalizers.model import Account
 
 #: Draws a small number: of items in a callback, of recipients of a message.
@@ -23,6 +31,11 @@ def tell_occurrence(_: PlannedCallback, report: PlannedReport) -> datetime | Non
     return report.occurred_at
 
 
+def join_always(_: PlannedItem) -> bool:
+    """Let every item be in one callback with others."""
+    return True
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dialect:
     """
@@ -30,8 +43,8 @@ class Dialect:
 
     `weight` is its share of the callbacks, `countries` those of its messages. A message goes through some of `steps`
     to one of `finals`. `upper` says that its message ids are in upper case; `tail` is what they end in. With
-    `together`, all recipients of a message are in one callback. Without `clock` it sends no time; `told_at` is the time that a report of a callback
-    names.
+    `together`, all recipients of a message are in one callback. Without `clock` it sends no time; `told_at` is the time
+    that a report of a callback names. `joins` tells whether a report may be in one callback with others.
     """
 
     name: str
@@ -46,6 +59,7 @@ class Dialect:
     together: bool = False
     clock: bool = True
     told_at: Callable[[PlannedCallback, PlannedReport], datetime | None] = tell_occurrence
+    joins: Callable[[PlannedItem], bool] = join_always
     inbound: bool = False
     spoils: Sequence[Spoil]
     item_spoils: Sequence[ItemSpoil] = ()

@@ -6,7 +6,7 @@ acknowledged is in it too: the store may hold it, and need not.
 """
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from enum import StrEnum
 from typing import Final, TypeAlias
@@ -21,6 +21,7 @@ from ingest.simulation.plan import (
     PlannedItem,
     PlannedReject,
     PlannedReport,
+    PlannedSubmission,
 )
 
 #: The message id, and what else a row of the store has to say.
@@ -33,6 +34,7 @@ class RecordKind(StrEnum):
     REPORTS = "reports"
     INBOUND = "inbound"
     DEAD_LETTERS = "dead_letters"
+    SUBMISSIONS = "submissions"
 
 
 _SCHEMA: Final = """
@@ -70,6 +72,17 @@ class Ledger:
         self._database.executemany(
             _RECORD,
             [(kept, callback.provider, row[0], orjson.dumps(row).decode(), acknowledged) for kept, row in rows],
+        )
+
+    def record_submissions(self, submissions: Iterable[PlannedSubmission], *, acknowledged: bool) -> None:
+        """Write down submissions that were posted, and whether they were accepted."""
+        rows = ((each.provider, each.message_id, _submission(each)) for each in submissions)
+        self._database.executemany(
+            _RECORD,
+            [
+                (RecordKind.SUBMISSIONS, provider, message_id, orjson.dumps(row).decode(), acknowledged)
+                for provider, message_id, row in rows
+            ],
         )
 
     def rows(self, kept: RecordKind, provider: str, low: str, high: str) -> Iterator[tuple[Row, bool]]:
@@ -111,6 +124,10 @@ def _report(report: PlannedReport, told_at: datetime | None) -> Row:
         outcome.error,
         _seconds(told_at),
     )
+
+
+def _submission(submission: PlannedSubmission) -> Row:
+    return submission.message_id, submission.number.e164, _seconds(submission.submitted_at)
 
 
 def _inbound(message: PlannedInbound) -> Row:

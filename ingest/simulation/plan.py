@@ -74,6 +74,17 @@ class PlannedReport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedSubmission:
+    """One message to one recipient that was given to a provider, as `POST /submissions` is told of it."""
+
+    provider: str
+    message_id: str
+    number: Number
+    submitted_at: datetime
+    campaign: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedInbound:
     """One message from a phone (MO)."""
 
@@ -130,11 +141,17 @@ PlannedItem: TypeAlias = PlannedReport | PlannedInbound | PlannedReject
 
 @dataclass(frozen=True, slots=True)
 class PlannedCallback:
-    """One callback; where it is spoiled, its one item is what it would have said."""
+    """
+    One callback; where it is spoiled, its one item is what it would have said.
+
+    `submissions` are told to dlrhub before it: those of the messages that it is the first to report on, and of some on
+    which nobody ever reports.
+    """
 
     provider: str
     items: tuple[PlannedItem, ...]
     spoil: Spoil | None = None
+    submissions: tuple[PlannedSubmission, ...] = ()
 
     @property
     def reports(self) -> list[PlannedReport]:

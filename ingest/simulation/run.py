@@ -7,8 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from enum import IntEnum
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import aiohttp
@@ -21,10 +20,12 @@ from ingest.settings.settings import Settings
 from ingest.simulation.audit import Audit
 from ingest.simulation.dialects import DIALECTS
 from ingest.simulation.ledger import Ledger
+from ingest.simulation.persistence import UnreachableError
 from ingest.simulation.plan import RUN_LENGTH
-from ingest.simulation.send import TIMEOUT, CallbackSender, UnreachableError
-from ingest.simulation.summary import callbacks_table, differences, store_table
-from ingest.simulation.targets import Line, open_lines, receiver_url
+from ingest.simulation.send import TIMEOUT, CallbackSender
+from ingest.simulation.submit import SubmissionSender
+from ingest.simulation.summary import Exit, Result, differences, json_of, print_result
+from ingest.simulation.targets import Line, admin_target, open_lines, receiver_url
 from ingest.simulation.traffic import Mix, Schedule, Traffic
 
 #: Columns of the tables where there is no terminal.
@@ -34,21 +35,14 @@ _ARRIVAL_SECONDS: Final = 5.0
 _ARRIVAL_PAUSE_SECONDS: Final = 0.2
 
 
-class Exit(IntEnum):
-    """How a run ends."""
-
-    STORED_ONCE = 0
-    DIFFERENT = 1
-    UNREACHABLE = 2
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """
     What a run is to be; what is empty comes from the settings.
 
     `per_second` 0 means as fast as possible. `failing` is the share of failed messages by provider. What the store
-    lacks after it took nothing in for `wait_seconds` is lost.
+    lacks after it took nothing in for `wait_seconds` is lost. The providers' stamps are spread over the last `days`.
+    With `submits`, dlrhub is told at `admin_url` of the messages before they are reported on.
     """
 
     per_second: float
@@ -63,6 +57,9 @@ class Options:
     wait_seconds: float = 30.0
     malformed: float = 0.01
     failing: Mapping[str, float] = field(default_factory=dict)
+    days: float = 0.0
+    submits: bool = True
+    admin_url: str = ""
 
 
 def read_shares(texts: Iterable[str]) -> dict[str, float]:
@@ -81,35 +78,49 @@ def _read_share(text: str) -> tuple[str, float]:
     return provider, read
 
 
-def run_simulation(settings: Settings, options: Options) -> Exit:
-    """Simulate, and tell on the standard output."""
-    console = Console(width=None if sys.stdout.isatty() else _WIDTH)
-    return asyncio.run(simulate(settings, options, console))
+def run_simulation(settings: Settings, options: Options, *, as_json: bool = False) -> Exit:
+    """Simulate, and tell on the standard output; raises `InvalidSettingsError` where an option can't be used."""
+    result = asyncio.run(simulate(settings, options))
+    if as_json:
+        sys.stdout.write(json_of(result).decode() + "\n")
+    else:
+        print_result(result, Console(width=None if sys.stdout.isatty() else _WIDTH))
+    return result.status
 
 
-async def simulate(settings: Settings, options: Options, console: Console) -> Exit:
-    """Play the providers, compare, and tell; raises `InvalidSettingsError` where an option can't be used."""
+async def simulate(settings: Settings, options: Options) -> Result:
+    """Play the providers, and compare; raises `InvalidSettingsError` where an option can't be used."""
     lines = open_lines(settings, providers=options.providers, account=options.account, secret=options.secret)
     run = secrets.token_hex(RUN_LENGTH // 2)
     traffic = _traffic(options, lines, run)
-    gone: list[str] = []
-    store = StoreClient(options.query_url or store_url(settings), settings.clickhouse.database, _LIMITS)
     with closing(Ledger()) as ledger:
-        sender = CallbackSender(options.url or receiver_url(settings), lines, ledger)
+        sender = _sender(settings, options, lines, ledger)
+        gone: list[str] = []
+        result = Result(Exit.UNREACHABLE, sender.sent, days=options.days)
         try:
-            await _arrive(sender.url)
+            await _arrive(sender)
             gone = await _send(sender, traffic, options)
-            console.print(callbacks_table(sender.sent))
-            async with store:
+            result.submitted = sender.submissions.sent if sender.submissions else None
+            async with StoreClient(
+                options.query_url or store_url(settings), settings.clickhouse.database, _LIMITS
+            ) as store:
                 audit = Audit(store, ledger, list(lines.values()), run, traffic.messages)
                 await audit.settle(options.wait_seconds)
-                findings = [finding async for finding in audit.tallies()]
+                result.findings = [finding async for finding in audit.tallies()]
         except UnreachableError as error:
-            return _end(console, Exit.UNREACHABLE, [_unreachable(sender.url, error)])
+            result.words = [str(error)]
+            return result
         except StoreError as error:
-            return _end(console, Exit.UNREACHABLE, [*gone, f"the store can't be asked: {error}"])
-    console.print(store_table(findings))
-    return _verdict(console, gone, differences(sender.sent, findings))
+            result.words = [*gone, f"the store can't be asked: {error}"]
+            return result
+    result.status, result.words = _verdict(gone, differences(result))
+    return result
+
+
+def _sender(settings: Settings, options: Options, lines: Mapping[str, Line], ledger: Ledger) -> CallbackSender:
+    admin, token = admin_target(settings)
+    submissions = SubmissionSender(options.admin_url.rstrip("/") or admin, token) if options.submits else None
+    return CallbackSender(options.url or receiver_url(settings), lines, ledger, submissions)
 
 
 def _traffic(options: Options, lines: Mapping[str, Line], run: str) -> Traffic:
@@ -118,27 +129,30 @@ def _traffic(options: Options, lines: Mapping[str, Line], run: str) -> Traffic:
         started_at=datetime.now(UTC),
         callbacks=options.callbacks,
         seconds_between=1 / options.per_second if options.per_second else 0.0,
+        spread=timedelta(days=options.days),
     )
     mix = Mix(malformed=options.malformed, failing=options.failing)
     return Traffic([line.dialect for line in lines.values()], mix, schedule, options.seed)
 
 
 async def _send(sender: CallbackSender, traffic: Traffic, options: Options) -> list[str]:
-    """Send everything; where the receiver went away, return words that say so."""
+    """Send everything; where dlrhub went away, return words that say so."""
     try:
         with _progress(options.callbacks) as advance:
             await sender.send(traffic, per_second=options.per_second, concurrency=options.concurrency, advance=advance)
     except UnreachableError as error:
-        return [_unreachable(sender.url, error)]
+        return [str(error)]
     return []
 
 
-def _unreachable(url: str, error: UnreachableError) -> str:
-    return f"the receiver at {url} can't be reached: {error}"
+async def _arrive(sender: CallbackSender) -> None:
+    """Return once the receiver and, where needed, the admin listener answer; raises `UnreachableError` after a while."""
+    await _answers("the receiver", sender.url)
+    if sender.submissions is not None:
+        await _answers("the admin listener", sender.submissions.url, "; --no-submit does without submissions")
 
 
-async def _arrive(url: str) -> None:
-    """Return once the receiver answers, whatever it answers; raises `UnreachableError` after some seconds."""
+async def _answers(name: str, url: str, hint: str = "") -> None:
     give_up_at = time.monotonic() + _ARRIVAL_SECONDS
     async with aiohttp.ClientSession(timeout=TIMEOUT) as session:
         while True:
@@ -147,7 +161,8 @@ async def _arrive(url: str) -> None:
                     return
             except (aiohttp.ClientError, TimeoutError, ValueError) as error:
                 if time.monotonic() > give_up_at:
-                    raise UnreachableError(str(error) or type(error).__name__) from error
+                    trouble = str(error) or type(error).__name__
+                    raise UnreachableError(f"{name} at {url} can't be reached: {trouble}{hint}") from error
             await asyncio.sleep(_ARRIVAL_PAUSE_SECONDS)
 
 
@@ -160,15 +175,9 @@ def _progress(callbacks: int) -> Iterator[Callable[[], None]]:
         yield lambda: progress.advance(task)
 
 
-def _verdict(console: Console, gone: list[str], different: list[str]) -> Exit:
+def _verdict(gone: list[str], different: list[str]) -> tuple[Exit, list[str]]:
     if different:
-        return _end(console, Exit.DIFFERENT, [*gone, *different])
+        return Exit.DIFFERENT, [*gone, *different]
     if gone:
-        return _end(console, Exit.UNREACHABLE, [*gone, "what it acknowledged before is stored once"])
-    return _end(console, Exit.STORED_ONCE, ["everything acknowledged is stored once"])
-
-
-def _end(console: Console, status: Exit, words: list[str]) -> Exit:
-    for line in words:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
-    return status
+        return Exit.UNREACHABLE, [*gone, "what it acknowledged before is stored once"]
+    return Exit.STORED_ONCE, ["everything acknowledged is stored once"]

@@ -17,20 +17,14 @@ import aiohttp
 from yarl import URL
 
 from ingest.simulation.ledger import Ledger
+from ingest.simulation.persistence import PATIENCE_SECONDS, persist
 from ingest.simulation.plan import PlannedCallback, PlannedRequest
+from ingest.simulation.submit import SubmissionSender
 from ingest.simulation.targets import Line
-from sinks.backoff import Backoff
 
-_FIRST_PAUSE_SECONDS: Final = 0.1
-_LONGEST_PAUSE_SECONDS: Final = 5.0
-_AGAIN: Final = frozenset({408, 429, 500, 502, 503, 504})
 _SHOWN_BYTES: Final = 100
 _STORED: Final = 200
 TIMEOUT: Final = aiohttp.ClientTimeout(total=30, connect=5)
-
-
-class UnreachableError(Exception):
-    """The receiver does not answer."""
 
 
 @dataclass(slots=True)
@@ -45,12 +39,25 @@ class Sent:
     answers: dict[int, str] = field(default_factory=dict)
     seconds: "array[float]" = field(default_factory=lambda: array("d"))
 
+    def count_retry(self) -> None:
+        """Count one try more."""
+        self.retries += 1
+
 
 class CallbackSender:
     """Sends callbacks over their providers' lines, and keeps the ledger."""
 
-    def __init__(self, url: str, lines: Mapping[str, Line], ledger: Ledger, *, patience_seconds: float = 60.0) -> None:
-        """Send to the receiver at `url`; one that answers nothing for `patience_seconds` is given up."""
+    def __init__(
+        self,
+        url: str,
+        lines: Mapping[str, Line],
+        ledger: Ledger,
+        submissions: SubmissionSender | None = None,
+        *,
+        patience_seconds: float = PATIENCE_SECONDS,
+    ) -> None:
+        """Send to the receiver at `url`, and first tell of what was submitted, where `submissions` is given."""
+        self.submissions = submissions
         self._patience_seconds = patience_seconds
         self.url = url.rstrip("/")
         self._lines = lines
@@ -91,6 +98,9 @@ class CallbackSender:
         for due_at, callback in paced:
             await asyncio.sleep(due_at - time.monotonic())
             acknowledged = False
+            if self.submissions is not None and callback.submissions:
+                line = self._lines[callback.provider]
+                await self.submissions.send(session, line, callback.submissions, self.ledger)
             try:
                 acknowledged = await self._deliver(session, callback)
             finally:
@@ -104,7 +114,13 @@ class CallbackSender:
         if callback.spoil is not None:
             request = callback.spoil.make(request, callback.reports[0].message_id)
         sent.callbacks += 1
-        status, body = await self._persist(session, line, request, sent)
+        status, body, seconds = await persist(
+            f"the receiver at {self.url}",
+            lambda: self._post(session, line, request),
+            patience_seconds=self._patience_seconds,
+            on_retry=sent.count_retry,
+        )
+        sent.seconds.append(seconds)
         if callback.spoil is not None:
             expected = status == line.malformed
             sent.malformed += expected
@@ -115,27 +131,6 @@ class CallbackSender:
             sent.unexpected[status] += 1
             sent.answers.setdefault(status, body[:_SHOWN_BYTES].decode("utf-8", "replace"))
         return expected
-
-    async def _persist(
-        self, session: aiohttp.ClientSession, line: Line, request: PlannedRequest, sent: Sent
-    ) -> tuple[int, bytes]:
-        """Post until there is an answer that does not ask for another try; raises `UnreachableError`."""
-        backoff = Backoff(_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS)
-        give_up_at = time.monotonic() + self._patience_seconds
-        while True:
-            started = time.monotonic()
-            try:
-                status, body = await self._post(session, line, request)
-                if status not in _AGAIN:
-                    sent.seconds.append(time.monotonic() - started)
-                    return status, body
-                trouble = f"it answers {status}"
-            except (aiohttp.ClientError, TimeoutError) as error:
-                trouble = str(error) or type(error).__name__
-            if time.monotonic() > give_up_at:
-                raise UnreachableError(trouble)
-            sent.retries += 1
-            await asyncio.sleep(backoff.pause())
 
     async def _post(self, session: aiohttp.ClientSession, line: Line, request: PlannedRequest) -> tuple[int, bytes]:
         query = f"?{request.query}" if request.query else ""

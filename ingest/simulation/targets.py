@@ -73,6 +73,12 @@ def _authentic(dialect: Dialect) -> Dialect:
     return replace(dialect, spoils=[spoil for spoil in dialect.spoils if spoil.authentic])
 
 
+def admin_target(settings: Settings) -> tuple[str, str]:
+    """Return where the admin listener of these settings is reached from this machine, and its token."""
+    token = settings.admin.token
+    return http_url(settings.admin.listen), token.get_secret_value() if token else ""
+
+
 def receiver_url(settings: Settings) -> str:
     """Return where the receiver of these settings is reached from this machine."""
     return http_url(settings.receiver_listen, "https" if settings.receiver.tls_cert else "http")

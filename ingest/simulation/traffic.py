@@ -23,6 +23,7 @@ from ingest.simulation.plan import (
     PlannedOutcome,
     PlannedReject,
     PlannedReport,
+    PlannedSubmission,
     stem,
 )
 from normalizers.model import Reason, Status
@@ -38,6 +39,7 @@ _LATE_HOURS: Final = (1, 120)
 _OUTAGE_SHARE: Final = 0.9
 _CONTENTS: Final = ("TD", "退订", "回复1", "好的谢谢", "STOP", "Y", "请问还有货吗")
 _ACCESS_CODES: Final = ("106901234", "1069055512")
+_CAMPAIGNS: Final = ("verification", "reminder", "autumn")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +48,8 @@ class Mix:
     How often what happens, as shares of 1.
 
     `repeated` reports come again exactly; of `disordered` messages the reports change places; `late` ones happened
-    hours or days ago; `unfinished` messages lack their last report; `conflicting` ones get two final ones. `malformed`
+    hours or days ago; `unfinished` messages lack their last report; `conflicting` ones get two final ones. dlrhub is told
+    of `submitted` messages before they are reported on; `silent` ones are never reported on. `malformed`
     is a share of the callbacks, `rejected` of the batches, `inbound` of the items where a provider mixes them in.
     `failing` is the share of a provider's messages that fail beyond the usual, as in an outage: most for one reason.
     """
@@ -56,6 +59,8 @@ class Mix:
     late: float = 0.02
     unfinished: float = 0.02
     conflicting: float = 0.003
+    submitted: float = 0.97
+    silent: float = 0.01
     malformed: float = 0.01
     rejected: float = 0.02
     inbound: float = 0.04
@@ -64,12 +69,17 @@ class Mix:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
-    """Whose traffic it is (`run`, six hexadecimal digits), when it starts, and how fast and how long it goes on."""
+    """
+    Whose traffic it is (`run`, six hexadecimal digits), when it starts, and how fast and how long it goes on.
+
+    `spread` is the time before the start over which the providers' stamps and the submissions are spread.
+    """
 
     run: str
     started_at: datetime
     callbacks: int
     seconds_between: float = 0.0
+    spread: timedelta = timedelta()
 
 
 class Traffic:
@@ -83,6 +93,7 @@ class Traffic:
         self._rng = Random(seed)  # noqa: S311 - traffic, not secrets
         self._due: dict[str, list[tuple[int, int, Group]]] = {dialect.name: [] for dialect in dialects}
         self._order = count()
+        self._submissions: list[PlannedSubmission] = []
         self._outages = {dialect.name: self._outage(dialect) for dialect in dialects if dialect.name in mix.failing}
         self.messages = 0
 
@@ -97,11 +108,25 @@ class Traffic:
         if self._happens(self._mix.malformed):
             spoil = self._rng.choice(dialect.spoils)
             return PlannedCallback(dialect.name, (self._lone_report(dialect, step),), spoil)
-        items = [item for _ in range(dialect.batch(self._rng)) for item in self._group(dialect, step)]
+        if self._happens(self._mix.silent):
+            self._submit(dialect, self._message_id(dialect), [self._number(dialect)], self._sent_at(dialect, step))
+        items = self._batch(dialect, step)
         if dialect.item_spoils and len(items) > 1 and self._happens(self._mix.rejected):
             reject = PlannedReject(self._lone_report(dialect, step), self._rng.choice(dialect.item_spoils))
             items.insert(self._rng.randint(1, len(items)), reject)
-        return PlannedCallback(dialect.name, tuple(items))
+        submissions, self._submissions = tuple(self._submissions), []
+        return PlannedCallback(dialect.name, tuple(items), submissions=submissions)
+
+    def _batch(self, dialect: Dialect, step: int) -> list[PlannedItem]:
+        """Return what one callback holds; what can't be in one with others waits for the next."""
+        items = list(self._group(dialect, step))
+        for _ in range(dialect.batch(self._rng) - 1):
+            group = self._group(dialect, step)
+            if all(map(dialect.joins, (*items, *group))):
+                items += group
+            else:
+                self._push(dialect, step, group)  # before the later reports of its messages
+        return items
 
     def _group(self, dialect: Dialect, step: int) -> Group:
         """Return what is due, else the beginning of a new message."""
@@ -137,6 +162,9 @@ class Traffic:
         stages = list(zip_longest(*lives))
         times = self._times(dialect, step, len(stages))
         created_at = self._created(times[0])
+        if self._happens(self._mix.submitted):
+            submitted_at = self._created(created_at) or self._sent_at(dialect, step)
+            self._submit(dialect, message_id, numbers, submitted_at)
         groups: list[Group] = []
         for stage, occurred_at in zip(stages, times, strict=True):
             reports = tuple(
@@ -146,6 +174,25 @@ class Traffic:
             )
             groups += [reports] if dialect.together else [(report,) for report in reports]
         return groups
+
+    def _submit(self, dialect: Dialect, message_id: str, numbers: Sequence[Number], at: datetime) -> None:
+        """Have the callback that is being planned tell dlrhub of a message first."""
+        campaign = self._rng.choice(_CAMPAIGNS)
+        self._submissions += [
+            PlannedSubmission(
+                provider=dialect.name, message_id=message_id, number=number, submitted_at=at, campaign=campaign
+            )
+            for number in numbers
+        ]
+
+    def _sent_at(self, dialect: Dialect, step: int) -> datetime:
+        """
+        Return when a message was sent of which no report tells.
+
+        Where the provider has no clock, its reports count from their receipt, so that the message was sent just before.
+        """
+        at = self._now(step) if dialect.clock else self._schedule.started_at
+        return (at - timedelta(seconds=self._rng.lognormvariate(1.4, 1.0))).replace(microsecond=0)
 
     def _created(self, first: datetime | None) -> datetime | None:
         """Return when a message was sent, given when it was first reported on."""
@@ -246,7 +293,9 @@ class Traffic:
     def _now(self, step: int) -> datetime:
         """Return a moment before a callback is sent, to the second, as providers tell it."""
         ago = self._rng.lognormvariate(0.5, 0.8)
-        at = self._schedule.started_at + timedelta(seconds=step * self._schedule.seconds_between - ago)
+        schedule = self._schedule
+        long_ago = schedule.spread * (1 - step / schedule.callbacks)
+        at = schedule.started_at - long_ago + timedelta(seconds=step * schedule.seconds_between - ago)
         return at.replace(microsecond=0)
 
     def _happens(self, share: float) -> bool:

@@ -11,7 +11,7 @@ import orjson
 
 from ingest.simulation import corruption
 from ingest.simulation.dialect import Dialect, happens, hexadecimal, says_ok, whims_of
-from ingest.simulation.plan import Number, PlannedCallback, PlannedOutcome, PlannedReport, PlannedRequest
+from ingest.simulation.plan import Number, PlannedCallback, PlannedItem, PlannedOutcome, PlannedReport, PlannedRequest
 from normalizers.model import Account, Reason, Status
 
 #: Weight of each error code where a message failed (3), and of those that also come with a refusal (1).
@@ -83,6 +83,8 @@ _OPERATORS: Final = {
     "AE": ("42402", "42403"),
     "IN": ("40410", "40445", "405857"),
 }
+#: The share of reports that come by POST.
+_POSTED: Final = 0.6
 #: The document's spellings for GET and POST, and that of CM's site.
 _ERROR_TEXTS: Final = ("STANDARDERRORTTEXT", "STANDARDERRORTXT", "STANDARDERRORTEXT")
 
@@ -92,19 +94,24 @@ def request(callback: PlannedCallback, account: Account) -> PlannedRequest:
     whims = whims_of(callback.seed)
     if callback.spoil is not None:
         account = Account()  # a parameter is left out by the document's name for it
-    if _posts(callback, whims):
+    happens(_POSTED, whims)  # what follows is drawn after the form
+    if _posts(callback):
         return _post(callback.reports, account, whims)
     return PlannedRequest("GET", query=_query(callback.reports[0], account, whims))
 
 
-def _posts(callback: PlannedCallback, whims: Random) -> bool:
-    by_chance = happens(0.6, whims)
-    return callback.spoil.method == "POST" if callback.spoil else len(callback.items) > 1 or by_chance
+def _posts(callback: PlannedCallback) -> bool:
+    return callback.spoil.method == "POST" if callback.spoil else joins(callback.items[0])
+
+
+def joins(item: PlannedItem) -> bool:
+    """Tell whether a report comes by POST, which may hold several; when it is repeated it comes in the same way."""
+    return isinstance(item, PlannedReport) and happens(_POSTED, whims_of(item.seed))
 
 
 def told_at(callback: PlannedCallback, report: PlannedReport) -> datetime | None:
     """Return the time that a report names: a POST has only that of the message's creation."""
-    return report.created_at if _posts(callback, whims_of(callback.seed)) else report.occurred_at
+    return report.created_at if _posts(callback) else report.occurred_at
 
 
 def _post(reports: list[PlannedReport], account: Account, whims: Random) -> PlannedRequest:
@@ -177,6 +184,7 @@ DIALECT: Final = Dialect(
     tail=lambda rng: hexadecimal(rng, 19),  # a REFERENCE has up to 32 letters and digits
     batch=_batch,
     told_at=told_at,
+    joins=joins,
     spoils=(
         *corruption.NOT_JSON,
         corruption.EMPTY,

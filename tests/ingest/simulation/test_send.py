@@ -11,8 +11,9 @@ from aiohttp import web
 
 from ingest.settings.settings import Settings
 from ingest.simulation.ledger import Ledger, RecordKind
+from ingest.simulation.persistence import UnreachableError
 from ingest.simulation.plan import PlannedCallback
-from ingest.simulation.send import CallbackSender, UnreachableError
+from ingest.simulation.send import CallbackSender
 from ingest.simulation.targets import open_lines
 from tests.ingest.simulation.planning import plan, written
 
@@ -125,10 +126,9 @@ async def test_a_malformed_callback_has_to_be_refused() -> None:
 
 async def test_a_receiver_that_stays_away_ends_the_run() -> None:
     """Trying again is bounded: a receiver that is gone ends the run, and what it did not acknowledge is known."""
-    sender = CallbackSender(
-        "http://127.0.0.1:9", open_lines(Settings(), providers=("cm",)), Ledger(), patience_seconds=0.3
-    )
-    with pytest.raises(UnreachableError):
+    lines = open_lines(Settings(), providers=("cm",))
+    sender = CallbackSender("http://127.0.0.1:9", lines, Ledger(), patience_seconds=0.3)
+    with pytest.raises(UnreachableError, match=r"the receiver at http://127\.0\.0\.1:9 can't be reached"):
         await sender.send(_reports(100), per_second=0, concurrency=4, advance=lambda: None)
     sent = list(sender.ledger.rows(RecordKind.REPORTS, "cm", "", "z"))
     assert 1 <= len(sent) <= 10

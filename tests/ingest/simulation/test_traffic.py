@@ -11,6 +11,7 @@ import pytest
 
 from ingest.simulation.dialects import DIALECTS
 from ingest.simulation.plan import PlannedInbound, PlannedOutcome, PlannedReject, PlannedReport
+from ingest.simulation.traffic import Mix, Schedule, Traffic
 from normalizers import PROVIDERS
 from normalizers.model import Reason, Status
 from normalizers.smpp import MESSAGE_STATES
@@ -238,3 +239,43 @@ def test_some_messages_end_in_two_ways() -> None:
     conflicts = [found for found in ends.values() if len(found) > 1]
     assert 0.05 < len(conflicts) / len(ends) < 0.12
     assert all(Status.DELIVERED in found for found in conflicts)
+
+
+def test_dlrhub_is_told_of_most_messages_first() -> None:
+    """Most messages are submitted with the callback that first reports on them, at or before what it tells."""
+    callbacks = plan("juhe", malformed=0, inbound=0, silent=0, disordered=0, late=0)
+    submitted: dict[str, datetime] = {}
+    told = set()
+    for callback in callbacks:
+        submitted |= {each.message_id: each.submitted_at for each in callback.submissions}
+        for report in callback.reports:
+            told.add(report.message_id)
+            if report.message_id in submitted:
+                assert report.occurred_at is not None
+                assert submitted[report.message_id] <= report.occurred_at
+    assert set(submitted) <= told
+    assert 0.9 < len(submitted) / len(told) < 1
+
+
+def test_some_submitted_messages_are_never_reported_on() -> None:
+    """Silent messages are submitted, and no callback reports on them."""
+    callbacks = plan("santo", malformed=0, silent=0.5, submitted=0)
+    submitted = {each.message_id for callback in callbacks for each in callback.submissions}
+    reported = {report.message_id for callback in callbacks for report in callback.reports}
+    assert len(submitted) > 500
+    assert not submitted & reported
+
+
+def test_a_day_can_be_played() -> None:
+    """With a spread, providers' times and submissions lie evenly over the time before the start; Santo's lie just before."""
+    day = timedelta(days=1)
+    schedule = Schedule(run=RUN, started_at=NOON, callbacks=2000, spread=day)
+    traffic = Traffic([DIALECTS["cm"], DIALECTS["santo"]], Mix(late=0, malformed=0), schedule, 1)
+    planned = list(traffic)
+    at = [report.occurred_at for callback in planned for report in callback.reports if report.occurred_at]
+    assert min(at) < NOON - day * 0.95
+    assert max(at) > NOON - day * 0.05
+    assert 0.4 < sum(each < NOON - day / 2 for each in at) / len(at) < 0.6
+    sent = [each for callback in planned for each in callback.submissions]
+    assert all(each.submitted_at > NOON - timedelta(hours=2) for each in sent if each.provider == "santo")
+    assert min(each.submitted_at for each in sent if each.provider == "cm") < NOON - day * 0.95
