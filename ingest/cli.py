@@ -11,6 +11,7 @@ import typer
 from ingest import cli_upkeep, logs
 from ingest.cli_shared import Config, explained, fail
 from ingest.commands.output import FORMAT_HELP
+from ingest.commands.usage import UsageError
 from ingest.settings.errors import InvalidSettingsError
 from ingest.settings.loading import load
 from ingest.settings.settings import Settings
