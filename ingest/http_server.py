@@ -31,7 +31,7 @@ _ANSWERS: Final = {
 }
 
 
-class Connection(web.RequestHandler):
+class HttpConnection(web.RequestHandler):
     """One client's connection."""
 
     def handle_error(
@@ -70,7 +70,7 @@ class Server(web.Server):
     """aiohttp's server, with connections of a class of ours."""
 
     def __init__(
-        self, handler: Callable[..., Any], *, connection: Callable[..., Connection] = Connection, **options: Any
+        self, handler: Callable[..., Any], *, connection: Callable[..., HttpConnection] = HttpConnection, **options: Any
     ) -> None:
         """Serve with `handler`; `options` are aiohttp's."""
         self._connection = connection
@@ -79,7 +79,7 @@ class Server(web.Server):
         }
         super().__init__(handler, **options)
 
-    def __call__(self) -> Connection:
+    def __call__(self) -> HttpConnection:
         """Return the protocol of a new connection."""
         return self._connection(self, loop=asyncio.get_running_loop(), **self._options)
 

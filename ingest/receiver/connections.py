@@ -17,7 +17,7 @@ import structlog
 from aiohttp.streams import EMPTY_PAYLOAD
 from aiohttp.web_protocol import RequestPayloadError
 
-from ingest.http_server import Connection
+from ingest.http_server import HttpConnection
 from ingest.logs import SeldomLog
 from ingest.metrics import catalogue
 from ingest.metrics.catalogue import Refusal
@@ -43,7 +43,7 @@ class ConnectionLimits:
     proxies: tuple[Network, ...] = ()
 
 
-class CallbackConnection(Connection):
+class CallbackConnection(HttpConnection):
     """
     One connection to the receiver.
 
