@@ -1,9 +1,75 @@
-"""The receiver's side of TLS."""
+"""The receiver's side of TLS: its certificate and the authority of its clients' certificates, read again when they change."""
 
+import asyncio
+import contextlib
 import ssl
+from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Final
+
+import structlog
 
 from ingest.settings.errors import InvalidSettingsError
+
+_log = structlog.get_logger(__name__)
+
+_LOOK_SECONDS: Final = 5.0
+
+
+class Certificates:
+    """
+    A TLS context whose files are read again when they change, so that a renewed certificate needs no restart.
+
+    `context` is None where there is no certificate. Every handshake takes the files as they were read last; connections
+    that are open stay. Files that can't be used are logged, and the last good ones stay in use.
+    """
+
+    def __init__(self, cert: Path | None, key: Path | None, client_ca: Path | None) -> None:
+        """Read the files; raises `InvalidSettingsError` if one can't be used."""
+        self._files = (cert, key, client_ca)
+        self._seen = self._stamps()
+        self.context = self._current = server_context(*self._files)
+        if self.context is not None:
+            self.context.sni_callback = self._choose
+
+    def _choose(self, connection: ssl.SSLObject, _name: str, _context: ssl.SSLContext) -> None:
+        """Hand a handshake over to the newest context; OpenSSL calls this at every ClientHello."""
+        if self._current is not None:
+            connection.context = self._current
+
+    @contextlib.asynccontextmanager
+    async def watched(self, look_seconds: float = _LOOK_SECONDS) -> AsyncIterator[None]:
+        """Look after the files until the block ends."""
+        watching = asyncio.create_task(self._watch(look_seconds))
+        try:
+            yield
+        finally:
+            watching.cancel()
+
+    async def _watch(self, look_seconds: float) -> None:
+        while self.context is not None:
+            await asyncio.sleep(look_seconds)
+            stamps = self._stamps()
+            if stamps != self._seen:
+                self._seen = stamps
+                self._read_again()
+
+    def _read_again(self) -> None:
+        try:
+            self._current = server_context(*self._files)
+        except InvalidSettingsError as error:
+            _log.error("changed certificates can't be used: the last ones stay in use", error=str(error))
+        else:
+            _log.info("changed certificates are in use", cert=str(self._files[0]))
+
+    def _stamps(self) -> list[tuple[int, int, int]]:
+        """Return what tells a file from its successor, also behind a symbolic link that is moved (Kubernetes)."""
+        found = []
+        for path in filter(None, self._files):
+            with contextlib.suppress(OSError):
+                stat = path.stat()
+                found.append((stat.st_ino, stat.st_mtime_ns, stat.st_size))
+        return found
 
 
 def server_context(cert: Path | None, key: Path | None, client_ca: Path | None) -> ssl.SSLContext | None:
@@ -15,6 +81,9 @@ def server_context(cert: Path | None, key: Path | None, client_ca: Path | None) 
     if cert is None:
         return None
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    # A resumed session would skip the check of the client's certificate, and outlive a change of its authority.
+    context.options |= ssl.OP_NO_TICKET
+    context.num_tickets = 0
     try:
         context.load_cert_chain(cert, key)
     except OSError as error:  # SSLError is one, too

@@ -8,7 +8,7 @@ from typing import Final
 from aiohttp import web
 
 from ingest.connections.streams import open_producer
-from ingest.connections.tls import server_context
+from ingest.connections.tls import Certificates
 from ingest.http_server import serve
 from ingest.processes.child import say_ready
 from ingest.receiver.access import access_by_account
@@ -31,7 +31,7 @@ async def receive(settings: Settings, index: int, stopping: asyncio.Event) -> No
     `index` tells this worker's journal from the others'.
     """
     chosen = settings.receiver
-    tls = server_context(chosen.tls_cert, chosen.tls_key, chosen.tls_client_ca)
+    certificates = Certificates(chosen.tls_cert, chosen.tls_key, chosen.tls_client_ca)
     producer = await open_producer(settings, f"receiver-{index}")
     accesses = access_by_account(effective_accounts(settings), workers=settings.receiver.workers)
     receiver = Receiver(accesses, producer, settings.receiver)
@@ -39,7 +39,8 @@ async def receive(settings: Settings, index: int, stopping: asyncio.Event) -> No
     runner = web.ServerRunner(server, shutdown_timeout=_SHUTDOWN_SECONDS)
     address = split_address(settings.receiver_listen)
     try:
-        async with serve(runner, *address, reuse_port=True, backlog=_BACKLOG, ssl_context=tls):
+        listening = serve(runner, *address, reuse_port=True, backlog=_BACKLOG, ssl_context=certificates.context)
+        async with listening, certificates.watched():
             gc.freeze()  # the objects that exist now stay: the collector need not look at them again
             say_ready()
             await stopping.wait()
