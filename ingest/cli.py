@@ -256,15 +256,25 @@ def find(
 
 @app.command()
 @explained
-def codes(provider: Annotated[list[str] | None, typer.Argument(metavar="PROVIDER...", hidden=True)] = None) -> None:
-    """Show the code tables as the program has them."""
-    from rich.console import Console  # noqa: PLC0415
+def codes(
+    provider: Annotated[list[str] | None, typer.Argument(metavar="PROVIDER...", hidden=True)] = None,
+    output_format: Annotated[str, typer.Option("--format", metavar="FORMAT", help="table, csv or json")] = "table",
+    unmapped: Annotated[bool, typer.Option("--unmapped", help="Codes that came and are in no table.")] = False,  # noqa: FBT002
+    config: Config = None,
+) -> None:
+    """
+    Show what the providers' codes mean, and where that stands.
 
-    from ingest.commands.codes import code_tables  # noqa: PLC0415
+    Codes are the provider's own, SMPP's where its document uses those, and the settings'. A table ends with the rule of
+    what makes two reports the same one.
+    """
+    from ingest.commands.codes import print_codes, print_unmapped  # noqa: PLC0415
 
-    console = Console()
-    for table in code_tables(provider or []):
-        console.print(table)
+    settings = load(config)
+    if unmapped:
+        asyncio.run(print_unmapped(settings, provider or [], output_format))
+    else:
+        print_codes(settings, provider or [], output_format)
 
 
 @app.command()

@@ -48,7 +48,7 @@ class Provider:
     are the HTTP methods it calls back with, none where it has to be asked. `codes` is its code table; `reasons` a
     second one, of error codes that refine the reason of a failure, where it has one. `speaks_smpp` says that SMPP's
     words for the state of a message are read where `codes` has no such code. `code_of` makes the code that `codes` has
-    of a report's `provider_status` and `provider_code`.
+    of a report's `provider_status` and `provider_code`; `code_form` shows how that is written.
 
     `home` is the region whose national numbers it writes, None where it writes international ones. `reports_within` is
     how long after a submission its last report may come. `known_by_reference` says that a report names a message by
@@ -63,6 +63,7 @@ class Provider:
     reasons: CodeTable | None = None
     speaks_smpp: bool = False
     code_of: Callable[[str, str], str] = _status_alone
+    code_form: str = "code"
     identity: Identity
     parse: Callable[[Callback], Sequence[Item]]
     reread: Callable[[Callback], DeliveryReport | InboundMessage]

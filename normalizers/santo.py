@@ -332,6 +332,7 @@ PROVIDER: Final = Provider(
     identity=IDENTITY,
     speaks_smpp=True,
     code_of=_code_of,
+    code_form="state|code",
     methods=("GET", "POST"),
     codes=CODES,
     parse=parse,

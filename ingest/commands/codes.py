@@ -1,39 +1,171 @@
-"""`dlrhub codes`: the code tables as the program has them."""
+"""`dlrhub codes`: what the providers' codes mean to the program, and which codes came that are in no table."""
 
-from collections.abc import Iterator
+import csv
+import json
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from itertools import groupby
+from operator import attrgetter
+from typing import Any, Final
 
+import msgspec
+from rich.console import Console
 from rich.table import Table
 
-from ingest.settings.errors import InvalidSettingsError
+from ingest.commands.store import any_store
+from ingest.commands.usage import UsageError
+from ingest.connections.clickhouse import Row, StoreClient
+from ingest.settings.accounts import EffectiveAccount, effective_accounts
+from ingest.settings.settings import Settings
 from normalizers import PROVIDERS
-from normalizers.model import CodeTable
+from normalizers.code_rows import ERROR_KIND, CodeRow, code_rows, missing_codes
+from normalizers.model import Account
 from normalizers.provider import Provider
 
+FORMATS: Final = ("table", "csv", "json")
+#: Wide enough that nothing is folded where the output is no terminal.
+_FILE_WIDTH: Final = 400
 
-def code_tables(names: list[str]) -> Iterator[Table]:
-    """Return the tables of the named providers, of all where none is named; raises `InvalidSettingsError`."""
-    for name in names or PROVIDERS:
+_UNMAPPED: Final = """
+SELECT provider, account, provider_status, provider_code, any(provider_text) AS provider_text, count() AS reports,
+    toString(max(received_at)) AS last_received_at
+FROM reports
+WHERE unmapped
+GROUP BY provider, account, provider_status, provider_code
+ORDER BY provider, account, reports DESC, provider_status, provider_code
+LIMIT 10000
+"""
+
+
+def print_codes(settings: Settings, names: Sequence[str], output_format: str) -> None:
+    """Print the codes of the named providers, of all where none is named; raises `UsageError`."""
+    _check(names, output_format)
+    accounts = effective_accounts(settings)
+    by_provider = {
+        name: list(code_rows(PROVIDERS[name], [each.reading for each in accounts if each.provider.name == name]))
+        for name in names or PROVIDERS
+    }
+    if output_format != "table":
+        _print_rows([msgspec.to_builtins(row) for rows in by_provider.values() for row in rows], output_format)
+        return
+    console = _console()
+    for name, rows in by_provider.items():
+        for title, table in _tables(name, rows):
+            console.print(title, style="bold", soft_wrap=True, highlight=False)
+            console.print(table)
+        console.print(_identity(PROVIDERS[name]), soft_wrap=True, highlight=False)
+
+
+async def print_unmapped(settings: Settings, names: Sequence[str], output_format: str) -> None:
+    """Print the codes of stored reports that are in no table now, and the settings that add them; raises `UsageError`."""
+    _check(names, output_format)
+    async with any_store(settings) as store:
+        found = await unmapped_codes(store, effective_accounts(settings))
+    rows = [row for row in found if not names or row["provider"] in names]
+    if output_format != "table":
+        _print_rows(rows, output_format)
+    elif rows:
+        _console().print(_table(rows))
+        print("\n".join(lines_to_add(rows)))  # noqa: T201 - settings, to be copied as they are
+    else:
+        print("every code that came is in a table", file=sys.stderr)  # noqa: T201
+
+
+async def unmapped_codes(store: StoreClient, accounts: Iterable[EffectiveAccount]) -> list[dict[str, Any]]:
+    """Return the codes of stored reports that are in no table now, with the number of reports and the last receipt."""
+    stored = await store.rows(_UNMAPPED)
+    return list(_unmapped(stored, {each.key: each.reading for each in accounts}))
+
+
+def _check(names: Iterable[str], output_format: str) -> None:
+    for name in names:
         if name not in PROVIDERS:
-            raise InvalidSettingsError(f"{name}: no such provider; there are {', '.join(PROVIDERS)}")
-        provider = PROVIDERS[name]
-        yield _status_table(provider)
-        if provider.reasons is not None:
-            yield _reason_table(provider.name, provider.reasons)
+            raise UsageError(f"{name}: no such provider; there are {', '.join(PROVIDERS)}")
+    if output_format not in FORMATS:
+        raise UsageError(f"--format must be one of {', '.join(FORMATS)}")
 
 
-def _status_table(provider: Provider) -> Table:
-    table = Table(
-        "code", "status", "final", "reason", "sending again", "meaning", title=provider.name, title_justify="left"
+def _unmapped(stored: Iterable[Row], accounts: Mapping[tuple[str, str], Account]) -> Iterator[dict[str, Any]]:
+    """Yield the codes that are still in no table, each once."""
+    seen = set()
+    for row in stored:
+        provider = PROVIDERS.get(row["provider"])
+        if provider is None:
+            continue
+        account = accounts.get((provider.name, row["account"]), Account(name=row["account"]))
+        for kind, code in missing_codes(provider, account, row["provider_status"], row["provider_code"]):
+            key = (provider.name, account.name, kind, code)
+            if key not in seen:
+                seen.add(key)
+                yield dict(zip(("provider", "account", "kind", "code"), key, strict=True)) | {
+                    name: row[name] for name in ("provider_text", "reports", "last_received_at")
+                }
+
+
+def lines_to_add(rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield settings that add the codes; their meaning is for the operator to fill in."""
+    yield "\n# Ask the provider what they mean, and add them to the settings. Statuses and reasons: deploy/docs/settings.md"
+    codes: dict[str, dict[str, str]] = {}
+    for row in rows:
+        is_error = row["kind"] == ERROR_KIND
+        key = json.dumps(f"error:{row['code']}" if is_error else row["code"], ensure_ascii=False)
+        codes.setdefault(row["provider"], {})[key] = '{ reason = "unknown" }' if is_error else '{ status = "unknown" }'
+    for provider, meanings in codes.items():
+        yield f"[providers.{provider}.codes]"
+        yield from (f"{key} = {meaning}" for key, meaning in meanings.items())
+
+
+def _print_rows(rows: Sequence[Mapping[str, Any]], output_format: str) -> None:
+    if output_format == "json":
+        print(msgspec.json.format(msgspec.json.encode(rows)).decode())  # noqa: T201 - the command's output
+    elif rows:
+        writer = csv.DictWriter(sys.stdout, fieldnames=list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def _tables(provider: str, rows: Iterable[CodeRow]) -> Iterator[tuple[str, Table]]:
+    """Yield title and table for each document, or account's settings, that codes stand in."""
+    for (account, kind, document), some in groupby(rows, key=attrgetter("account", "kind", "document")):
+        whose = f"{provider}/{account}" if account else provider
+        yield (
+            f"\n{whose}: {'error codes' if kind == ERROR_KIND else 'codes'} of {document}",
+            _table(
+                [
+                    {
+                        "code": row.code,
+                        "status": row.status,
+                        "reason": row.reason,
+                        "sending again": row.persistence,
+                        "meaning": row.meaning if row.english == row.meaning else f"{row.meaning}\n{row.english}",
+                    }
+                    for row in some
+                ]
+            ),
+        )
+
+
+def _table(rows: Sequence[Mapping[str, Any]]) -> Table:
+    """Return a table of the columns that hold something; a text too long for its column goes on in the next line."""
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    columns = [column for column in rows[0] if any(row[column] not in {"", None} for row in rows)]
+    for column in columns:
+        table.add_column(column.replace("_", " "), overflow="fold")
+    for row in rows:
+        table.add_row(*(str(row[column]) for column in columns))
+    return table
+
+
+def _identity(provider: Provider) -> str:
+    """Return in words what makes a report of a provider one."""
+    rule = asdict(provider.identity)
+    inbound = f"; of an inbound message: {', '.join(rule['inbound'])}" if rule["inbound"] else ""
+    return (
+        f"\nevent_id, rule {rule['version']}: {', '.join(rule['words'])}{inbound}.\n"
+        f"Because {rule['because']} ({rule['document']}).\n"
     )
-    for key, code in provider.codes.rows().items():
-        reason = code.reason
-        final = "yes" if code.status.final else "no"
-        table.add_row(key, code.status, final, reason or "", reason.persistence if reason else "", code.meaning)
-    return table
 
 
-def _reason_table(name: str, reasons: CodeTable) -> Table:
-    table = Table("error code", "reason", "sending again", "meaning", title=f"{name}: reasons", title_justify="left")
-    for key, code in reasons.rows().items():
-        table.add_row(key, code.reason or "", code.reason.persistence if code.reason else "", code.meaning)
-    return table
+def _console() -> Console:
+    return Console() if sys.stdout.isatty() else Console(width=_FILE_WIDTH)

@@ -9,6 +9,7 @@ from datetime import timedelta
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
+from ingest.settings.codes import ProviderSettings, open_codes
 from ingest.settings.polling import PollSettings
 from ingest.settings.privacy import open_privacy
 from ingest.settings.secrets import secret_mask
@@ -59,18 +60,28 @@ def effective_accounts(settings: Settings) -> tuple[EffectiveAccount, ...]:
     configured = settings.accounts or [AccountSettings(provider=name) for name in PROVIDERS]
     privacy = open_privacy(settings.privacy)
     mask = secret_mask(settings)
-    return tuple(effective_account(account, privacy, mask) for account in configured)
+    return tuple(
+        effective_account(account, privacy, mask, settings.providers.get(account.provider, ProviderSettings()))
+        for account in configured
+    )
 
 
 def effective_account(
-    configured: AccountSettings, privacy: Privacy = KEEP_ALL, mask: SecretMask | None = None
+    configured: AccountSettings,
+    privacy: Privacy = KEEP_ALL,
+    mask: SecretMask | None = None,
+    shared: ProviderSettings | None = None,
 ) -> EffectiveAccount:
-    """Return one account of the settings with its provider and its defaults; `mask` defaults to its own secrets."""
+    """
+    Return one account of the settings with its provider and its defaults.
+
+    `mask` defaults to its own secrets; `shared` are the settings of all accounts at its provider.
+    """
     provider = PROVIDERS[configured.provider]
     hours = configured.age_out_h
     return EffectiveAccount(
         provider=provider,
-        reading=_reading(configured),
+        reading=_reading(configured, shared or ProviderSettings()),
         secrets=tuple(secret.get_secret_value() for secret in configured.secrets),
         allow=configured.allow,
         acknowledge_unreadable=configured.acknowledge_unreadable,
@@ -83,11 +94,14 @@ def effective_account(
     )
 
 
-def _reading(configured: AccountSettings) -> Account:
+def _reading(configured: AccountSettings, shared: ProviderSettings) -> Account:
+    codes, reasons = open_codes([shared.codes, configured.codes])
     return Account(
         name=configured.name,
         timezone=ZoneInfo(configured.timezone) if configured.timezone else None,
         default_region=configured.default_region,
         fields=MappingProxyType(configured.fields),
         auth_key=configured.auth_key.get_secret_value() if configured.auth_key else None,
+        codes=codes,
+        reasons=reasons,
     )

@@ -8,7 +8,7 @@ What may be a secret is never shown.
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Final, get_args
+from typing import Any, Final, get_args, get_origin
 
 from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
@@ -43,6 +43,7 @@ _WORDS: Final = {
     "string_too_long": "must have at most {max_length} characters",
     "too_long": "must have at most {max_length} characters",
     "literal_error": "must be one of {expected}",
+    "enum": "must be one of {expected}",
     "tuple_type": "must be a list in square brackets",
     "dict_type": "must be a table",
     "model_type": "must be a table",
@@ -171,6 +172,9 @@ def _annotation(path: KeyPath) -> Any:
     annotation: Any = Settings
     for key in path:
         if isinstance(key, int):
+            continue
+        if get_origin(annotation) is dict:  # the key is a name that the user chose
+            annotation = get_args(annotation)[1]
             continue
         model = next(
             (part for part in _parts(annotation) if isinstance(part, type) and issubclass(part, BaseModel)), None

@@ -13,6 +13,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from ingest.settings.codes import CodeSettings, ProviderSettings, check_codes, check_providers
 from ingest.settings.errors import SettingError
 from ingest.settings.polling import PollSettings
 from ingest.settings.privacy import PrivacySettings
@@ -166,6 +167,7 @@ class AccountSettings(Section):
     timezone: TimeZoneName | None = None
     default_region: Region | None = None
     fields: dict[str, str] = Field(default_factory=dict)
+    codes: dict[str, CodeSettings] = Field(default_factory=dict)
     acknowledge_unreadable: bool = False
     rate: PositiveFloat | None = None
     burst: PositiveInt | None = None
@@ -181,6 +183,7 @@ class AccountSettings(Section):
             raise SettingError("auth_key", f"only cloudsms sends an AUTH_KEY; {self.provider} sends none")
         for name in self.fields:
             self._check_parameter(name, provider.renamable)
+        check_codes(provider, self.codes)
         return self
 
     def _check_parameter(self, name: str, known: frozenset[str]) -> None:
@@ -222,6 +225,7 @@ class Settings(BaseSettings):
     kafka: KafkaSettings | None = None
     clickhouse: ClickHouseSettings = ClickHouseSettings()
     privacy: PrivacySettings = PrivacySettings()
+    providers: dict[str, ProviderSettings] = Field(default_factory=dict)
     accounts: tuple[AccountSettings, ...] = ()
 
     @property
@@ -263,6 +267,11 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Let the environment lead over the file, whose values are given to the constructor."""
         return env_settings, init_settings
+
+    @model_validator(mode="after")
+    def _providers_are_known(self) -> Self:
+        check_providers(self.providers)
+        return self
 
     @model_validator(mode="after")
     def _accounts_are_distinct(self) -> Self:
