@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from normalizers import PROVIDERS
-from normalizers.model import CodeTable, Reason, Status
+from normalizers.codes import find_meaning
+from normalizers.model import Reason, Status
+from normalizers.provider import Provider
 
 _STATUS: Final = {
     Status.UNKNOWN: "it is not known what became of the message",
@@ -35,15 +37,19 @@ class Meaning:
 
 def meaning_of(provider: str, status: str, reason: str, provider_status: str, provider_code: str) -> Meaning:
     """Return what a stored report says; its fields are the columns of `dlr.reports`."""
-    known = PROVIDERS.get(provider)
-    tables = [] if known is None else [(known.codes, provider_status), (known.codes, provider_code)]
-    if known is not None and known.reasons is not None:
-        tables.append((known.reasons, provider_code))
-    said = dict.fromkeys(text for table, code in tables if (text := _said(table, code)))
+    said = [] if provider not in PROVIDERS else _said(PROVIDERS[provider], provider_status, provider_code)
     persistence = Reason(reason).persistence if reason in list(Reason) else ""
     return Meaning("; ".join(said), _STATUS.get(Status(status), "") if status in list(Status) else "", persistence)
 
 
-def _said(table: CodeTable, code: str) -> str:
-    found = table.find(code) if code else None
-    return "" if found is None else found.meaning
+def _said(provider: Provider, status: str, code: str) -> list[str]:
+    """Return what the provider's document, or SMPP, says of a report's code, and of its error code."""
+    word = (code or status) if provider.speaks_smpp else ""
+    found = [find_meaning(provider.code_of(status, code), provider.codes, None, state=word).code]
+    if provider.reasons is not None:
+        found.append(provider.reasons.find(code))
+    return [
+        f"{row.meaning} ({row.english})" if row.english and row.english != row.meaning else row.meaning
+        for row in found
+        if row is not None
+    ]
