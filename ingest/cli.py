@@ -24,7 +24,7 @@ app: Final = typer.Typer(
     rich_markup_mode=None,  # the plain help names no Python types
 )
 
-#: What `simulate` shows unless it is told otherwise: a provider that fails, for one reason.
+#: The default of `simulate --fail`: one provider that fails, mostly for one reason.
 _OUTAGES: Final = ["juhe=0.4"]
 
 
@@ -85,7 +85,7 @@ def drain(
     """
     Run the drain into the store alone.
 
-    Where the store is embedded, its query interface runs, too.
+    It also serves the query interface of an embedded store.
     """
     settings = load(config)
     if since:
@@ -302,7 +302,7 @@ def check(config: Config = None) -> None:
     """
     Read the settings and try what they name.
 
-    All that `run` needs is tried; the exit status is 1 where it would not start.
+    Everything that `run` needs is tried; the exit status is 1 where it would not start.
     """
     from ingest.commands.check import check as check_all  # noqa: PLC0415
 

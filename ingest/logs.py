@@ -62,7 +62,7 @@ def _without_payload(record: logging.LogRecord) -> bool:
     """
     Take out of a library's line what may be a request's: an exception's text, and the arguments of an HTTP library.
 
-    What a parser says of a request repeats its line, headers and body, with secrets and phone numbers in them.
+    A parser's error text repeats the request's line, headers and body, with secrets and phone numbers in them.
     """
     if record.exc_info and record.exc_info[1] is not None:
         record.msg = f"{record.msg}: {type(record.exc_info[1]).__name__}"

@@ -74,7 +74,7 @@ _METHOD: Final = "SMS_PUSH_REPORT"
 _LIST: Final = "SMS_RESULT_LIST"
 _CUSTOM: Final = "CUSTOMER_BODY"
 _LAST_SERIAL: Final = 65535
-#: Many times what the document allows (32 characters): what every report of a callback repeats stays small.
+#: Many times the document's limit (32 characters); it bounds the text that every report of a callback repeats.
 _LONGEST: Final = 512
 #: The bytes that all the reports of one callback may repeat of what they share; beyond, only the first has all of it.
 _MOST_REPEATED: Final = 256 * 1024
@@ -82,7 +82,7 @@ _SHARED: Final = ("METHOD", "TYPE", "SERIAL", "TIME", "REPORT_TIME", "SMS_UID", 
 
 
 class _Envelope(NamedTuple):
-    """What the reports of one callback share; `members` are its own bytes, without the secret and the results."""
+    """Fields that all reports of one callback share; `members` are its own bytes, without the secret and the results."""
 
     message_id: str
     sender: str
@@ -127,7 +127,7 @@ def _shortened(envelope: _Envelope, first: str) -> _Envelope:
 
 
 def _authentic(callback: Callback) -> read.Fields:
-    """Return the envelope's fields; what can't be read can't be authentic either."""
+    """Return the envelope's fields; a body that can't be read can't be authentic either."""
     key = callback.account.auth_key
     if key is None:
         return read.json_object(read.body(callback))
@@ -178,7 +178,7 @@ def _is_digits(text: str) -> bool:
 
 
 def _custom(fields: read.Fields, members: Mapping[str, msgspec.Raw]) -> msgspec.Raw | None:
-    """Return the customer's own object as it was sent, None where there is nothing in it."""
+    """Return the customer's own object as it was sent, None if there is nothing in it."""
     value = fields.get(_CUSTOM)
     return members[_CUSTOM] if isinstance(value, dict) and value else None
 

@@ -3,7 +3,7 @@ cmessages (财信): calls nobody back; it has to be asked.
 
 Source: 《财信CM接口文档》, 短信查询 (`POST /sms/query`): the answer is an array of id, mobile and message_status, with
 neither a code nor a time. Numbers are mainland China's. 认证: every request is signed, with Beijing's time. Status Code
-and Error Codes: what a request that failed is told; where in the body the code stands is not documented.
+and Error Codes: the answers to failed requests; the document does not say where in the body the code is.
 """
 
 import hashlib
@@ -59,7 +59,7 @@ CODES: Final = CodeTable(
     document="财信CM接口文档, 短信查询",
 )
 
-#: Error Codes: what a request was turned down for. Those that are not here are the request's own fault.
+#: Error Codes: the reasons for turning down a request. A code that is not here is the request's own fault.
 _ERRORS: Final = {
     "1009": Verdict(PollOutcome.DENIED, "1009 余额不足"),
     "1010": Verdict(PollOutcome.DENIED, "1010 账号锁定"),

@@ -15,9 +15,9 @@ ERROR_KIND: Final = "error"
 
 class CodeRow(msgspec.Struct, frozen=True, kw_only=True):
     """
-    What one code means. The fields are the columns of `dlr.codes`.
+    The meaning of one code. The fields are the columns of `dlr.codes`.
 
-    `account` is empty where every account's reports are read so. `kind` is `error` for a code that gives a reason alone
+    `account` is empty if every account's reports are read so. `kind` is `error` for a code that gives a reason alone
     (CM), else `status`. `code` is written as the document writes it, a family of codes as `MO:NNNN` or `MK:*`.
     `persistence` says whether sending again can help. `meaning` is in the words of `document`, `english` in English.
     """

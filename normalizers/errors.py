@@ -1,5 +1,5 @@
 """
-What can be wrong with a callback.
+The errors of callbacks.
 
     CallbackError            the provider's side is at fault
     ├── MalformedError       it can't be read: kept as a dead letter, answered `malformed`

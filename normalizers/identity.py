@@ -1,5 +1,5 @@
 """
-What makes two reports the same report: an id that is made of what the provider said, and of nothing else.
+The identity of a report: an id that is made of what the provider said, and of nothing else.
 
 Each provider's file states its rule: which of its words, and why. The words come in canonical spelling
 (`normalizers.spelling`), so that a provider's next attempt to deliver the same report has the same id, whatever was

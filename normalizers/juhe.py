@@ -8,7 +8,7 @@ document names no retry. The codes that it lists are partly SMPP's message state
 own words, so that the others are read as SMPP's.
 
 Sections 3, 4, 5 and 7: how it is asked for the balance, for reports and for inbound messages, and what `status` says
-of the request. What was asked for once may be gone. `size` is in no document; clients of the same platform send it.
+of the request. A report that was handed over once may not come again. `size` is in no document; clients of the same platform send it.
 """
 # ruff: noqa: RUF001  (meanings are the document's own words, in its own punctuation)
 
@@ -226,7 +226,7 @@ def reread(callback: Callback) -> DeliveryReport | InboundMessage:
     return _item(callback, "$", msgspec.Raw(callback.body))
 
 
-#: Section 7: what `status` says of a request; 0 is an answer. What is not here may pass.
+#: Section 7: outcomes by `status`; 0 is an answer. A status that is not here may pass.
 STATUSES: Final = {
     "1": Verdict(PollOutcome.REFUSED, "1 消息包格式错误"),
     "2": Verdict(PollOutcome.DENIED, "2 IP 鉴权错误"),
@@ -292,12 +292,12 @@ def _with(element: msgspec.Raw, **values: str) -> msgspec.Raw:
 
 
 def _read_reports(callback: Callback, _: Sequence[Subject]) -> Sequence[Item]:
-    """Read reports: what was asked for tells, not `flag`, unless there is no `stat` that could be read."""
+    """Read reports: items are reports whatever their `flag`, unless they lack a readable `stat`."""
     return _pulled(callback, _as_report)
 
 
 def _read_inbound(callback: Callback, _: Sequence[Subject]) -> Sequence[Item]:
-    """Read inbound messages: what was asked for tells, not `flag`."""
+    """Read inbound messages, whatever their `flag`."""
     return _pulled(callback, _as_inbound)
 
 

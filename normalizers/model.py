@@ -1,5 +1,5 @@
 """
-The vocabulary: what every provider's report becomes.
+The vocabulary: the common form of every provider's report.
 
 Everything here is a plain value. Nothing reads a clock, a socket or a setting.
 """
@@ -122,7 +122,7 @@ _PERSISTENCE: Final = {
 
 
 class Note(StrEnum):
-    """What was odd about a report that could be read all the same."""
+    """An oddity of a report that could be read nevertheless."""
 
     #: Santo: `sm` and `rsm` both read, and say different things; `sm` was believed.
     SM_RSM_DIFFER = "sm_rsm_differ"
@@ -158,7 +158,7 @@ class Source(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Code:
     """
-    What one provider code means: `reason` is set where it means a failure.
+    The meaning of one provider code; `reason` is set if it means a failure.
 
     `meaning` is in the document's words, `english` their translation where they aren't English.
     """
@@ -183,7 +183,7 @@ class CodeTable:
     document: str = ""
 
     def find(self, code: str) -> Code | None:
-        """Look a code up; None where the table has no such code, which is neither an error nor a guess."""
+        """Look a code up; None if the table has no such code, which is neither an error nor a guess."""
         known = self.exact.get(code)
         if known is not None:
             return known
@@ -200,7 +200,7 @@ class CodeTable:
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
     """
-    What reading a callback needs to know of the account it came for.
+    The properties of an account that parsing its callbacks needs.
 
     `timezone` overrides the provider's for stamps without an offset. `default_region` (ISO 3166-1 alpha-2) is where
     a number without country code belongs. `fields` renames CM's GET parameters: document's name -> the customer's.

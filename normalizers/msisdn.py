@@ -1,7 +1,7 @@
 """
 Phone numbers: from how a provider writes them to E.164 and the country they belong to.
 
-The `phonenumbers` library's data decides. What `numbering` does not recognise goes through the library itself.
+The `phonenumbers` library's data decides. Numbers that `numbering` does not recognise go through the library itself.
 """
 
 import re
@@ -26,7 +26,7 @@ _NOT_DIGITS: Final = re.compile(r"\D+")
 
 def read_number(text: str, *, default_region: str | None = None, international: bool = True) -> _Number:
     """
-    Return a number's E.164 form with `+`, and its country (ISO 3166-1 alpha-2, or empty where there is none).
+    Return a number's E.164 form with `+`, and its country (ISO 3166-1 alpha-2, or empty if there is none).
 
     `+` and `00` begin an international number. Bare digits are international where `international` says so, and
     national in `default_region` where they are not or can't be. What is no possible number is returned as it came,

@@ -21,7 +21,7 @@ _REGIONS: Final = {str(code): regions for code, regions in phonenumbers.COUNTRY_
 
 
 class _Region(NamedTuple):
-    """How a region's numbers look; where `leading` is set, it alone claims a number among those of a shared code."""
+    """How a region's numbers look; if `leading` is set, only numbers that match it are the region's, of those that share the code."""
 
     country: str
     leading: re.Pattern[str] | None
@@ -32,7 +32,7 @@ class _Plan(NamedTuple):
     """How the national numbers of a calling code are read."""
 
     code: str
-    #: What the library would take off a number's beginning before it looks at the rest.
+    #: Prefixes that the library removes from a number before it looks at the rest.
     prefixes: Sequence[re.Pattern[str]]
     regions: Sequence[_Region]
     #: The pattern of the region that a number was dialled within, where it was.
@@ -41,7 +41,7 @@ class _Plan(NamedTuple):
 
 def recognise(digits: str, region: str | None) -> tuple[str, str] | None:
     """
-    Return a number that is valid as it stands, in E.164, with its country; None where the library has to tell.
+    Return a number that is valid as it stands, in E.164, with its country; None if the library has to tell.
 
     `digits` begin with a calling code, or were dialled within `region` where that is given. The answer is always the
     library's own.
@@ -58,7 +58,7 @@ def recognise(digits: str, region: str | None) -> tuple[str, str] | None:
 
 
 def country_of(code: str) -> str:
-    """Return the one country that a calling code belongs to, empty where it is none's or several's."""
+    """Return the one country that a calling code belongs to, empty if it is none's or several's."""
     regions = _REGIONS.get(code, ())
     return regions[0] if len(regions) == 1 and regions[0] != WORLD else ""
 
@@ -87,7 +87,7 @@ def _plan_of(digits: str) -> _Plan | None:
 
 @cache
 def _plan(code: str) -> _Plan | None:
-    """Return the plan of a calling code, None where there is no such code."""
+    """Return the plan of a calling code, None if there is no such code."""
     names = _REGIONS.get(code)
     if names is None:
         return None

@@ -25,7 +25,7 @@ _HASH_PREFIX: Final = "hash:"
 
 
 class StoredNumbers(StrEnum):
-    """What is kept of a phone number."""
+    """The form in which a phone number is kept."""
 
     FULL = "full"
     #: The calling code and the last two digits.
@@ -37,7 +37,7 @@ class StoredNumbers(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Privacy:
     """
-    What records keep of a person.
+    How records keep personal data.
 
     `keys` are those of `StoredNumbers.KEYED_HASH`: numbers are hashed with the first. Event ids are hashed with the
     last, so that adding a key in front does not make a provider's retry a new report.
@@ -96,7 +96,7 @@ class Privacy:
         """
         Return what is kept of a number: E.164, or as it came where it could not be read.
 
-        What was masked or hashed before stays as it is: pollers and replays read records that are stored already.
+        A number that was masked or hashed before stays as it is: pollers and replays read records that are stored already.
         """
         if _MASK in number or number.startswith(_HASH_PREFIX):
             return number

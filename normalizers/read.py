@@ -1,7 +1,7 @@
 """
 From bytes to fields: the only decoders.
 
-What can't be read raises `MalformedError` with the path of the fault. A value is never part of the error's words.
+A value that can't be read raises `MalformedError` with the path of the fault. A value is never part of the error's words.
 """
 
 import math
@@ -63,7 +63,7 @@ def parameters(callback: Callback) -> tuple[bytes, str]:
     """
     Return the parameters of a callback that is no JSON, still encoded, and where they stand.
 
-    Those of a POST may be in its body, in its URL, or in both; where both have one, the body's is read.
+    Those of a POST may be in its body, in its URL, or in both; if both have one, the body's is read.
     """
     if callback.method != "POST":
         return callback.query, "query"
@@ -109,7 +109,9 @@ def _decoded(decoder: msgspec.json.Decoder[_T], raw: bytes | msgspec.Raw, where:
         return decoder.decode(raw)
     except msgspec.ValidationError as error:
         if decoder is not _value:
-            _decoded(_value, raw, where, "in range")  # what begins with another kind of value may be no JSON further on
+            _decoded(
+                _value, raw, where, "in range"
+            )  # a body that begins with another kind of value may be no JSON further on
         raise MalformedError(Fault.BAD_VALUE, where, f"is not {kind}") from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise MalformedError(Fault.NOT_JSON, where, f"is not JSON: {error}") from error
@@ -172,7 +174,7 @@ def as_text(encoded: bytes) -> str:
 
 
 def optional(fields: Fields, name: str, where: str) -> str:
-    """Return a field as trimmed text, empty where it is missing or null."""
+    """Return a field as trimmed text, empty if it is missing or null."""
     value = fields.get(name)
     if type(value) is str:  # nearly always, and this is where a callback spends its time
         return value.strip()
@@ -223,7 +225,7 @@ def amount(value: Any, where: str) -> float:
 
 
 def first_object(raw: bytes) -> dict[str, Any]:
-    """Return an object, or the first of an array, with all its values read; empty where it is neither. Never fails."""
+    """Return an object, or the first of an array, with all its values read; empty if it is neither. Never fails."""
     try:
         [(where, element), *_] = json_elements(without_mark(raw))
         return json_object(element, where)
@@ -245,7 +247,7 @@ def time(text: str, zone: tzinfo) -> datetime | None:
     """
     Return a stamp in UTC to the millisecond, read in `zone` where it has no offset of its own.
 
-    None where it can't be read or lies outside of 1970 to 2100, which is never a reason to refuse a report: the
+    None if it can't be read or lies outside of 1970 to 2100, which is never a reason to refuse a report: the
     documents' own examples carry placeholders.
     """
     return _time(text, zone) if len(text) <= _LONGEST_STAMP else None

@@ -10,7 +10,7 @@ from normalizers.model import Callback, DeliveryReport, InboundMessage, Note, St
 
 
 class Parser(NamedTuple):
-    """Who read a record: the provider's name, the version of its parser and tables, and that of its identity rule."""
+    """The reader of a record: the provider's name, the version of its parser and tables, and that of its identity rule."""
 
     provider: str
     normalizer: int
@@ -50,7 +50,7 @@ def delivery_report(
     Return the report that a provider's fields make.
 
     `said` are the provider's words that make it one report, in canonical spelling. `number` is the recipient and its
-    country. Where `meaning` is unknown, so is the report's status: that is no error. `unmapped` says that the reason of
+    country. An unknown `meaning` gives an unknown status: that is no error. `unmapped` says that the reason of
     a failure is in no table.
     """
     code, code_source = meaning

@@ -7,7 +7,7 @@ from normalizers.errors import MalformedError
 from normalizers.model import Callback
 from normalizers.provider import Replies, Reply
 
-#: Seconds; what a provider that can be told so is asked to wait for before it tries again.
+#: Seconds; the time that a provider is asked to wait before it tries again, if it can be told.
 RETRY_AFTER: Final = MappingProxyType({"Retry-After": "10"})
 
 _STORED: Final = Reply(200, b"OK")

@@ -113,14 +113,14 @@ _CHARSETS: Final = {"0": "latin-1", "8": "utf-16-be"}
 #: The charset of `dc` 15, which is the default; tried for any other `dc` too.
 _GBK: Final = "gbk"
 _FIELDS: Final = 3
-#: What an answer to a poll says of a message whose callback has this state.
+#: The status in an answer to a poll, by the state in the callback on the same message.
 _POLLED_AS: Final = {"0": "success", "400": "failed", "500": "failed"}
 _DELIVERED_STATE: Final = "0"
 _REGION: Final = "CN"
 
 
 class _Said(NamedTuple):
-    """What `sm` or `rsm` says."""
+    """The fields in `sm` or `rsm`."""
 
     message_id: str
     state: str
@@ -197,7 +197,7 @@ def _polled_words(message_id: str, number: str, mtstat: str) -> tuple[str, ...]:
 
 
 def _said(fields: read.Fields, where: str) -> tuple[_Said, tuple[Note, ...]]:
-    """Return what the report says: what `sm` does where it can be read, else what `rsm` does."""
+    """Return the fields of the report: those of `sm` if it can be read, else those of `rsm`."""
     clear = _split(read.optional(fields, "rsm", where))
     coded = _split(_decoded(read.optional(fields, "sm", where), read.optional(fields, "dc", where)))
     if coded is not None:
@@ -223,7 +223,7 @@ def _split(text: str) -> _Said | None:
     return _Said(*parts)
 
 
-#: Section 5.1: what a request is turned down for. What is not here may pass.
+#: Section 5.1: the reasons for turning down a request. A code that is not here may pass.
 ERRORS: Final = {
     "0100": Verdict(PollOutcome.REFUSED, "0100 请求参数错误"),
     "0101": Verdict(PollOutcome.REFUSED, "0101 无效的 command 参数"),

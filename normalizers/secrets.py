@@ -157,7 +157,7 @@ def _layers(data: bytes) -> Iterator[_Layer]:
 
 
 def _undo_escapes(layer: _Layer) -> _Layer | None:
-    """Return the bytes with one layer of escapes undone, None where there is no escape."""
+    """Return the bytes with one layer of escapes undone, None if there is no escape."""
     parts: list[bytes] = []
     guarded: list[bytes] = []
     pieces: list[int] = []

@@ -70,7 +70,7 @@ def spell_stamp(text: str, zone: timezone) -> Stamp:
     Spell a time: `2025-11-20T12:00:05`, with a fraction of a second only where there is one.
 
     `zone` is the one that the provider's document names: a stamp with an offset is brought there, so that it equals the
-    same stamp without. What is no stamp keeps its words.
+    same stamp without. A text that is no stamp stays as it is.
     """
     return _spell_stamp(text, zone) if text else NO_STAMP
 

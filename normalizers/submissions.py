@@ -1,5 +1,5 @@
 """
-Submissions: what the customer's own program says that it sent, in JSON.
+Submissions: the messages that the customer's own program says it sent, in JSON.
 
 Reading one brings its recipient and its message id into the form in which the provider's reports will have them.
 """
@@ -68,7 +68,7 @@ def read_submissions(
     """
     Read an array of submissions, or a lone one: each as it is, or what is wrong with it.
 
-    Raises `MalformedError` where it is no JSON array or object.
+    Raises `MalformedError` if it is no JSON array or object.
     """
     return [_each(where, element, senders, received_at) for where, element in read.json_elements(body)]
 

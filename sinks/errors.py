@@ -1,5 +1,5 @@
 """
-What can go wrong on our side.
+The errors of dlrhub's own side.
 
     SinkError                   ours, not the provider's
     ├── BusyError               not now: nothing was kept, try again (answered `busy`)

@@ -51,7 +51,7 @@ class Inserter:
         """
         Return once every value is in the table, but for those returned, which the store will never take.
 
-        Returns None where it gave up because of a stop. Values that are `ours` were made by this program just now: a
+        Returns None if it gave up because of a stop. Values that are `ours` were made by this program just now: a
         store that refuses them is not as it should be, and is waited for.
         """
         pieces = deque(_cut(values, self._rows_at_once))

@@ -24,7 +24,7 @@ _NOT_ASCII: Final = 0x80
 
 
 class LetterKind(StrEnum):
-    """What the body of a dead letter is, which decides how it is read again."""
+    """The kind of a dead letter's body, which decides how it is read again."""
 
     #: A whole callback.
     CALLBACK = "callback"
@@ -38,7 +38,7 @@ class LetterKind(StrEnum):
 
 class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
     """
-    What could not be read, whole. The fields are the columns of `dlr.dead_letters`.
+    Bytes that could not be parsed, whole. The fields are the columns of `dlr.dead_letters`.
 
     `id` is a hash of the content, so that a provider's retries of it are one letter with a count. `body` is text
     where the bytes are UTF-8 (`body_encoding` `utf-8`), else `base64`. `query` has its non-ASCII bytes percent-encoded.

@@ -66,7 +66,7 @@ _TIMES: Final = {
 
 def check(topic: Topic, value: bytes) -> CheckedValue:
     """
-    Decode one value; raises `RefusedError` where it is no complete JSON object of the topic's columns.
+    Decode one value; raises `RefusedError` if it is no complete JSON object of the topic's columns.
 
     The error says what is wrong and where, and repeats nothing of the value, which may hold a phone number.
     """

@@ -20,7 +20,7 @@ BATCH_BYTES: Final = 16 * 1024 * 1024
 
 
 class Topic(StrEnum):
-    """What a record is: the Kafka topic's name after its prefix, and the store's table."""
+    """The kind of a record: the Kafka topic's name after its prefix, and the store's table."""
 
     REPORTS = "reports"
     INBOUND = "inbound"
@@ -32,7 +32,7 @@ class Record(msgspec.Struct, frozen=True, array_like=True):
     """One value on its way to the store: `value` is a JSON object whose keys are the table's columns."""
 
     topic: Topic
-    #: The provider's message id: what orders records in Kafka.
+    #: The provider's message id: Kafka keeps the records of one key in order.
     key: str
     provider: str
     value: bytes
@@ -62,7 +62,7 @@ class Producer(Protocol):
         """
         Return once every record is durable.
 
-        Raises `BusyError` where that can't be had now: the records may or may not have been kept, and the caller must
+        Raises `BusyError` if that can't be had now: the records may or may not have been kept, and the caller must
         not acknowledge them.
         """
 

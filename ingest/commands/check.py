@@ -31,7 +31,7 @@ _WIDTH: Final = 160
 
 
 class Finding(NamedTuple):
-    """What was looked at, what it is set to, and how that is; `fault` says what has to be mended."""
+    """One checked part, its value in the settings, and its state; `fault` is set if somebody has to correct it."""
 
     what: str
     value: str

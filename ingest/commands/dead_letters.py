@@ -28,7 +28,7 @@ async def print_list(settings: Settings, wanted: LetterFilter, most: int, format
 
 
 async def print_letter(settings: Settings, letter_id: str) -> None:
-    """Print one letter with everything that it holds; raises `StoreError`, and `UsageError` where there is none."""
+    """Print one letter with everything that it holds; raises `StoreError`, and `UsageError` if there is none."""
     async with any_store(settings) as store:
         row = await whole(store, letter_id)
     if row is None:
@@ -40,7 +40,7 @@ async def replay_letters(settings: Settings, wanted: LetterFilter) -> bool:
     """
     Replay the letters that match, and print what became of each; tell whether all of them could be read.
 
-    Raises `StoreError` where the letters can't be read, and `BusyError` where the stream takes nothing.
+    Raises `StoreError` if the letters can't be read, and `BusyError` if the stream takes nothing.
     """
     accounts = Rereader(effective_accounts(settings))
     resolved = unreadable = 0

@@ -20,7 +20,7 @@ async def run_renormalize(settings: Settings, wanted: ReportFilter, *, dry_run: 
     """
     Read the matching reports again, write those that change unless it is a dry run, and print the changes by code.
 
-    Raises `StoreError` where the reports can't be read, and `BusyError` where the stream takes nothing.
+    Raises `StoreError` if the reports can't be read, and `BusyError` if the stream takes nothing.
     """
     rereader = Rereader(effective_accounts(settings))
     progress = Progress()

@@ -22,7 +22,7 @@ _LEAVE: Final = frozenset({"exit", "quit", "\\q"})
 
 
 async def run_shell(settings: Settings, format_name: str) -> None:
-    """Answer what is typed until `exit` or Ctrl-D; raises `StoreError` or `BusyError` where the store can't be had."""
+    """Answer what is typed until `exit` or Ctrl-D; raises `StoreError` or `BusyError` if the store can't be had."""
     output_format = clickhouse_format(format_name or "table")
     async with any_store(settings) as store:
         typer.echo(f"SQL on {_shown(settings)}, database {store.database}.")

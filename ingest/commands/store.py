@@ -17,7 +17,7 @@ async def any_store(settings: Settings) -> AsyncIterator[StoreClient]:
     """
     Yield a client of the store: of the server or the running dlrhub, else of the embedded store, opened here.
 
-    Raises `StoreError` where it can't be reached, and `BusyError` where it can't be opened.
+    Raises `StoreError` if it can't be reached, and `BusyError` if it can't be opened.
     """
     async with open_client(settings, _LIMITS) as client:
         try:

@@ -1,4 +1,4 @@
-"""What is raised where a command line can't be followed."""
+"""The error for a command line that can't be followed."""
 
 
 class UsageError(Exception):

@@ -31,7 +31,7 @@ def journals(settings: Settings) -> Path:
 
 
 def refuse_old_data(settings: Settings) -> None:
-    """Raise `InvalidSettingsError` where `data_dir` holds the journal or the spill of dlrhub 0.1, and touch nothing."""
+    """Raise `InvalidSettingsError` if `data_dir` holds the journal or the spill of dlrhub 0.1, and touch nothing."""
     old = [*journals(settings).glob("*.db"), *settings.data_dir.glob("spill/*/records.db")]
     if old:
         raise InvalidSettingsError(

@@ -20,7 +20,7 @@ class Certificates:
     """
     A TLS context whose files are read again when they change, so that a renewed certificate needs no restart.
 
-    `context` is None where there is no certificate. Every handshake takes the files as they were read last; connections
+    `context` is None if there is no certificate. Every handshake takes the files as they were read last; connections
     that are open stay. Files that can't be used are logged, and the last good ones stay in use.
     """
 

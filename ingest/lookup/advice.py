@@ -1,4 +1,4 @@
-"""What to do next about a message."""
+"""Advice on the next step for a message."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final

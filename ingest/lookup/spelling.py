@@ -23,7 +23,7 @@ def numbers_of(what: str, accounts: Iterable[EffectiveAccount]) -> list[str]:
     """
     Return how the store may hold a number: in E.164, as its digits stand, and masked or hashed as the settings say.
 
-    A number without a country code is tried in every country. What is no number gives none.
+    A number without a country code is tried in every country. Text that is no number gives none.
     """
     text = what.strip()
     if not _NUMBER.fullmatch(text):

@@ -44,7 +44,7 @@ class DiskMeter:
         )
 
     def fault(self) -> str:
-        """Say that the disk is full, so that callbacks are answered `busy`; empty where it is not."""
+        """Say that the disk is full, so that callbacks are answered `busy`; empty if it is not."""
         free = shutil.disk_usage(self._data_dir).free
         if free >= self._least_free_bytes:
             return ""

@@ -45,7 +45,7 @@ class LagMeter:
         """
         Measure once.
 
-        A source that does not answer counts as before: what waited there still waits. Until each has answered once, a
+        A source that does not answer counts as before: the records that waited there still wait. Until each has answered once, a
         sum of 0 is not told, since it may be wrong.
         """
         for number, source in enumerate(self._sources):
@@ -63,7 +63,7 @@ class LagMeter:
             self._totals.update("lag", {STREAM_LAG.name: [((), self._lag)]})
 
     def fault(self) -> str:
-        """Say that the drain makes no progress though records wait; empty where it does, or none wait."""
+        """Say that the drain makes no progress though records wait; empty if it does, or none wait."""
         stalled = time.monotonic() - self._progress_at if self._lag else 0.0
         stalled = max(stalled, self._totals.sum_of(DRAIN_STALLED))
         if stalled <= self._stalled_seconds:

@@ -148,7 +148,7 @@ class Totals(Collector):
         self._living[process] = values
 
     def bury(self, process: str) -> None:
-        """Keep what a dead process counted; what it gauged is no more."""
+        """Keep what a dead process counted; its gauges end with it."""
         last = self._living.pop(process, {})
         for metric in self._metrics:
             if metric.outlives:

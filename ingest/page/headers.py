@@ -2,7 +2,7 @@
 
 from typing import Final
 
-#: What the page's own files may do in a browser: nothing but themselves, this door, and no frame around them.
+#: Permissions of the page's own files in a browser: nothing but themselves, this door, and no frame around them.
 HEADERS: Final = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "

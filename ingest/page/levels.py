@@ -26,16 +26,16 @@ _DAY_SECONDS: Final = 86_400
 
 
 class Level(StrEnum):
-    """What is to be said of an account, the worst first."""
+    """The judgement on an account, the worst first."""
 
     FAILING = "failing"
     RAISED = "raised"
     SILENT = "silent"
     UNREADABLE = "unreadable"
     UNMAPPED = "unmapped"
-    #: As much as ever fails, which is much.
+    #: Many messages fail, but no more than usual.
     USUAL = "usual"
-    #: Much fails of too few reports to judge by.
+    #: Many fail, of too few reports to judge by.
     FEW = "few"
     OK = "ok"
     QUIET = "quiet"
@@ -49,7 +49,7 @@ class Level(StrEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:
     """
-    What an account's reports were over `seconds`, and before.
+    Numbers of an account's reports over `seconds`, and before.
 
     `newest_...` are those of the last 15 minutes, whatever the range; `usual_reports` come in times like this one.
     """

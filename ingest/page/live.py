@@ -1,4 +1,4 @@
-"""What this program knows without asking the store: its parts, how much waits, and when each account called last."""
+"""The program's state that needs no query to the store: its parts, how much waits, and when each account called last."""
 
 import asyncio
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ _Samples = Mapping[tuple[str, ...], float]
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """`stream_lag` and `spill` are None where no part tells of them; times are seconds since 1970."""
+    """`stream_lag` and `spill` are None if no part tells of them; times are seconds since 1970."""
 
     parts: Mapping[str, str]
     stream_lag: float | None

@@ -38,9 +38,9 @@ class Overview:
         patience_seconds: float = _PATIENCE_SECONDS,
     ) -> None:
         """
-        Show the accounts of the settings, and whatever others the store knows; `store` is None where there is none.
+        Show the accounts of the settings, and whatever others the store knows; `store` is None if there is none.
 
-        A provider that only answers when it is asked is left out where no account of it is set up to be asked.
+        A provider that only answers when it is asked is left out if no account of it is set up to be asked.
         """
         self._store = store
         self._answers = answers
@@ -53,7 +53,7 @@ class Overview:
         self._open_to_all = "" if settings.accounts else f"http://{settings.receiver_listen}"
 
     async def make(self, period: Period, live: Live) -> dict[str, Any]:
-        """Return the first screen's data; where the store does not answer in time, what there is without it."""
+        """Return the first screen's data; if the store does not answer in time, the part that needs no store."""
         state, said, rows = StoreState.OK, "", None
         try:
             async with asyncio.timeout(self._patience_seconds):

@@ -17,7 +17,7 @@ from typing import Final
 
 from ingest.page.period import Period
 
-#: Where the files are in an installed package; in a clone of the repository they are in `deploy/queries/`.
+#: The folder of the files in an installed package; a clone of the repository has them in `deploy/queries/`.
 _INSTALLED: Final = files("ingest.page") / "saved_questions"
 _CLONED: Final = Path(__file__).parents[2] / "deploy" / "queries"
 
@@ -60,7 +60,7 @@ def read_questions() -> Mapping[str, SavedQuestion]:
 
 
 def read_question(name: str, text: str) -> SavedQuestion:
-    """Read a file; raises ValueError where it does not have the shape that this module describes."""
+    """Read a file; raises ValueError if it does not have the shape that this module describes."""
     title, plot = _TITLE.match(text), _PLOT.search(text)
     if title is None or any(len(line.findall(text)) != 1 for _, line in _TIMES):
         raise ValueError(f"{name}.sql: begin with the question as a comment, and name the time as since and until")

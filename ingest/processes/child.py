@@ -1,5 +1,5 @@
 """
-What every child process shares: how it starts, what it tells the supervisor, and how it stops.
+Shared by all child processes: how it starts, what it tells the supervisor, and how it stops.
 
 A child writes lines of JSON to its standard output: that it is ready, and its metrics once a second. It stops when it
 gets SIGTERM, or when its standard input ends: the supervisor holds the other end, so a child never outlives it, even

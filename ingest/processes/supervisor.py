@@ -114,7 +114,7 @@ async def supervise(stages: Sequence[Sequence[Child]], stopping: asyncio.Event) 
     """
     Keep every child alive until `stopping` is set, then stop them stage by stage, in the order given.
 
-    Raises `UnusableError` where a child can't work with the settings, after stopping the others.
+    Raises `UnusableError` if a child can't work with the settings, after stopping the others.
     """
     children = [child for stage in stages for child in stage]
     tasks = [asyncio.create_task(child.keep_alive()) for child in children]

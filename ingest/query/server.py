@@ -55,7 +55,7 @@ async def serve(
     Answer at `host`:`port` from the engine that this process has open at `path`; yields the port (for 0: the one that the system chose).
 
     `on_stuck` is called where a query does not end, long after its time: what the engine's process should do then is its
-    owner's to say. Raises OSError where the address can't be had, and `QueryError` where the database can't.
+    owner's to say. Raises OSError if the address can't be had, and `QueryError` if the database can't.
     """
     engine = await asyncio.to_thread(ReadOnlyEngine, path, database, limits)
     try:

@@ -18,7 +18,7 @@ from normalizers.secrets import NO_SECRETS, SecretMask
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Access:
-    """Who may post to one account, and how often (`rate`, None for as often as they like)."""
+    """The right to post to one account, and its rate limit (None: unlimited)."""
 
     provider: Provider
     account: Account
@@ -68,7 +68,7 @@ def _access(account: EffectiveAccount, workers: int) -> Access:
 
 @lru_cache(maxsize=4096)
 def within(peer: str, networks: tuple[Network, ...]) -> bool:
-    """Tell whether an address is in one of the networks; what is no address is in none."""
+    """Tell whether an address is in one of the networks; text that is no address is in none."""
     address = _address(peer)
     return address is not None and any(address in network for network in networks)
 

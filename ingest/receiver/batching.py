@@ -64,7 +64,7 @@ class _Waiting(msgspec.Struct, frozen=True):
 
 
 class _Reading(msgspec.Struct, frozen=True):
-    """What a callback was parsed into; `answer` is given once `records` are durable."""
+    """The result of parsing a callback; `answer` is given once `records` are durable."""
 
     answer: CallbackResult
     records: Sequence[Record] = ()

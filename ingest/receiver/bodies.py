@@ -70,7 +70,7 @@ class BodyReader:
         """
         Return the body as it was sent.
 
-        Raises `TooLargeError`, TimeoutError where it takes too long, `BusyError` where too much arrives at once.
+        Raises `TooLargeError`, TimeoutError where it takes too long, `BusyError` if too much arrives at once.
         """
         content = request.content
         if content.is_eof():

@@ -1,1 +1,1 @@
-"""Second chances: what was kept is read again, with today's normalizers, code tables and settings."""
+"""Second chances: stored items are parsed again with today's normalizers, code tables and settings."""

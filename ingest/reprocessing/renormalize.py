@@ -26,7 +26,7 @@ from sinks.stream import Producer
 #: Reports that are read, and appended, at a time.
 _SLICE: Final = 5_000
 _HOUR: Final = timedelta(hours=1)
-#: What reading again may change of a report when numbers are stored as they came.
+#: Fields that parsing again may change if numbers are stored in full.
 _FROM_TABLES: Final = (
     "operator", "status", "reason", "code_source", "provider_status", "provider_code", "provider_text", "occurred_at",
     "unmapped", "notes", "normalizer",
@@ -79,7 +79,7 @@ async def renormalize(
     """
     Read every matching report again, append those that change to `producer`, and yield the progress after each slice.
 
-    Without a producer nothing is written. Raises `StoreError` where the reports can't be read, and `BusyError` where
+    Without a producer nothing is written. Raises `StoreError` if the reports can't be read, and `BusyError` where
     the stream takes nothing.
     """
     hours = await _hours(store, wanted)
@@ -132,7 +132,7 @@ def _times(since: datetime | None, until: datetime | None) -> dict[str, str]:
 
 
 def _reread(row: Row, rereader: Rereader, progress: Progress) -> DeliveryReport | None:
-    """Return a stored report as today's tables make it; None where it stays as it is."""
+    """Return a stored report as today's tables make it; None if it stays as it is."""
     stored = read_stored(row)
     progress.read += 1
     try:
@@ -148,7 +148,7 @@ def _reread(row: Row, rereader: Rereader, progress: Progress) -> DeliveryReport 
 
 
 def reread(stored: DeliveryReport, rereader: Rereader) -> DeliveryReport | None:
-    """Return a stored report read again, as its next revision; None where nothing in it changes."""
+    """Return a stored report read again, as its next revision; None if nothing in it changes."""
     today = rereader.stored(stored)
     numbers = rereader.account(stored.provider, stored.account).privacy.numbers
     names = _FROM_TABLES if numbers is not StoredNumbers.FULL else (*_FROM_TABLES, *_FROM_NUMBERS)

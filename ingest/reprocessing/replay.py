@@ -23,7 +23,7 @@ from sinks.stream import Producer, Record, Topic
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replayed:
-    """What became of one letter: the words are those of its `resolution` in the store."""
+    """The outcome of one letter's replay: the words are those of its `resolution` in the store."""
 
     letter_id: str
     resolved: bool
@@ -36,7 +36,7 @@ async def replay(
     """
     Replay every letter that matches, the oldest first, and yield what became of each once it is durable.
 
-    Raises `StoreError` where the letters can't be read, and `BusyError` where the stream takes nothing.
+    Raises `StoreError` if the letters can't be read, and `BusyError` if the stream takes nothing.
     """
     async for letter in letters(store, wanted):
         records, resolved, words = read_again(letter, rereader)

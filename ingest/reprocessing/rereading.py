@@ -21,7 +21,7 @@ class Rereader:
         self._accounts: Mapping[tuple[str, str], EffectiveAccount] = {account.key: account for account in accounts}
 
     def account(self, provider: str, name: str) -> EffectiveAccount:
-        """Return an account of the settings; raises `MalformedError` where they have none by this name."""
+        """Return an account of the settings; raises `MalformedError` if they have none by this name."""
         account = self._accounts.get((provider, name))
         if account is None:
             raise MalformedError(Fault.BAD_VALUE, "$", f"the settings have no account {provider}/{name}")
@@ -29,7 +29,7 @@ class Rereader:
 
     def letter(self, letter: Letter) -> Sequence[Item]:
         """
-        Return the items of a dead letter; raises `MalformedError` where it still can't be read.
+        Return the items of a dead letter; raises `MalformedError` if it still can't be read.
 
         A letter was let in when it came, so the key that CloudSMS puts into the body, which is masked in the letter,
         is not checked again.

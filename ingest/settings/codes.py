@@ -1,5 +1,5 @@
 """
-Codes that an operator adds: what a provider's code means, where its document does not say.
+Codes that an operator adds: meanings of codes that the provider's document does not have.
 
 They go before the provider's own table. A key is the code as the reports have it, in any case; `MK:*` stands for every
 code that begins with `MK:`. A key that begins with `error:` is one of CM's error codes, which give a reason alone.
@@ -40,7 +40,7 @@ class ProviderSettings(Section):
 
 
 def check_providers(providers: Mapping[str, ProviderSettings]) -> None:
-    """Raise `SettingError` where there is no such provider, or a code of it can't be used."""
+    """Raise `SettingError` if there is no such provider, or a code of it can't be used."""
     for name, configured in providers.items():
         if name not in PROVIDERS:
             raise SettingError(f"providers.{name}", f"no such provider; there are {', '.join(PROVIDERS)}")
@@ -48,7 +48,7 @@ def check_providers(providers: Mapping[str, ProviderSettings]) -> None:
 
 
 def check_codes(provider: Provider, codes: AddedCodes, key: str = "codes") -> None:
-    """Raise `SettingError` where a code can't be used; `key` is the setting's name."""
+    """Raise `SettingError` if a code can't be used; `key` is the setting's name."""
     seen = set()
     for code, meaning in codes.items():
         spelled = _spelled(code)
@@ -59,7 +59,7 @@ def check_codes(provider: Provider, codes: AddedCodes, key: str = "codes") -> No
 
 
 def _fault(provider: Provider, code: str, meaning: CodeSettings) -> str:
-    """Return what is wrong with a code, in words; empty where nothing is."""
+    """Return what is wrong with a code, in words; empty if nothing is."""
     if code in {"", ERROR_PREFIX}:
         return "is no code"
     if _ANY in code[:-1]:

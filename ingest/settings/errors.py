@@ -1,4 +1,4 @@
-"""What is raised where settings can't be used."""
+"""The errors for settings that can't be used."""
 
 
 class InvalidSettingsError(Exception):

@@ -2,7 +2,7 @@
 Tells what is wrong with the settings in the user's words.
 
 Each fault names its place (the file and the line, or the variable), the setting, what was given and what is allowed.
-What may be a secret is never shown.
+A value that may be a secret is never shown.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -53,7 +53,7 @@ _WORDS: Final = {
 
 @dataclass(frozen=True)
 class Sources:
-    """Where the settings were read from: a file, its text and what that means, and the environment."""
+    """The sources of the settings: a file, its text and what that means, and the environment."""
 
     file: str
     text: str
@@ -71,7 +71,7 @@ class Sources:
         return self.file if self.text else "settings"
 
     def value(self, path: KeyPath) -> Any:
-        """Return what the file, or the variable, gave for a setting; None where neither did."""
+        """Return what the file, or the variable, gave for a setting; None if neither did."""
         variable = PREFIX + "__".join(map(str, path)).upper()
         for name, text in self.environment.items():
             if name.upper() == variable:
@@ -159,7 +159,7 @@ def _keys_in(section: str) -> Iterable[str]:
 
 
 def _model(path: KeyPath) -> type[BaseModel] | None:
-    """Return the model of the table at a path; None where there is no table."""
+    """Return the model of the table at a path; None if there is no table."""
     return _model_in(_annotation(path))
 
 
@@ -168,7 +168,7 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:
 
 
 def _annotation(path: KeyPath) -> Any:
-    """Return the declared type of the setting at a path; None where there is no such setting."""
+    """Return the declared type of the setting at a path; None if there is no such setting."""
     annotation: Any = Settings
     for key in path:
         if isinstance(key, int):

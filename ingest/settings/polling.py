@@ -22,7 +22,7 @@ def _checked_url(url: str) -> str:
 
 class PollSettings(BaseModel):
     """
-    Where, with what, how often and how fast an account's provider is asked.
+    How an account's provider is polled: address, credentials, interval and pace.
 
     A message is asked about `first_delay_s` after its submission was received, then at ages each `growth` times the one
     before, and last when it ages out. `every_s` is how often it is looked who has reached one of the ages, and how often
@@ -53,7 +53,7 @@ class PollSettings(BaseModel):
         return {name: value.get_secret_value() for name in names if (value := self._credential(name)) is not None}
 
     def check(self, provider: str) -> None:
-        """Raise ValueError where this is not how a provider is asked."""
+        """Raise ValueError if this is not how a provider is asked."""
         poll = PROVIDERS[provider].poll
         if poll is None:
             able = ", ".join(name for name, known in PROVIDERS.items() if known.poll is not None)

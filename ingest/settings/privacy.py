@@ -1,4 +1,4 @@
-"""The section `[privacy]`: what records keep of phone numbers and of people's words, and for how long."""
+"""The section `[privacy]`: how records keep phone numbers and texts, and for how long."""
 
 from pathlib import Path
 from typing import Final, Self
@@ -45,7 +45,7 @@ class PrivacySettings(Section):
 
 
 def open_privacy(settings: PrivacySettings) -> Privacy:
-    """Return what the normalizers apply to records; raises `InvalidSettingsError` where the key file can't be used."""
+    """Return what the normalizers apply to records; raises `InvalidSettingsError` if the key file can't be used."""
     keys = () if settings.key_file is None else _read_keys(settings.key_file)
     return Privacy(numbers=settings.store_numbers, content=settings.store_content, keys=keys)
 

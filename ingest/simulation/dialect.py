@@ -1,4 +1,4 @@
-"""What a simulation has to know of a provider."""
+"""A provider as the simulation plays it."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

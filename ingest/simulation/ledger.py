@@ -1,8 +1,8 @@
 """
-The ledger: what was sent, and whether it was acknowledged, as the rows that the store has to hold because of it.
+The ledger: the rows that the store has to hold because of the callbacks that were sent and acknowledged.
 
-It is a temporary database on disk, so that a run of a million reports takes no memory. What was sent and not
-acknowledged is in it too: the store may hold it, and need not.
+It is a temporary database on disk, so that a run of a million reports takes no memory. Rows of callbacks that
+were not acknowledged are in it, too: the store may hold them, and need not.
 """
 
 import sqlite3
@@ -29,7 +29,7 @@ Row: TypeAlias = tuple[str | int | None, ...]
 
 
 class RecordKind(StrEnum):
-    """What a sent item is kept as."""
+    """The kind of row that a sent item becomes."""
 
     REPORTS = "reports"
     INBOUND = "inbound"

@@ -1,4 +1,4 @@
-"""The values of a simulation: what a provider is going to say, and what it means by that."""
+"""The values of a simulation: the reports that providers will post, and their meaning."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -62,7 +62,7 @@ class PlannedReport:
     """
     One report on one message to one recipient; `seed` decides how it is written where a provider has a choice.
 
-    `created_at` is when the message was sent, the same in all of its reports; None where the provider has no clock.
+    `created_at` is when the message was sent, the same in all of its reports; None if the provider has no clock.
     """
 
     message_id: str
@@ -142,7 +142,7 @@ PlannedItem: TypeAlias = PlannedReport | PlannedInbound | PlannedReject
 @dataclass(frozen=True, slots=True)
 class PlannedCallback:
     """
-    One callback; where it is spoiled, its one item is what it would have said.
+    One callback; if it is spoiled, its one item is the one that it was made from.
 
     `submissions` are told to dlrhub before it: those of the messages that it is the first to report on, and of some on
     which nobody ever reports.
@@ -160,6 +160,6 @@ class PlannedCallback:
 
     @property
     def seed(self) -> int:
-        """What decides how it is written: the same for an exact repeat."""
+        """The seed of its spelling: the same for an exact repeat."""
         first = self.items[0]
         return first.report.seed if isinstance(first, PlannedReject) else first.seed

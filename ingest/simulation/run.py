@@ -38,7 +38,7 @@ _ARRIVAL_PAUSE_SECONDS: Final = 0.2
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """
-    What a run is to be; what is empty comes from the settings.
+    The options of a run; empty ones come from the settings.
 
     `per_second` 0 means as fast as possible. `failing` is the share of failed messages by provider. What the store
     lacks after it took nothing in for `wait_seconds` is lost. The providers' stamps are spread over the last `days`.
@@ -79,7 +79,7 @@ def _read_share(text: str) -> tuple[str, float]:
 
 
 def run_simulation(settings: Settings, options: Options, *, as_json: bool = False) -> Exit:
-    """Simulate, and tell on the standard output; raises `InvalidSettingsError` where an option can't be used."""
+    """Simulate, and tell on the standard output; raises `InvalidSettingsError` if an option can't be used."""
     result = asyncio.run(simulate(settings, options))
     if as_json:
         sys.stdout.write(json_of(result).decode() + "\n")
@@ -89,7 +89,7 @@ def run_simulation(settings: Settings, options: Options, *, as_json: bool = Fals
 
 
 async def simulate(settings: Settings, options: Options) -> Result:
-    """Play the providers, and compare; raises `InvalidSettingsError` where an option can't be used."""
+    """Play the providers, and compare; raises `InvalidSettingsError` if an option can't be used."""
     lines = open_lines(settings, providers=options.providers, account=options.account, secret=options.secret)
     run = secrets.token_hex(RUN_LENGTH // 2)
     traffic = _traffic(options, lines, run)
@@ -136,7 +136,7 @@ def _traffic(options: Options, lines: Mapping[str, Line], run: str) -> Traffic:
 
 
 async def _send(sender: CallbackSender, traffic: Traffic, options: Options) -> list[str]:
-    """Send everything; where dlrhub went away, return words that say so."""
+    """Send everything; if dlrhub went away, return a text that says so."""
     try:
         with _progress(options.callbacks) as advance:
             await sender.send(traffic, per_second=options.per_second, concurrency=options.concurrency, advance=advance)

@@ -32,7 +32,7 @@ class SubmissionSender:
         """
         Post submissions of one account, and write them into the ledger.
 
-        Raises `UnreachableError` where they are not accepted.
+        Raises `UnreachableError` if they are not accepted.
         """
         body = orjson.dumps([_fields(line, submission) for submission in submissions])
         accepted = False

@@ -28,7 +28,7 @@ class Result:
     """
     How a run went.
 
-    `submitted` counts the submissions that were accepted, None where none were to be posted. `words` are the verdict.
+    `submitted` counts the submissions that were accepted, None if none were to be posted. `words` are the verdict.
     """
 
     status: Exit

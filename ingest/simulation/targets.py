@@ -1,4 +1,4 @@
-"""Where a simulation posts to, and as whom: by the settings that the receiver has."""
+"""The targets of a simulation: accounts and addresses, from the settings that the receiver has."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace

@@ -1,5 +1,5 @@
 """
-Traffic: what the providers are going to say, one callback after the other, planned from a seed.
+Traffic: the callbacks that providers will post, one after the other, planned from a seed.
 
 Nothing is sent and no clock is read here: the same arguments plan the same callbacks. Memory is bounded, whatever the
 count: only what is due soon is remembered.
@@ -118,7 +118,7 @@ class Traffic:
         return PlannedCallback(dialect.name, tuple(items), submissions=submissions)
 
     def _batch(self, dialect: Dialect, step: int) -> list[PlannedItem]:
-        """Return what one callback holds; what can't be in one with others waits for the next."""
+        """Return what one callback holds; an item that can't share a callback waits for the next one."""
         items = list(self._group(dialect, step))
         for _ in range(dialect.batch(self._rng) - 1):
             group = self._group(dialect, step)
@@ -189,7 +189,7 @@ class Traffic:
         """
         Return when a message was sent of which no report tells.
 
-        Where the provider has no clock, its reports count from their receipt, so that the message was sent just before.
+        A provider without a clock has its reports count from their receipt, so its message was sent just before.
         """
         at = self._now(step) if dialect.clock else self._schedule.started_at
         return (at - timedelta(seconds=self._rng.lognormvariate(1.4, 1.0))).replace(microsecond=0)

@@ -34,7 +34,7 @@ WHERE provider = {{provider:String}} AND account = {{account:String}} AND final
 
 
 class Position(NamedTuple):
-    """Where reading has got to: a submission's receipt, in microseconds since 1970, and its message."""
+    """A position in the reading: a submission's receipt, in microseconds since 1970, and its message."""
 
     received_at: int
     message_id: str = "\U0010ffff"

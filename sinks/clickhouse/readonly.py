@@ -56,7 +56,7 @@ class Limits:
 
 
 class Result(NamedTuple):
-    """What the engine answered, in the format that was asked for, and what it took."""
+    """The engine's answer in the requested format, and its cost."""
 
     body: bytes
     rows: int
@@ -113,7 +113,7 @@ class ReadOnlyEngine:
         """
         Connect with `database`, which has to exist, as every connection's own.
 
-        Raises `QueryError` where the database or the engine can't be had.
+        Raises `QueryError` if the database or the engine can't be had.
         """
         self.database = database
         self.limits = limits or Limits()
@@ -155,7 +155,7 @@ class ReadOnlyEngine:
         """
         Hold a place for one query, from its start to the last byte of its answer.
 
-        Raises `BusyError` where none is free in time, at once where all of them are held by queries that don't end.
+        Raises `BusyError` if none is free in time, at once where all of them are held by queries that don't end.
         """
         if len(self._unkilled) >= self.limits.connections:
             raise BusyError("every connection has a query that was told to end and has not")
@@ -171,9 +171,9 @@ class ReadOnlyEngine:
 
     async def run(self, work: Callable[[Connection], T]) -> T:
         """
-        Do `work` in a thread, with a connection; raises `BusyError` where none is free in time.
+        Do `work` in a thread, with a connection; raises `BusyError` if none is free in time.
 
-        Where the work takes too long (TimeoutError), or nobody waits for it any more, its query is killed.
+        If the work takes too long (TimeoutError), or nobody waits for it any more, its query is killed.
         """
         try:
             async with asyncio.timeout(self.limits.wait_seconds):
@@ -216,7 +216,7 @@ class ReadOnlyEngine:
         self.own.query(f"KILL QUERY WHERE Settings['log_comment'] = '{tag}' ASYNC")
 
     async def close(self) -> None:
-        """Disconnect, once the queries that run are killed; where one does not end soon, set `stuck` and leave them."""
+        """Disconnect, once the queries that run are killed; if one does not end soon, set `stuck` and leave them."""
         if self._ending:
             _, running = await asyncio.wait(self._ending, timeout=_GRACE_SECONDS)
             if running:

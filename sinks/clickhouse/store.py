@@ -108,7 +108,7 @@ class Store:
         """
         Insert JSON objects into the topic's table; return once they are in it, and counted in the messages.
 
-        Raises `RefusedError` where a row is at fault (none may be assumed to be in), `BatchTooLargeError` where fewer
+        Raises `RefusedError` if a row is at fault (none may be assumed to be in), `BatchTooLargeError` if fewer
         rows may work, else `BusyError`. An insert that failed may be repeated, whatever of it is in.
         """
         try:
@@ -170,7 +170,7 @@ def _sink_error(topic: Topic, error: ClickHouseError) -> SinkError:
 
 
 def engine_path(folder: Path) -> Path:
-    """Return where the engine of a store in `folder` has its data: what other connections to it open."""
+    """Return where the engine of a store in `folder` has its data: the path that other connections open."""
     return folder / "engine"
 
 
@@ -196,7 +196,7 @@ def open_server(url: str, database: str = "dlr", *, async_insert: bool = False, 
     """
     Connect to a ClickHouse server: `http(s)://user:password@host:port`, which may end in `?ca_cert=<file>`.
 
-    Raises `RefusedError` where it does not let us in, and `BusyError` where it can't be reached.
+    Raises `RefusedError` if it does not let us in, and `BusyError` if it can't be reached.
     """
     try:
         client = clickhouse_connect.get_client(

@@ -1,5 +1,5 @@
 """
-What a journal's reader could not read, set aside: raw bytes in a folder `damaged` beside the journals, and a note of each.
+Bytes that a journal's reader could not read, set aside: raw bytes in a folder `damaged` beside the journals, and a note of each.
 
 A note is a JSON file. Its name follows from the place of the damage, so that damage that is found again after a restart is
 one note; it stays until an operator moves it away, and is counted in the metrics until then.
@@ -23,7 +23,7 @@ class Damage(msgspec.Struct, frozen=True, kw_only=True):
 
     `records` acknowledged records, the first of them at position `first`, are lost by it (0: none that is known of). They
     were acknowledged between `since` and `until`, in seconds since 1970 (None: not known). `kept` names the file in the
-    folder `damaged` that has the bytes, empty where there are none.
+    folder `damaged` that has the bytes, empty if there are none.
     """
 
     journal: str

@@ -23,21 +23,21 @@ _TRIES: Final = 3
 
 
 class Mark(NamedTuple):
-    """What `acknowledged` says."""
+    """The content of the file `acknowledged`."""
 
     position: int
     open_segment: int
 
 
 class Cursor(NamedTuple):
-    """What `cursor` says."""
+    """The content of the file `cursor`."""
 
     position: int
     boot: str
 
 
 def read_mark(folder: Path) -> Mark | None:
-    """Return how far a journal's writer is; None where that can't be read."""
+    """Return how far a journal's writer is; None if that can't be read."""
     match _unsealed(folder / ACKNOWLEDGED):
         case [position, segment]:
             return Mark(int(position), int(segment))
@@ -51,7 +51,7 @@ def write_mark(file: int, mark: Mark) -> None:
 
 
 def read_cursor(folder: Path) -> Cursor | None:
-    """Return how far a journal's reader is; None where that can't be read."""
+    """Return how far a journal's reader is; None if that can't be read."""
     match _unsealed(folder / CURSOR):
         case [position, boot]:
             return Cursor(int(position), boot)
@@ -78,7 +78,7 @@ def replace_file(path: Path, content: bytes) -> None:
 
 
 def write_all(file: int, content: bytes, start: int) -> None:
-    """Write all of `content` at byte `start`; raises `OSError` where the disk takes only a part of it."""
+    """Write all of `content` at byte `start`; raises `OSError` if the disk takes only a part of it."""
     written = os.pwrite(file, content, start)
     while written < len(content):  # the next call says why the disk took no more
         written += os.pwrite(file, content[written:], start + written)

@@ -5,8 +5,8 @@ Segments outlive their records' insert by a while, because the engine behind the
 the machine loses power: after a reboot the reader begins again with the oldest segment.
 
 Positions have no gaps, and the end of what was acknowledged is known from elsewhere than the bytes that are read: from the
-next group or segment, or, at the end of the last segment, from the writer's mark. What can't be read below that end is
-damage, and is set aside; bytes beyond it are a group that was being written when the writer died, and are no damage.
+next group or segment, or, at the end of the last segment, from the writer's mark. Unreadable bytes below that end are
+damage, and are set aside; bytes beyond it are a group that was being written when the writer died, and are no damage.
 """
 
 import fcntl
@@ -69,7 +69,7 @@ class JournalReader:
 
     @classmethod
     def open(cls, folder: Path, *, keep_seconds: float = KEEP_SECONDS, boot: str = "") -> Self | None:
-        """Take a journal to read it; None where another process reads it, or it is gone."""
+        """Take a journal to read it; None if another process reads it, or it is gone."""
         try:
             lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         except OSError:
@@ -83,7 +83,7 @@ class JournalReader:
 
     def read(self, most: int, most_bytes: int) -> list[Record]:
         """Return up to `most` records after those read before, ending with the one that brings values to `most_bytes`."""
-        mark = read_mark(self.folder)  # before the files are looked at: what it says is in them by then
+        mark = read_mark(self.folder)  # before the files are looked at: its content is in them by then
         segments = segments_in(self.folder)
         self._forget_replaced_file()
         records: list[Record] = []
@@ -141,7 +141,7 @@ class JournalReader:
         return max(0, mark.position - self.committed) if mark else 0
 
     def waiting_since(self) -> float | None:
-        """Return when the oldest segment that holds undrained records was begun; None where there are no records."""
+        """Return when the oldest segment that holds undrained records was begun; None if there are no records."""
         if not self.waiting():
             return None
         behind = [segment for segment in segments_in(self.folder) if segment.first <= self.committed + 1]
@@ -189,7 +189,7 @@ class JournalReader:
         return self._file
 
     def _group_after_damage(self, file: SegmentFile, following: Segment | None, mark: Mark | None) -> Group | None:
-        """Return the group after bytes that can't be read; None where these bytes are the end of what was acknowledged."""
+        """Return the group after bytes that can't be read; None if these bytes are the end of what was acknowledged."""
         if following is not None:
             with SegmentFile(following) as opened:
                 end = acknowledged_before(opened)
@@ -228,7 +228,7 @@ class JournalReader:
             self._next_byte = stop
 
     def _decoded(self, group: Group) -> list[Record | None]:
-        """Return a group's records; what no longer can be decoded is set aside."""
+        """Return a group's records; bytes that no longer can be decoded are set aside."""
         try:
             return group.records()
         except (msgspec.DecodeError, DecompressionError):
@@ -271,7 +271,7 @@ def has_writer(folder: Path) -> bool:
 
 
 def boot_id() -> str:
-    """Tell one start of the machine from another; where that can't be told, all starts are one."""
+    """Tell one start of the machine from another; if that can't be told, all starts are one."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     except OSError:

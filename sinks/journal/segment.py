@@ -50,7 +50,7 @@ class Group(NamedTuple):
     payload: bytes
 
     def records(self) -> list[Record | None]:
-        """Return what is at its positions, None where a record was erased; raises what msgspec and cramjam raise."""
+        """Return what is at its positions, None if a record was erased; raises what msgspec and cramjam raise."""
         return _from_msgpack(lz4.decompress_block(self.payload))
 
 
@@ -69,7 +69,7 @@ class Segment(NamedTuple):
 
     @classmethod
     def at(cls, path: Path) -> Self | None:
-        """Return the segment at `path`; None where that is not a segment's name."""
+        """Return the segment at `path`; None if that is not a segment's name."""
         first, _, salt = path.name.removesuffix(SUFFIX).partition("-")
         try:
             segment = cls(int(first), int(salt, 16), path)
@@ -92,7 +92,7 @@ class Segment(NamedTuple):
 
 
 class SegmentFile:
-    """A segment, opened to be read; raises `OSError` where that can't be done."""
+    """A segment, opened to be read; raises `OSError` if that can't be done."""
 
     def __init__(self, segment: Segment) -> None:
         """Open the file of `segment`."""
@@ -100,7 +100,7 @@ class SegmentFile:
         self._file = os.open(segment.path, os.O_RDONLY)
 
     def group_at(self, start: int) -> Group | None:
-        """Return the group that starts at this byte; None where no whole one does."""
+        """Return the group that starts at this byte; None if no whole one does."""
         header = self.bytes_between(start, start + _HEADER.size)
         if len(header) < _HEADER.size or not header.startswith(_MAGIC):
             return None
@@ -120,7 +120,7 @@ class SegmentFile:
             start = group.end
 
     def search(self, start: int) -> Group | None:
-        """Return the first group that starts at this byte or later; None where there is none."""
+        """Return the first group that starts at this byte or later; None if there is none."""
         while chunk := self.bytes_between(start, start + _SEARCHED_BYTES):
             at = chunk.find(_MAGIC)
             if at < 0:
@@ -132,7 +132,7 @@ class SegmentFile:
         return None
 
     def acknowledged(self) -> int | None:
-        """Return the position that had been acknowledged before this segment; None where that can't be read."""
+        """Return the position that had been acknowledged before this segment; None if that can't be read."""
         opening = self.group_at(0)
         return _ACKNOWLEDGED.unpack(opening.payload)[0] if opening and opening.last == opening.before else None
 

@@ -10,7 +10,7 @@ from sinks.journal.segment import SegmentFile, segments_in
 
 
 class Verification(NamedTuple):
-    """What a journal has: `waiting` records are not drained, `missing` ones can't be read, at `places`."""
+    """The state of a journal: `waiting` records are not drained, `missing` ones can't be read, at `places`."""
 
     name: str
     segments: int

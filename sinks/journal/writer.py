@@ -66,7 +66,7 @@ class Journal:
             self._open()
 
     async def append(self, records: Sequence[Record]) -> None:
-        """Return once the records are synced; raises `BusyError` where they can't be."""
+        """Return once the records are synced; raises `BusyError` if they can't be."""
         await self._group.append(records)
 
     async def close(self) -> None:
@@ -199,7 +199,7 @@ class _OpenSegment:
 def _synced_end(segment: Segment) -> int:
     """Return the last position in a segment that can be read, and is durable from now on; raises `OSError`."""
     with SegmentFile(segment) as file:
-        with suppress(OSError):  # what the disk refuses to keep was refused before, and not acknowledged
+        with suppress(OSError):  # records that the disk refused were not acknowledged
             file.sync()
         return file.end()
 

@@ -1,4 +1,4 @@
-"""Which Kafka, and how it is reached: what the settings say, as aiokafka wants to hear it."""
+"""Which Kafka, and how it is reached: the settings in aiokafka's form."""
 
 import ssl
 from dataclasses import dataclass, field
@@ -35,7 +35,7 @@ class Cluster:
     """
     A Kafka cluster, and what its topics are like.
 
-    `partitions` and `replication_factor` (None: what the brokers have as default) are those of the topics that are
+    `partitions` and `replication_factor` (None: the brokers' defaults) are those of the topics that are
     made; topics that are there stay as they are.
     """
 
@@ -58,7 +58,7 @@ class Cluster:
         return self.topic_prefix + topic
 
     def options(self) -> dict[str, Any]:
-        """Return what every client of aiokafka is made with; raises `RefusedError` where a TLS file can't be used."""
+        """Return what every client of aiokafka is made with; raises `RefusedError` if a TLS file can't be used."""
         return {"bootstrap_servers": self.bootstrap_servers, **self._connection_options()}
 
     def _connection_options(self) -> dict[str, Any]:

@@ -18,7 +18,7 @@ async def rewind_to(cluster: Cluster, group: str, topics: Sequence[Topic], at: d
     """
     Set a group back (or on) to the first records that Kafka took at `at` or later; return the offsets it had to move.
 
-    Raises `RefusedError` while the group has members, `BusyError` where Kafka can't be reached.
+    Raises `RefusedError` while the group has members, `BusyError` if Kafka can't be reached.
     """
     try:
         counts = (await ensure_topics(cluster)).partitions

@@ -38,7 +38,7 @@ def read_headers(given: tuple[tuple[str, bytes | None], ...]) -> tuple[str, int 
     """
     Return the provider that the headers name (or an empty text), and the schema version.
 
-    The version is the present one where there is no such header, and None where the header holds no number.
+    The version is the present one where there is no such header, and None if the header holds no number.
     """
     named = dict(given)
     provider = (named.get(_PROVIDER) or b"")[:_LONGEST_PROVIDER].decode("utf-8", "replace")

@@ -36,7 +36,7 @@ class Observer:
         """
         Return the id of each topic, None for one that does not exist; those whose id can't be known are left out.
 
-        Raises `BusyError` where Kafka does not answer.
+        Raises `BusyError` if Kafka does not answer.
         """
         return await self._ask(self._topic_ids)
 
@@ -44,7 +44,7 @@ class Observer:
         """
         Return how many records of these partitions (None: of all) the group has not committed.
 
-        Raises `BusyError` where Kafka does not answer.
+        Raises `BusyError` if Kafka does not answer.
         """
         return await self._ask(lambda admin, reader: self._lag(admin, reader, partitions))
 

@@ -28,7 +28,7 @@ async def refuse_old_records(cluster: Cluster, topics: Topics) -> None:
     """
     Look at the oldest record of each topic.
 
-    Raises `RefusedError` where it is one of dlrhub 0.1, `BusyError` where Kafka can't be reached.
+    Raises `RefusedError` if it is one of dlrhub 0.1, `BusyError` if Kafka can't be reached.
     """
     reader = AIOKafkaConsumer(**cluster.options(), auto_offset_reset="earliest", fetch_max_wait_ms=100)
     try:
@@ -55,7 +55,7 @@ async def _oldest(reader: AIOKafkaConsumer, counts: Mapping[str, int]) -> Sequen
         return []
     reader.assign(list(wanted.values()))
     found: dict[str, Any] = {}
-    with suppress(TimeoutError):  # what is there may be no records, but a transaction's marks
+    with suppress(TimeoutError):  # these may be no records but a transaction's marks
         async with asyncio.timeout(_FETCH_SECONDS):
             while len(found) < len(wanted):
                 for message in _messages(await reader.getmany(timeout_ms=100, max_records=1)):

@@ -1,4 +1,4 @@
-"""Which partition a key belongs to: where Kafka's own Java client would put it."""
+"""Which partition a key belongs to: the partition that Kafka's own Java client would choose."""
 
 from typing import Final
 

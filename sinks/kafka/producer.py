@@ -32,7 +32,7 @@ from sinks.stream import Record, Topic
 
 #: A batch is closed at this size, before compression; a larger record is a batch of its own.
 _BATCH_BYTES: Final = 512 * 1024
-#: What a record takes besides its key and value, headers and the batch around it included.
+#: Bytes of a record beside its key and value: headers, and its share of the batch.
 _OVERHEAD_BYTES: Final = 512
 _CLOSE_SECONDS: Final = 1.0
 _CONNECT_SECONDS: Final = 15.0
@@ -65,7 +65,7 @@ class KafkaProducer:
         """
         Connect, and look after the topics.
 
-        Raises `BusyError` where Kafka can't be reached, `RefusedError` where the settings have to be changed.
+        Raises `BusyError` if Kafka can't be reached, `RefusedError` if the settings have to be changed.
         """
         try:
             async with asyncio.timeout(_CONNECT_SECONDS):
@@ -103,8 +103,8 @@ class KafkaProducer:
         """
         Return once every in-sync replica has every record.
 
-        Raises `BusyError` where that isn't confirmed within `seconds`: any of them may have been kept, or may still
-        be. Raises `RefusedError` where a record can't be taken at all; the others may have been kept.
+        Raises `BusyError` if that isn't confirmed within `seconds`: any of them may have been kept, or may still
+        be. Raises `RefusedError` if a record can't be taken at all; the others may have been kept.
         """
         client = self._client
         if client is None:
@@ -185,6 +185,6 @@ async def _abort(client: AIOKafkaProducer) -> None:
         if sender is None or sender.done():
             return
         news = client.client._md_update_fut  # noqa: SLF001
-        if news is not None and not news.done():  # what the sender waits for, and nobody brings any more
+        if news is not None and not news.done():  # the sender waits for it, and nobody brings it any more
             news.set_result(False)
         await asyncio.wait([sender], timeout=0.05)

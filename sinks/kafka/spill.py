@@ -1,14 +1,14 @@
 """
-The spill: what Kafka does not confirm in time is kept in a journal on this machine's disk, and published later.
+The spill: records that Kafka does not confirm in time are kept in a journal on this machine's disk, and published later.
 
-While Kafka confirms, a group of records goes there and nowhere else. A group that isn't confirmed in time is written
+While Kafka confirms, a batch of records goes there and nowhere else. A batch that isn't confirmed in time is written
 to a journal, fsynced, and acknowledged; those after it go straight to the journal until Kafka confirms again, so that
-in an outage one group waits, not every one. A time-out does not mean "not sent", so a record can be in Kafka twice:
+in an outage one batch waits, not every one. A time-out does not mean "not sent", so a record can be in Kafka twice:
 its event_id is the same, and the store keeps one.
 
 The journal is published in its order, and so are those that processes left behind, whether they ran with Kafka or without.
-New records don't wait for it: what they mean depends on no order (rank decides a message's state), and a spill that all of
-them had to pass through would last as long as the load does.
+New records don't wait for it: their meaning depends on no order (rank decides a message's state), and a spill that all
+records had to pass through would last as long as the load does.
 """
 
 import asyncio
@@ -45,7 +45,7 @@ _SHOWN_BYTES: Final = 4096
 
 
 class SpillWatch(Protocol):
-    """Who is told how the spill fares; `ingest.metrics` is."""
+    """Observer of the spill's state; `ingest.metrics` has one."""
 
     def away(self, why: str) -> None:
         """Note that Kafka does not take records now; told once, and again where the reason changes."""
@@ -92,9 +92,9 @@ class SpillingProducer:
 
     async def start(self) -> None:
         """
-        Connect; where Kafka is away, begin with the spill, which is not tried out: a full disk is no obstacle.
+        Connect; if Kafka is away, begin with the spill, which is not tried out: a full disk is no obstacle.
 
-        Raises `RefusedError` where the settings or the cluster have to be changed first.
+        Raises `RefusedError` if the settings or the cluster have to be changed first.
         """
         try:
             async with asyncio.timeout(_START_SECONDS):
@@ -106,11 +106,11 @@ class SpillingProducer:
         self._mending = asyncio.create_task(self._mend())
 
     async def append(self, records: Sequence[Record]) -> None:
-        """Return once the records are in Kafka or in the spill; raises `BusyError` where neither takes them."""
+        """Return once the records are in Kafka or in the spill; raises `BusyError` if neither takes them."""
         await self._group.append(records)
 
     async def close(self) -> None:
-        """Finish what was appended; what is left in the spill is published after the next start."""
+        """Finish what was appended; records that are left in the spill are published after the next start."""
         await self._group.drained()
         if self._mending is not None:
             self._mending.cancel()
@@ -185,7 +185,7 @@ class SpillingProducer:
             self._trust()
 
     async def _publish_or_isolate(self, records: Sequence[Record]) -> None:
-        """Publish; where a record is refused, halve until it stands alone, and set it aside."""
+        """Publish; if a record is refused, halve the batch until it stands alone, and set it aside."""
         await self._connect()
         try:
             await self._kafka.publish(records, seconds=_REPUBLISH_SECONDS)

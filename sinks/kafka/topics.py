@@ -13,9 +13,9 @@ from sinks.errors import BusyError, RefusedError
 from sinks.kafka.cluster import Cluster
 from sinks.stream import Topic
 
-#: What our own topics take: a callback of the receiver's default size, however much its JSON escapes.
+#: Largest message of topics that dlrhub makes: a callback of the receiver's default size, however much its JSON escapes.
 MAX_MESSAGE_BYTES: Final = 8 * 1024 * 1024
-#: What a topic takes where nobody may tell us (Kafka's own default).
+#: Largest message of a topic whose settings we may not read (Kafka's own default).
 _DEFAULT_MESSAGE_BYTES: Final = 1_048_588
 _NEWS_SECONDS: Final = 0.1
 _SAFE_REPLICAS: Final = 3
@@ -45,7 +45,7 @@ async def ensure_topics(cluster: Cluster, *, make: bool = True) -> Topics:
     """
     Make the topics that are missing (or, without `make`, warn of them), and look the others over.
 
-    Raises `RefusedError` where the settings or the cluster have to be changed first, `BusyError` where Kafka can't be
+    Raises `RefusedError` if the settings or the cluster have to be changed first, `BusyError` if Kafka can't be
     reached.
     """
     names = [cluster.topic_name(topic) for topic in Topic]

@@ -59,7 +59,7 @@ def test_pods_are_restricted(part: str) -> None:
 
 @pytest.mark.parametrize("part", _PARTS)
 def test_pods_are_probed(part: str) -> None:
-    """A pod is started again where it isn't alive, and gets nothing where it isn't ready."""
+    """A pod is started again where it isn't alive, and gets nothing if it isn't ready."""
     container = _container(part)
     probes = {name: container[name]["httpGet"] for name in ("startupProbe", "livenessProbe", "readinessProbe")}
     assert probes == {

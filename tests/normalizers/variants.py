@@ -15,7 +15,7 @@ Json = Any
 
 
 def json_body(case: Example) -> Json | None:
-    """Return a request's body as a JSON value, None where it is no JSON to every reader."""
+    """Return a request's body as a JSON value, None if it is no JSON to every reader."""
     with contextlib.suppress(orjson.JSONDecodeError):
         orjson.loads(case.callback.body)
         return json.loads(case.callback.body)

@@ -3,7 +3,7 @@ Which of the engine's functions a question may call.
 
 `readonly` bounds table functions, but no scalar ones: `SELECT file('/etc/passwd')` reads the file. So the engine's
 own list (`system.functions`) is judged name by name: by category, by name where a category is mixed, and by the version
-that brought it: what is newer than the list that was read for this module is refused until it has been read too.
+that brought it: a function that is newer than that list is refused.
 """
 
 from collections.abc import Iterable, Sequence

@@ -13,7 +13,7 @@ from typing import Final
 from ingest.query.guard.tokens import Token, access_denied
 from sinks.clickhouse.readonly import Limits
 
-#: What changes the meaning or the look of a result, and reaches nothing else.
+#: Settings that change the meaning or the look of a result, and reach nothing else.
 _HARMLESS: Final = frozenset(
     """
     aggregate_functions_null_for_empty cast_keep_nullable count_distinct_implementation date_time_input_format
@@ -55,7 +55,7 @@ def checked_settings(query: Mapping[str, str], url: Mapping[str, str], limits: L
     """
     Return the settings to run a query with: those of its own clause, and those of the URL that it does not name.
 
-    Raises `RefusedQueryError` where the clause has one that may not be set.
+    Raises `RefusedQueryError` if the clause has one that may not be set.
     """
     most = _most(limits)
     for name, value in query.items():

@@ -68,7 +68,7 @@ class Token(NamedTuple):
 
 
 def tokenize(sql: str) -> list[Token]:
-    """Split SQL into tokens, without comments and spaces; raises `RefusedQueryError` where it can't be read."""
+    """Split SQL into tokens, without comments and spaces; raises `RefusedQueryError` if it can't be read."""
     tokens = []
     for match in _TOKEN.finditer(sql):
         kind = match.lastgroup

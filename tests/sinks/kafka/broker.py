@@ -184,7 +184,7 @@ class Broker:
 
 
 def java(main: str, *arguments: str) -> list[str]:
-    """Return the command that runs a class of Kafka's; raises `KafkaMissingError` where there is no Kafka."""
+    """Return the command that runs a class of Kafka's; raises `KafkaMissingError` if there is no Kafka."""
     log_level = "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"
     return ["java", *_QUICK_START, log_level, "-cp", f"{fetch()}/*", main, *arguments]
 

@@ -65,7 +65,7 @@ def functions(query_server: QueryServer) -> Functions:
 
 
 def judged(sql: str, functions: Functions) -> Statement | None:
-    """Return the statement, or None where it is refused; any other error is a fault."""
+    """Return the statement, or None if it is refused; any other error is a fault."""
     try:
         return check(sql, functions, "dlr")
     except RefusedQueryError:
