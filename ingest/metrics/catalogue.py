@@ -117,6 +117,7 @@ SPILL_REFUSED: Final = Counter("dlr_spill_refused", "Records that Kafka will nev
 STORE_INSERT: Final = Histogram("dlr_store_insert_seconds", "One insert into the store", ("table",), _MILLISECONDS)
 STORE_ROWS: Final = Counter("dlr_store_rows", "Rows inserted into the store, copies included", ("table",))
 STORE_FAILURES: Final = Counter("dlr_store_failures", "Inserts that failed and are tried again", ("table",))
+STORE_DAMAGED: Final = Gauge("dlr_store_damaged_parts", "Parts of the embedded store's tables that can't be read")
 STORE_REFUSED: Final = Counter("dlr_store_refused", "Values that can not be stored, kept as dead letters", ("table",))
 SUBMISSIONS: Final = Counter("dlr_submissions", "Distinct submissions that reached the store", ("provider", "account"))
 POLL_REQUESTS: Final = Counter(

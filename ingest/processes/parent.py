@@ -67,7 +67,7 @@ async def run(settings: Settings, parts: Parts, config: Path | None) -> None:
         meter = LagMeter(lag_sources(settings), totals)
         disk = DiskMeter(settings.data_dir, journals(settings), totals)
         submissions = SubmissionsEndpoint(settings, f"admin-{parts.command}")
-        checks = {**_checks(settings, parts, stages, meter), "disk": _faultless(disk.fault)}
+        checks = {**_checks(settings, parts, stages, meter, totals), "disk": _faultless(disk.fault)}
         app = make_app(Admin(checks, totals), settings.admin)
         app.router.add_post("/submissions", submissions.post)
         Page(settings, checks, totals, has_store=parts.store or settings.clickhouse.url is not None).add_to(app)
@@ -127,12 +127,13 @@ def _stages(settings: Settings, parts: Parts, config: Path | None, totals: Total
 
 
 def _checks(
-    settings: Settings, parts: Parts, stages: Sequence[Sequence[Child]], meter: LagMeter
+    settings: Settings, parts: Parts, stages: Sequence[Sequence[Child]], meter: LagMeter, totals: Totals
 ) -> Mapping[str, Check]:
     checks: dict[str, Check] = {child.name: _started(child) for stage in stages for child in stage}
     if parts.store:
         checks["drain"] = _faultless(meter.fault)
     if parts.store and settings.clickhouse.url is None:
+        checks["parts"] = _faultless(lambda: _damage(totals))
         checks["query"] = _answers(f"http://{settings.query.listen}/?query=SELECT%201")
     elif parts.store:
         checks["clickhouse"] = _answers(settings.clickhouse.ping_url)
@@ -151,6 +152,11 @@ def _faultless(fault: Callable[[], str]) -> Check:
         return fault()
 
     return check
+
+
+def _damage(totals: Totals) -> str:
+    damaged = int(totals.sum_of(catalogue.STORE_DAMAGED))
+    return f"{damaged} of the store's parts can't be read; the log names them" if damaged else ""
 
 
 def _answers(url: str) -> Check:

@@ -2,15 +2,16 @@
 
 import asyncio
 import os
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
-from typing import Final
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING, Final
 
 import structlog
 
 from ingest.admin.submissions import complete, senders
 from ingest.connections.stores import store_folder, wait_for_store
 from ingest.connections.streams import journals, open_consumer
-from ingest.metrics.catalogue import DRAIN_STALLED, DrainMetrics
+from ingest.metrics.catalogue import DRAIN_STALLED, STORE_DAMAGED, DrainMetrics
 from ingest.processes.child import say_ready
 from ingest.settings.accounts import effective_accounts
 from ingest.settings.settings import Settings
@@ -19,6 +20,9 @@ from sinks.clickhouse.store import TABLES, Store, engine_path
 from sinks.drain import Drain
 from sinks.journal.consumer import JournalConsumer
 from sinks.stream import Consumer, Topic
+
+if TYPE_CHECKING:
+    from sinks.clickhouse.parts import Part
 
 _log = structlog.get_logger(__name__)
 
@@ -39,6 +43,7 @@ async def keep(settings: Settings, stopping: asyncio.Event) -> None:
         ending.callback(store.close)
         if settings.clickhouse.url is None:
             await ending.enter_async_context(_query_interface(settings, store))
+            await ending.enter_async_context(_checking_parts(settings))
         if settings.kafka is not None:
             await _drain_journals(settings, store)
         consumer = await open_consumer(settings, tuple(TABLES))
@@ -66,6 +71,23 @@ def _query_interface(settings: Settings, store: Store) -> AbstractAsyncContextMa
     host, port = split_address(settings.query.listen)
     path = engine_path(store_folder(settings))
     return serve(path, host, port, database=store.database, on_stuck=_end_process)
+
+
+@asynccontextmanager
+async def _checking_parts(settings: Settings) -> AsyncIterator[None]:
+    from sinks.clickhouse.parts import PartChecker  # noqa: PLC0415 - needs the embedded engine
+
+    checker = PartChecker(engine_path(store_folder(settings)), _tell_damaged, STORE_DAMAGED.set)
+    checking = asyncio.create_task(checker.run())
+    try:
+        yield
+    finally:
+        checking.cancel()
+        await asyncio.wait([checking])
+
+
+def _tell_damaged(part: "Part", fault: str) -> None:
+    _log.error("a part of the store can't be read", table=f"{part.database}.{part.table}", part=part.name, fault=fault)
 
 
 def _end_process() -> None:
