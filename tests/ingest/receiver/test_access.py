@@ -10,8 +10,8 @@ from multidict import CIMultiDict
 from ingest.receiver.access import client_of, within
 from ingest.settings.settings import Settings
 from sinks.stream import Topic
+from tests.ingest.receiver.callbacks import CLOUDSMS, CLOUDSMS_ENVELOPE, CM
 from tests.ingest.receiver.conftest import StartReceiver
-from tests.ingest.receiver.test_answers import CLOUDSMS, CLOUDSMS_ENVELOPE, CM
 
 
 async def test_a_secret_path_opens_to_each_of_its_secrets(start_receiver: StartReceiver) -> None:

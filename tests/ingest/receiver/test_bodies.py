@@ -7,8 +7,8 @@ import pytest
 
 from ingest.receiver.bodies import BrokenBodyError, TooLargeError, inflate
 from sinks.stream import Topic
+from tests.ingest.receiver.callbacks import JUHE
 from tests.ingest.receiver.conftest import Post, StartReceiver
-from tests.ingest.receiver.test_answers import JUHE
 
 
 def raw_deflate(plain: bytes) -> bytes:

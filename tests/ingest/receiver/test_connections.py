@@ -6,9 +6,9 @@ from contextlib import AsyncExitStack
 import pytest
 import structlog
 
+from tests.ingest.receiver.callbacks import JUHE
 from tests.ingest.receiver.conftest import StartReceiver
 from tests.ingest.receiver.sockets import Streams, connection, read_answer, send
-from tests.ingest.receiver.test_answers import JUHE
 from tests.waiting import until
 
 GOOD = b"POST /callbacks/juhe HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s" % (len(JUHE), JUHE)

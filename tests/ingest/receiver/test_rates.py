@@ -4,8 +4,8 @@ import time
 
 from ingest.receiver.rates import ClientRates, TokenBucket
 from sinks.stream import Topic
+from tests.ingest.receiver.callbacks import CLOUDSMS, JUHE
 from tests.ingest.receiver.conftest import StartReceiver
-from tests.ingest.receiver.test_answers import CLOUDSMS, JUHE
 
 
 def test_a_bucket_lets_its_rate_through() -> None:

@@ -8,9 +8,9 @@ import structlog
 
 from ingest.metrics import catalogue
 from sinks.stream import Topic
+from tests.ingest.receiver.callbacks import JUHE
 from tests.ingest.receiver.conftest import Post, StartReceiver
 from tests.ingest.receiver.sockets import connection, read_answer, send
-from tests.ingest.receiver.test_answers import JUHE
 
 SECRET = "hush-in-the-path"
 NUMBER = "00447400123456"

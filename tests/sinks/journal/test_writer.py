@@ -3,7 +3,6 @@
 import asyncio
 import errno
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from sinks.journal.consumer import JournalConsumer, lag
 from sinks.journal.segment import SegmentFile, segments_in
 from sinks.journal.writer import Journal
 from sinks.stream import Record, Topic
+from tests.sinks.disks import full_disk
 from tests.sinks.journal.records import append, lost, record, segment_files, values, values_in, write
 from tests.waiting import until
 
@@ -42,19 +42,6 @@ def failing_syncs(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     with monkeypatch.context() as patch:
         patch.setattr(os, "fdatasync", fail)
         yield
-
-
-@contextmanager
-def full_disk(free_bytes: int = 0) -> Iterator[None]:
-    """Let no file of this process grow beyond `free_bytes`."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (free_bytes, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-        signal.signal(signal.SIGXFSZ, ignored)
 
 
 async def test_concurrent_appends_share_a_commit(tmp_path: Path) -> None:

@@ -2,12 +2,9 @@
 
 import asyncio
 import os
-import resource
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import orjson
@@ -23,6 +20,7 @@ from sinks.kafka.cluster import Cluster
 from sinks.kafka.spill import SpillingProducer
 from sinks.kafka.topics import ensure_topics
 from sinks.stream import Record, Topic
+from tests.sinks.disks import full_disk
 from tests.sinks.kafka.broker import Broker, free_ports
 from tests.sinks.kafka.load import Load, messages_in, numbered, numbers_in
 from tests.sinks.streams.fixtures import SilentWatch, make_cluster, open_spilling
@@ -252,19 +250,6 @@ async def set_limit(cluster: Cluster, max_message_bytes: int) -> None:
         [ConfigResource(ConfigResourceType.TOPIC, cluster.topic_name(topic), limit) for topic in Topic]
     )
     await admin.close()
-
-
-@contextmanager
-def full_disk(free_bytes: int) -> Iterator[None]:
-    """Let no file of this process grow beyond `free_bytes`."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (free_bytes, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-        signal.signal(signal.SIGXFSZ, ignored)
 
 
 async def test_a_full_disk_is_busy_and_never_a_false_acknowledgement(

@@ -4,7 +4,6 @@ import asyncio
 import gzip
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Any
 from urllib.parse import urlsplit
 
 import orjson
@@ -12,23 +11,8 @@ import pytest
 
 from sinks.errors import BusyError
 from sinks.stream import Topic
+from tests.ingest.receiver.callbacks import CLOUDSMS, CLOUDSMS_ENVELOPE, CM, EXAMPLES, JUHE, JUHE_ITEM, SANTO
 from tests.ingest.receiver.conftest import Post, StartReceiver
-
-SANTO = "santo?command=RT_REQUEST&msgid=a1&da=8618688888888&dc=15&rsm=a1|0|DELIVRD||"
-JUHE_ITEM = {"flag": 1, "mid": "a1", "mobile": "18983437011", "stat": "DELIVRD", "time": "2017-04-12 01:38:21"}
-JUHE = orjson.dumps([JUHE_ITEM])
-CM = orjson.dumps({"messages": {"msg": {"to": "00447911123456", "reference": "a1", "status": {"code": "2"}}}})
-CLOUDSMS_ENVELOPE: dict[str, Any] = {
-    "METHOD": "SMS_PUSH_REPORT",
-    "TYPE": "REQUEST",
-    "SERIAL": 77,
-    "TIME": "2026-11-20 18:00:00",
-    "SMS_UID": "a1",
-    "SOURCE_MSISDN": "CloudSMS",
-    "SMS_RESULT_LIST": [{"COUNTRY_CODE": 852, "DEST_MSISDN": "67123411", "SMS_STATE": 2, "RESULT_DESC": "DELIVERED"}],
-}
-CLOUDSMS = orjson.dumps(CLOUDSMS_ENVELOPE)
-EXAMPLES = [("cm", CM), ("juhe", JUHE), (SANTO, None), ("cloudsms", CLOUDSMS)]
 
 
 @pytest.mark.parametrize(("path", "body"), EXAMPLES, ids=["cm", "juhe", "santo", "cloudsms"])
