@@ -8,7 +8,7 @@ collapses the rows that it has already.
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final, Protocol
 
@@ -53,6 +53,7 @@ class Drain:
         batch_seconds: float = 0.3,
         to_the_end: bool = True,
         complete: Mapping[Topic, Callable[[bytes], bytes]] | None = None,
+        pause: Callable[[float], Awaitable[None]] | None = None,
     ) -> None:
         """
         Read at most `batch_rows` rows and about `batch_bytes` at a time, and pause for `batch_seconds` after an insert
@@ -60,7 +61,8 @@ class Drain:
 
         A stopped drain goes on to the end of the stream, or, without `to_the_end`, to the end of its batch: other
         programs may write to the stream for ever. `complete` makes a row of a topic's value before that is checked; it
-        raises `RefusedError` where it can't.
+        raises `RefusedError` where it can't. `pause` waits for the seconds that it is given; without it the drain waits
+        for so long, or until it is stopped.
         """
         self._consumer = consumer
         self._watch = watch
@@ -69,6 +71,7 @@ class Drain:
         self._batch_seconds = batch_seconds
         self._to_the_end = to_the_end
         self._complete = complete or {}
+        self._pause = pause or self._wait
         self._stopping = asyncio.Event()
         self._inserter = Inserter(store, watch, most_rows=batch_rows, stopping=self._stopping)
         self._waiting = False
@@ -155,7 +158,7 @@ class Drain:
         )
         return check(Topic.DEAD_LETTERS, letter.value)
 
-    async def _pause(self, seconds: float) -> None:
+    async def _wait(self, seconds: float) -> None:
         try:
             await asyncio.wait_for(self._stopping.wait(), seconds)
         except TimeoutError:

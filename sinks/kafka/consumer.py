@@ -106,8 +106,13 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka
         next_seconds: float = NEXT_SECONDS,
         batch_seconds: float = BATCH_SECONDS,
         warn: Callable[[str], None] = lambda _: None,
+        observer: Observer | None = None,
     ) -> None:
-        """Read `topics`, and tell `warn` what an operator should know; `connect` or the first `read` connects."""
+        """
+        Read `topics`, and tell `warn` what an operator should know; `connect` or the first `read` connects.
+
+        `observer` looks at the group from outside; it is closed with the consumer.
+        """
         self._cluster = cluster
         self._group = group
         self._topics = {cluster.topic_name(topic): topic for topic in topics}
@@ -115,7 +120,7 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka
         self._next_seconds = next_seconds
         self._batch_seconds = batch_seconds
         self._warn = warn
-        self._observer = Observer(cluster, group, topics)
+        self._observer = observer or Observer(cluster, group, topics)
         self._topic_ids: Mapping[str, bytes | None] = {}
         self._look_at = 0.0
         self._known_new = False

@@ -88,9 +88,8 @@ async def test_a_store_with_much_to_do_gets_fewer_and_larger_inserts(
     async def note(seconds: float) -> None:
         pauses.append(seconds)
 
-    drain = Drain(JournalConsumer(tmp_path), store, Notes(), batch_seconds=0.01)
+    drain = Drain(JournalConsumer(tmp_path), store, Notes(), batch_seconds=0.01, pause=note)
     monkeypatch.setattr(store, "insert", slow_insert)
-    monkeypatch.setattr(drain, "_pause", note)
     await append(journal, 1)
     drain.stop()
     await drain.run()
@@ -98,20 +97,17 @@ async def test_a_store_with_much_to_do_gets_fewer_and_larger_inserts(
     await journal.close()
 
 
-async def test_there_is_no_pause_while_a_whole_batch_waits(
-    journal: Journal, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_there_is_no_pause_while_a_whole_batch_waits(journal: Journal, store: Store, tmp_path: Path) -> None:
     """A backlog is worked off without rest; what is less waits for company."""
     for number in range(7):
         await append(journal, number)
     notes = Notes()
-    drain = Drain(JournalConsumer(tmp_path), store, notes, batch_rows=2)
     stored: list[int] = []
 
     async def note(_seconds: float) -> None:
         stored.append(notes.rows)
 
-    monkeypatch.setattr(drain, "_pause", note)
+    drain = Drain(JournalConsumer(tmp_path), store, notes, batch_rows=2, pause=note)
     drain.stop()
     await drain.run()
     assert stored == [6, 7]
@@ -119,19 +115,18 @@ async def test_there_is_no_pause_while_a_whole_batch_waits(
 
 
 async def test_there_is_no_pause_while_a_batch_of_large_records_waits(
-    journal: Journal, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    journal: Journal, store: Store, tmp_path: Path
 ) -> None:
     """A backlog of few but large records is worked off without rest, too."""
     for number in range(7):
         await journal.append([report_record(make_report(message_id=f"m-{number}", raw="r" * 100_000))])
     notes = Notes()
-    drain = Drain(JournalConsumer(tmp_path), store, notes, batch_bytes=150_000)
     stored: list[int] = []
 
     async def note(_seconds: float) -> None:
         stored.append(notes.rows)
 
-    monkeypatch.setattr(drain, "_pause", note)
+    drain = Drain(JournalConsumer(tmp_path), store, notes, batch_bytes=150_000, pause=note)
     drain.stop()
     await drain.run()
     assert stored == [6, 7]
