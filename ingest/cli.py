@@ -14,6 +14,7 @@ from ingest.commands.output import FORMAT_HELP
 from ingest.commands.usage import UsageError
 from ingest.settings.errors import InvalidSettingsError
 from ingest.settings.loading import load
+from ingest.settings.secrets import secret_mask
 from ingest.settings.settings import Settings
 
 app: Final = typer.Typer(
@@ -112,7 +113,7 @@ def _set_back(settings: Settings, since: str) -> None:
 
     at = cli_upkeep.read_time(since, "--from")
     assert at is not None  # noqa: S101 - the option was given
-    logs.set_up("drain")
+    logs.set_up("drain", secret_mask(settings))
     asyncio.run(set_back(settings, at))
 
 
@@ -127,7 +128,7 @@ def _run_parts(
 ) -> None:
     from ingest.processes.parent import Parts, run  # noqa: PLC0415 - quick help does without the servers
 
-    logs.set_up(command)
+    logs.set_up(command, secret_mask(settings))
     asyncio.run(run(settings, Parts(command, receivers=receivers, store=store, poller=poller), config))
 
 
@@ -322,7 +323,7 @@ def receiver_process(index: int, config: Config = None) -> None:
     from ingest.processes.receiver import receive  # noqa: PLC0415
 
     settings = load(config)
-    run_child(f"receiver-{index}", lambda stopping: receive(settings, index, stopping))
+    run_child(f"receiver-{index}", lambda stopping: receive(settings, index, stopping), secret_mask(settings))
 
 
 @app.command(hidden=True)
@@ -333,7 +334,7 @@ def poller_process(config: Config = None) -> None:
     from ingest.processes.poller import poll as ask_providers  # noqa: PLC0415
 
     settings = load(config)
-    run_child("poller", lambda stopping: ask_providers(settings, stopping))
+    run_child("poller", lambda stopping: ask_providers(settings, stopping), secret_mask(settings))
 
 
 @app.command(hidden=True)
@@ -344,7 +345,7 @@ def store_process(config: Config = None) -> None:
     from ingest.processes.store import keep  # noqa: PLC0415
 
     settings = load(config)
-    run_child("store", lambda stopping: keep(settings, stopping))
+    run_child("store", lambda stopping: keep(settings, stopping), secret_mask(settings))
 
 
 cli_upkeep.register(app)

@@ -8,6 +8,8 @@ from typing import Any, Final
 
 import structlog
 
+from normalizers.secrets import NO_SECRETS, SecretMask
+
 _SELDOM_SECONDS: Final = 10.0
 #: The keys with which every line begins.
 _FIRST_KEYS: Final = ("timestamp", "level", "process", "event")
@@ -15,8 +17,16 @@ _FIRST_KEYS: Final = ("timestamp", "level", "process", "event")
 _KIND: Final = ("provider", "account", "why", "cause")
 
 
-def set_up(process: str) -> None:
-    """Log what this process says, and what the libraries under it warn of, under the name `process`."""
+def set_up(process: str, mask: SecretMask = NO_SECRETS) -> None:
+    """
+    Log what this process says, and what the libraries under it warn of, under the name `process`.
+
+    No line shows a secret that `mask` knows, whatever an error's text repeats.
+    """
+
+    def masked(_: Any, __: str, line: Any) -> str:
+        return mask.text(line)
+
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
@@ -29,7 +39,7 @@ def set_up(process: str) -> None:
         else structlog.processors.JSONRenderer(ensure_ascii=False)
     )
     structlog.configure(
-        processors=[*shared, structlog.processors.format_exc_info, _in_order, renderer],
+        processors=[*shared, structlog.processors.format_exc_info, _in_order, renderer, masked],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
@@ -39,7 +49,7 @@ def set_up(process: str) -> None:
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _in_order, renderer],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _in_order, renderer, masked],
         )
     )
     handler.addFilter(_Seldom())

@@ -18,15 +18,16 @@ import orjson
 
 from ingest import logs
 from ingest.metrics import catalogue
+from normalizers.secrets import SecretMask
 
 Part = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
 
 _SNAPSHOT_SECONDS: Final = 1.0
 
 
-def run_child(name: str, part: Part) -> None:
+def run_child(name: str, part: Part, mask: SecretMask) -> None:
     """Run `part`, which returns soon after the event it is given is set, as this process's whole work."""
-    logs.set_up(name)
+    logs.set_up(name, mask)
     try:
         import uvloop  # noqa: PLC0415 - where available
     except ImportError:
