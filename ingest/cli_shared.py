@@ -11,6 +11,7 @@ import typer
 from ingest.commands.usage import UsageError
 from ingest.processes.supervisor import UNUSABLE, UnusableError
 from ingest.settings.errors import InvalidSettingsError
+from normalizers.registry import InvalidProviderError
 from sinks.errors import SinkError
 
 Config = Annotated[
@@ -27,7 +28,7 @@ def explained(command: Callable[_Arguments, None]) -> Callable[_Arguments, None]
     def wrapped(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> None:
         try:
             command(*args, **kwargs)
-        except InvalidSettingsError as error:
+        except (InvalidSettingsError, InvalidProviderError) as error:
             fail(str(error), status=UNUSABLE)
         except UnusableError as error:
             fail(f"the {error} process can't work with these settings: see above", status=UNUSABLE)

@@ -12,17 +12,16 @@ messages apart whose REFERENCE is empty or shared.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC
 from typing import Final, NamedTuple
 
 import msgspec
 
 from normalizers import read
-from normalizers.codes import CodeMeaning, find_meaning
+from normalizers.codes import find_meaning, refine
 from normalizers.errors import Fault, MalformedError
 from normalizers.identity import Identity
-from normalizers.model import Account, Callback, Code, CodeSource, CodeTable, DeliveryReport, Item, Note, Reason, Status
+from normalizers.model import Account, Callback, Code, CodeTable, DeliveryReport, Item, Note, Reason, Status
 from normalizers.msisdn import read_number
 from normalizers.provider import Provider
 from normalizers.records import Parser, delivery_report
@@ -191,7 +190,8 @@ def _error_text(fields: read.Fields, names: Sequence[str], where: str) -> str:
 
 def _report(callback: Callback, said: _ReportFields, raw: str) -> DeliveryReport:
     account = callback.account
-    meaning, unmapped = _meaning(account, said.status, said.error_code)
+    status = find_meaning(said.status, CODES, account.codes)
+    meaning, unmapped = refine(status, said.error_code, ERRORS, account.reasons)
     created = spell_stamp(said.created, UTC)
     stamp = created if said.created else spell_stamp(said.reported, UTC)
     identified = said.reference or said.created
@@ -221,21 +221,6 @@ def _report(callback: Callback, said: _ReportFields, raw: str) -> DeliveryReport
         stamp_day=stamp.day,
         raw=raw,
     )
-
-
-def _meaning(account: Account, status: str, error_code: str) -> tuple[CodeMeaning, bool]:
-    """Return what status and error code say together, and whether one of them is in no table."""
-    found = find_meaning(status, CODES, account.codes)
-    code, source = found
-    if not error_code or (code is not None and code.status is Status.DELIVERED):
-        return found, code is None
-    error, error_source = find_meaning(error_code, ERRORS, account.reasons)
-    if error is None:
-        return found, code is None or code.status.failed
-    if code is None:
-        return CodeMeaning(error, error_source), True
-    source = CodeSource.SETTINGS if CodeSource.SETTINGS in {source, error_source} else source
-    return CodeMeaning(replace(code, reason=error.reason), source), False
 
 
 def reread(callback: Callback) -> DeliveryReport:

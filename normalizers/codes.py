@@ -1,8 +1,9 @@
 """What a provider's code means: looked up in the operator's settings, the provider's tables and SMPP's words."""
 
+from dataclasses import replace
 from typing import Final, NamedTuple
 
-from normalizers.model import Code, CodeSource, CodeTable
+from normalizers.model import Code, CodeSource, CodeTable, Status
 from normalizers.smpp import MESSAGE_STATES
 
 
@@ -14,6 +15,26 @@ class CodeMeaning(NamedTuple):
 
 
 UNMAPPED: Final = CodeMeaning(None, CodeSource.NONE)
+
+
+def refine(
+    meaning: CodeMeaning, error_code: str, table: CodeTable, added: CodeTable | None
+) -> tuple[CodeMeaning, bool]:
+    """
+    Return what a status means together with an error code, and whether one of the two is in no table.
+
+    The error code gives a failure its reason; of a delivered message it says nothing.
+    """
+    code, source = meaning
+    if not error_code or (code is not None and code.status is Status.DELIVERED):
+        return meaning, code is None
+    error, error_source = find_meaning(error_code, table, added)
+    if error is None:
+        return meaning, code is None or code.status.failed
+    if code is None:
+        return CodeMeaning(error, error_source), True
+    source = CodeSource.SETTINGS if CodeSource.SETTINGS in {source, error_source} else source
+    return CodeMeaning(replace(code, reason=error.reason), source), False
 
 
 def find_meaning(code: str, table: CodeTable, added: CodeTable | None, state: str = "") -> CodeMeaning:

@@ -54,7 +54,8 @@ class Provider:
     how long after a submission its last report may come. `known_by_reference` says that a report names a message by
     the customer's reference. `poll` is how it is asked, where it can be. `renamable` are the parameters whose names the
     customer may choose at the provider, as the document spells them. `secret_fields` are the names of the fields in which
-    its payloads carry a secret, whose values are never kept.
+    its payloads carry a secret, whose values are never kept. `keys` are the names of the secrets that it signs its
+    callbacks with (`Account.keys`); `Callback.url` is set for a provider that has some.
     """
 
     name: str
@@ -74,3 +75,4 @@ class Provider:
     poll: Poll | None = None
     renamable: frozenset[str] = frozenset()
     secret_fields: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()

@@ -24,6 +24,7 @@ from ingest.receiver.access import Access, AccessByAccount, client_of
 from ingest.receiver.batching import CallbackBatcher, CallbackResult, forbid
 from ingest.receiver.bodies import BodyReader, BrokenBodyError, TooLargeError, UnsupportedEncodingError
 from ingest.receiver.connections import CallbackConnection, ConnectionLimits, Connections
+from ingest.receiver.public_url import called_url
 from ingest.receiver.rates import ClientRates
 from ingest.receiver.responses import respond
 from ingest.settings.settings import ReceiverSettings
@@ -65,6 +66,7 @@ class Receiver:
         """Let callbacks in as `accesses` say, and append their records to `producer`."""
         self._accesses = accesses
         self._batcher = CallbackBatcher(producer)
+        self._settings = settings
         self._proxies = settings.trusted_proxies
         self._most_bytes = settings.max_body_bytes
         self._bodies = BodyReader(
@@ -90,7 +92,7 @@ class Receiver:
         if admitted:
             result = await self._answer(request, access, query)
         else:
-            result = forbid(access, _callback(request, access, query, _at_hand(request)))
+            result = forbid(access, self._callback(request, access, query, _at_hand(request)))
         catalogue.count_callback(provider, account, result.outcome, time.perf_counter() - started)
         return respond(request, result.reply) if admitted else await self._refuse(request, None, result.reply)
 
@@ -108,9 +110,9 @@ class Receiver:
         if isinstance(request.protocol, CallbackConnection):
             request.protocol.admitted = True
         if access.rate is not None and not access.rate.take(time.monotonic()):
-            return _limit(access, _callback(request, access, query, _at_hand(request)))
+            return _limit(access, self._callback(request, access, query, _at_hand(request)))
         if not request.body_exists:
-            return await self._take(access, _callback(request, access, query, b""))
+            return await self._take(access, self._callback(request, access, query, b""))
         try:
             return await self._take_with_body(request, access, query)
         except _UNREAD as error:
@@ -124,7 +126,7 @@ class Receiver:
         try:
             body = await self._bodies.read(request)
         except SinkError as failure:
-            return _busy(access, _callback(request, access, query, b""), failure)
+            return _busy(access, self._callback(request, access, query, b""), failure)
         fault = None
         encoding = request.headers.get("Content-Encoding", "")
         if encoding and body and encoding.lower() != "identity":
@@ -132,7 +134,7 @@ class Receiver:
                 body = await self._bodies.decompress(body, encoding.lower())
             except BrokenBodyError as error:
                 fault, body = error, error.rest
-        return await self._take(access, _callback(request, access, query, body), fault)
+        return await self._take(access, self._callback(request, access, query, body), fault)
 
     async def _take(self, access: Access, callback: Callback, fault: BrokenBodyError | None = None) -> CallbackResult:
         try:
@@ -140,22 +142,22 @@ class Receiver:
         except SinkError as failure:
             return _busy(access, callback, failure)
 
+    def _callback(self, request: web.BaseRequest, access: Access, query: str, body: bytes) -> Callback:
+        return Callback(
+            account=access.account,
+            method=request.method,
+            url=called_url(request, self._settings) if access.provider.keys else "",
+            query=query.encode("utf-8", "surrogateescape"),
+            headers=request.headers,
+            body=body,
+            received_at=datetime.now(UTC),
+        )
+
     def _client(self, request: web.BaseRequest) -> str:
         peer = request.remote or ""
         if not self._proxies:
             return peer
         return client_of(peer, ",".join(request.headers.getall("X-Forwarded-For", ())), self._proxies)
-
-
-def _callback(request: web.BaseRequest, access: Access, query: str, body: bytes) -> Callback:
-    return Callback(
-        account=access.account,
-        method=request.method,
-        query=query.encode("utf-8", "surrogateescape"),
-        headers=request.headers,
-        body=body,
-        received_at=datetime.now(UTC),
-    )
 
 
 def _at_hand(request: web.BaseRequest) -> bytes:

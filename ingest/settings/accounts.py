@@ -104,4 +104,5 @@ def _reading(configured: AccountSettings, shared: ProviderSettings) -> Account:
         auth_key=configured.auth_key.get_secret_value() if configured.auth_key else None,
         codes=codes,
         reasons=reasons,
+        keys={name: key.get_secret_value() for name, key in configured.keys.items()},
     )

@@ -26,6 +26,7 @@ from ingest.settings.values import (
     Network,
     PathSecret,
     ProviderName,
+    PublicUrl,
     Region,
     Secret,
     Servers,
@@ -56,6 +57,7 @@ class ReceiverSettings(Section):
     refused_rate: PositiveFloat = 50.0
     refused_burst: PositiveInt = 500
     trusted_proxies: tuple[Network, ...] = ()
+    public_url: PublicUrl | None = None
     tls_cert: Path | None = None
     tls_key: Path | None = None
     tls_client_ca: Path | None = None
@@ -163,6 +165,7 @@ class AccountSettings(Section):
     secrets: tuple[PathSecret, ...] = ()
     allow: tuple[Network, ...] = ()
     auth_key: Secret | None = None
+    keys: dict[str, Secret] = Field(default_factory=dict)
     open: bool = False
     timezone: TimeZoneName | None = None
     default_region: Region | None = None
@@ -181,6 +184,10 @@ class AccountSettings(Section):
             self.poll.check(self.provider)
         if self.auth_key is not None and self.provider != "cloudsms":
             raise SettingError("auth_key", f"only cloudsms sends an AUTH_KEY; {self.provider} sends none")
+        for name in self.keys:
+            if name not in provider.keys:
+                allowed = f"it has {', '.join(provider.keys)}" if provider.keys else "it signs nothing"
+                raise SettingError(f"keys.{name}", f"{self.provider} has no such key; {allowed}")
         for name in self.fields:
             self._check_parameter(name, provider.renamable)
         check_codes(provider, self.codes)
@@ -199,7 +206,7 @@ class AccountSettings(Section):
     @property
     def guarded(self) -> bool:
         """Whether something keeps strangers out, or the operator said that nothing has to, or there is no way in."""
-        return bool(self.secrets or self.allow or self.auth_key or self.open or not self.called)
+        return bool(self.secrets or self.allow or self.auth_key or self.keys or self.open or not self.called)
 
     @property
     def called(self) -> bool:

@@ -109,6 +109,13 @@ def _checked_secret(secret: SecretStr) -> SecretStr:
     return secret
 
 
+def _checked_public_url(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment or parts.username:
+        raise ValueError("give it as scheme and host, such as https://dlr.example.com")
+    return url
+
+
 def _checked_provider(text: str) -> str:
     if text not in PROVIDERS:
         raise ValueError(f"there is no such provider{did_you_mean(text, PROVIDERS)}; there are {', '.join(PROVIDERS)}")
@@ -145,6 +152,7 @@ Servers = Annotated[str, AfterValidator(_checked_servers)]
 ServerUrl = Annotated[SecretStr, AfterValidator(_checked_url)]
 TimeZoneName = Annotated[str, AfterValidator(_checked_timezone)]
 Region = Annotated[str, AfterValidator(_checked_region)]
+PublicUrl = Annotated[str, AfterValidator(_checked_public_url)]
 ProviderName = Annotated[str, AfterValidator(_checked_provider)]
 Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_checked_network)]
 Name = Annotated[

@@ -1,12 +1,20 @@
-"""The providers as they are played: a file each."""
+"""
+The providers as they are played: a file each, or a package of one's own.
+
+A package that brings a provider names how it is played under the entry points' group `dlrhub.dialects`.
+"""
 
 from collections.abc import Mapping
+from importlib.metadata import entry_points
 from types import MappingProxyType
 from typing import Final
 
 from ingest.simulation.dialect import Dialect
 from ingest.simulation.dialects import cloudsms, cm, juhe, santo
 
-DIALECTS: Final[Mapping[str, Dialect]] = MappingProxyType(
-    {dialect.name: dialect for dialect in (cm.DIALECT, juhe.DIALECT, santo.DIALECT, cloudsms.DIALECT)}
-)
+GROUP: Final = "dlrhub.dialects"
+
+_OWN: Final = (cm.DIALECT, juhe.DIALECT, santo.DIALECT, cloudsms.DIALECT)
+_INSTALLED: Final[tuple[Dialect, ...]] = tuple(entry.load() for entry in entry_points(group=GROUP))
+
+DIALECTS: Final[Mapping[str, Dialect]] = MappingProxyType({dialect.name: dialect for dialect in (*_OWN, *_INSTALLED)})

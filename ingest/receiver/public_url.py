@@ -1,0 +1,28 @@
+"""The address that a provider called, as the provider wrote it: some providers sign it."""
+
+from aiohttp import web
+
+from ingest.receiver.access import within
+from ingest.settings.settings import ReceiverSettings
+
+
+def called_url(request: web.BaseRequest, settings: ReceiverSettings) -> str:
+    """
+    Return scheme, host and path of a request as its sender wrote them.
+
+    Behind a proxy these are those of `public_url`, or what a trusted proxy says in X-Forwarded-Proto and
+    X-Forwarded-Host; else what this connection says.
+    """
+    path = request.raw_path.partition("?")[0]
+    if settings.public_url is not None:
+        return settings.public_url.rstrip("/") + path
+    proto, host = request.scheme, request.headers.get("Host", "")
+    if within(request.remote or "", settings.trusted_proxies):
+        proto = _nearest(request, "X-Forwarded-Proto") or proto
+        host = _nearest(request, "X-Forwarded-Host") or host
+    return f"{proto}://{host}{path}"
+
+
+def _nearest(request: web.BaseRequest, name: str) -> str:
+    """Return the value that the nearest proxy added, which is the last one."""
+    return ",".join(request.headers.getall(name, ())).rpartition(",")[2].strip()
