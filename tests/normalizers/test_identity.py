@@ -16,7 +16,8 @@ from normalizers import PROVIDERS
 from normalizers.identity import event_id, inbound_event_id, submission_event_id
 from normalizers.model import Account, Callback, CodeTable, DeliveryReport, InboundMessage, Item, Source
 from normalizers.polling import Subject
-from tests.normalizers.examples import RECEIVED_AT, Example, event_ids, examples
+from normalizers.testing.examples import RECEIVED_AT, Example, event_ids
+from tests.normalizers.examples import examples
 
 GOOD = [case for case in examples() if "items" in case.said]
 

@@ -5,7 +5,7 @@ import pytest
 from normalizers import PROVIDERS
 from normalizers.errors import Fault, MalformedError
 from normalizers.model import Account, Callback
-from tests.normalizers.examples import RECEIVED_AT
+from normalizers.testing.examples import RECEIVED_AT
 
 CM = "CREATED_S DATETIME_S GSM REFERENCE STATUS STATUSDESCRIPTION OPERATOR"
 SANTO = "command=RT_REQUEST msgid da dc sm rsm"

@@ -10,8 +10,9 @@ import pytest
 
 from normalizers import PROVIDERS
 from normalizers.model import Source
+from normalizers.testing.examples import event_ids
 from tests.ingest.query.fixtures import QueryServer
-from tests.normalizers.examples import event_ids, examples
+from tests.normalizers.examples import examples
 from tests.program.running import Ask, Program, Server, counts, kafka_settings
 
 WAIT_SECONDS = 30

@@ -9,7 +9,7 @@ from ingest.settings.accounts import effective_accounts
 from ingest.settings.settings import Settings
 from normalizers import PROVIDERS
 from normalizers.model import Callback, CodeSource, DeliveryReport, Reason, Status
-from tests.normalizers.examples import RECEIVED_AT
+from normalizers.testing.examples import RECEIVED_AT
 
 
 def settings(provider: str = "juhe", shared: Any = None, own: Any = None) -> Settings:

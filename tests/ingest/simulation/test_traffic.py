@@ -15,8 +15,9 @@ from ingest.simulation.traffic import Mix, Schedule, Traffic
 from normalizers import PROVIDERS
 from normalizers.model import Reason, Status
 from normalizers.smpp import MESSAGE_STATES
+from normalizers.testing.code_tables import transcribed
 from tests.ingest.simulation.planning import NOON, RUN, plan
-from tests.normalizers.code_tables import transcribed
+from tests.normalizers.examples import CODES
 
 #: Codes that stand for a family of codes: some of the family.
 _FAMILIES = {"MO:NNNN": ("MO:0012", "MO:1042")}
@@ -46,7 +47,7 @@ def test_every_code_of_a_provider_is_said(provider: str) -> None:
     """The traffic covers the provider's whole code table, and means by each code what the document says."""
     known = {
         code: (row.status, row.reason)
-        for name, row in transcribed(provider).items()
+        for name, row in transcribed(CODES / f"{provider}.csv").items()
         if not name.startswith("poll:")
         for code in _FAMILIES.get(name, (name,))
     }
@@ -58,7 +59,7 @@ def test_every_code_of_a_provider_is_said(provider: str) -> None:
 
 def test_every_error_code_of_cm_is_said() -> None:
     """CM's traffic covers the error codes, each with the reason that its document gives."""
-    known = {code: row.reason for code, row in transcribed("cm-errors").items()}
+    known = {code: row.reason for code, row in transcribed(CODES / "cm-errors.csv").items()}
     said = {outcome.error: outcome.reason for outcome in _outcomes("cm") if outcome.code == "3"}
     assert {code: said.get(code) for code in known} == known
 
@@ -75,7 +76,7 @@ def test_codes_that_are_in_no_table_are_said(provider: str) -> None:
     strange = {
         _key(provider, outcome): outcome.status
         for outcome in _outcomes(provider)
-        if _key(provider, outcome) not in transcribed(provider) and not outcome.code.startswith("MO:")
+        if _key(provider, outcome) not in transcribed(CODES / f"{provider}.csv") and not outcome.code.startswith("MO:")
         if not (PROVIDERS[provider].speaks_smpp and _is_smpp_word(outcome))
     }
     assert strange

@@ -1,33 +1,32 @@
 """
 The code tables twice: as the program has them, and as they were copied out of the documents by another hand.
 
-`tests/codes/<provider>.csv` holds a provider's codes, `<provider>-errors.csv` the error codes that give a reason alone.
+`<provider>.csv` holds a provider's codes (code, status, reason, meaning), `<provider>-errors.csv` the error codes that
+give a reason alone.
 """
 
 import csv
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
-from normalizers import PROVIDERS
 from normalizers.model import Code, CodeTable, Reason, Status
-
-FOLDER: Final = Path(__file__).parent.parent / "codes"
+from normalizers.provider import Provider
 
 Rows: TypeAlias = Mapping[str, Code]
 
 
-def tables() -> dict[str, CodeTable]:
-    """Return the program's tables by the name of their csv."""
-    found = {name: provider.codes for name, provider in PROVIDERS.items()}
-    return found | {f"{name}-errors": each.reasons for name, each in PROVIDERS.items() if each.reasons is not None}
+def tables(provider: Provider) -> dict[str, CodeTable]:
+    """Return a provider's tables by the name of their csv."""
+    errors = {} if provider.reasons is None else {f"{provider.name}-errors": provider.reasons}
+    return {provider.name: provider.codes} | errors
 
 
-def transcribed(name: str) -> Rows:
+def transcribed(file: Path) -> Rows:
     """Return a csv's rows; where it has no statuses, its codes say nothing of them."""
-    with (FOLDER / f"{name}.csv").open(encoding="utf-8", newline="") as file:
-        return {row["code"]: _code(row) for row in csv.DictReader(file)}
+    with file.open(encoding="utf-8", newline="") as lines:
+        return {row["code"]: _code(row) for row in csv.DictReader(lines)}
 
 
 def _code(row: Mapping[str, str]) -> Code:

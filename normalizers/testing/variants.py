@@ -9,7 +9,7 @@ import orjson
 from msgspec.structs import replace
 
 from normalizers.model import Callback
-from tests.normalizers.examples import Example
+from normalizers.testing.examples import Example
 
 Json = Any
 
