@@ -10,11 +10,12 @@ from normalizers import PROVIDERS
 from normalizers.errors import Fault, MalformedError
 from normalizers.model import Account, Callback
 from normalizers.provider import Reply
+from normalizers.replies import PLAIN_TEXT
 
 CALLBACK = Callback(
     account=Account(), method="POST", body=b'{"SERIAL":2}', received_at=datetime(2025, 12, 31, 16, 0, 1, tzinfo=UTC)
 )
-PLAIN = pytest.mark.parametrize("name", sorted(PROVIDERS.keys() - {"cloudsms"}))
+PLAIN = pytest.mark.parametrize("name", sorted(name for name in PROVIDERS if PROVIDERS[name].replies is PLAIN_TEXT))
 
 
 def answer(reply: Reply) -> dict[str, Any]:
