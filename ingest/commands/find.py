@@ -90,7 +90,8 @@ def _report(number: int, report: FoundReport) -> Iterator[str]:
     codes = ", ".join(f"{name} {row[name]}" for name in ("provider_status", "provider_code") if row[name])
     yield f"    said: {codes or 'nothing'}" + (f" ({row['provider_text']})" if row["provider_text"] else "")
     yield f"    means: {meaning.ours}" + (f"; {_AGAIN[meaning.persistence]}" if meaning.persistence else "")
-    document = "has no such code" if row["unmapped"] else f"says: {meaning.provider}"
+    english = f" ({meaning.english})" if meaning.english else ""
+    document = "has no such code" if row["unmapped"] else f"says: {meaning.provider}{english}"
     yield from [f"    the provider's document {document}"] if row["unmapped"] or meaning.provider else []
     yield f"    answered: {report.answered}"
     yield f"    raw: {_one_line(row['raw'])}"

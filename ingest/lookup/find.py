@@ -87,11 +87,13 @@ async def find(store: StoreClient, what: str, accounts: Collection[EffectiveAcco
     letters: Sequence[Row] = ()
     if len(what.strip()) >= _LEAST_SEARCHED:
         letters = await store.rows(_LETTERS, {"what": what.strip(), "most": _MOST_LETTERS})
-    return Found(await _messages(store, keys) if keys else (), letters)
+    return Found(await messages_of(store, keys), letters)
 
 
-async def _messages(store: StoreClient, keys: Sequence[Row]) -> list[FoundMessage]:
-    """Return the messages of these keys, in their order."""
+async def messages_of(store: StoreClient, keys: Sequence[Row]) -> Sequence[FoundMessage]:
+    """Return the messages of these keys (rows of provider, account, message_id and recipient), in their order."""
+    if not keys:
+        return ()
     asked: Parameters = {
         "ids": sorted({key["message_id"] for key in keys}),
         "numbers": sorted({key["recipient"] for key in keys}),
@@ -131,8 +133,7 @@ def _message(message: Mapping[str, Any], submission: Row | None, reports: Sequen
 
 
 def _report(row: Row) -> FoundReport:
-    codes = (row["provider_status"], row["provider_code"])
-    return FoundReport(row, meaning_of(row["provider"], row["status"], row["reason"], *codes), _answered(row["source"]))
+    return FoundReport(row, meaning_of(row), _answered(row["source"]))
 
 
 def _answered(source: str) -> str:

@@ -1,12 +1,12 @@
-"""What a report's code means: in the provider's words, and in ours."""
+"""What a report's code means: in the provider's words, in English, and in ours."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from normalizers import PROVIDERS
 from normalizers.codes import find_meaning
-from normalizers.model import Reason, Status
-from normalizers.provider import Provider
+from normalizers.model import Code, CodeSource, Reason, Status
 
 _STATUS: Final = {
     Status.UNKNOWN: "it is not known what became of the message",
@@ -21,35 +21,52 @@ _STATUS: Final = {
 }
 
 
+#: Which table a status comes from, by `code_source` of a report.
+_SOURCES: Final = {
+    CodeSource.DOCUMENT: "the provider's document",
+    CodeSource.SMPP: "SMPP 3.4, appendix B: the provider passes on the word, and its document does not list it",
+    CodeSource.SETTINGS: "`codes` of the account, in the settings",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Meaning:
     """
     What a report says.
 
-    `provider` is what the provider's document says of its code, empty for a code that is in no table; `ours` is our
-    status in words; `persistence` says whether sending again can help, where the message failed.
+    `provider` is what the provider's document says of its code, empty for a code that is in no table, and `english` the
+    same in English where the document is in another language; `ours` is our status in words; `persistence` says whether
+    sending again can help, where the message failed; `source` names the table that the status comes from.
     """
 
     provider: str
+    english: str
     ours: str
     persistence: str
+    source: str
 
 
-def meaning_of(provider: str, status: str, reason: str, provider_status: str, provider_code: str) -> Meaning:
-    """Return what a stored report says; its fields are the columns of `dlr.reports`."""
-    said = [] if provider not in PROVIDERS else _said(PROVIDERS[provider], provider_status, provider_code)
-    persistence = Reason(reason).persistence if reason in list(Reason) else ""
-    return Meaning("; ".join(said), _STATUS.get(Status(status), "") if status in list(Status) else "", persistence)
+def meaning_of(report: Mapping[str, Any]) -> Meaning:
+    """Return what a stored report says: a row of `dlr.reports`, or any other with its columns of codes."""
+    found = _codes(report)
+    status, reason, source = report["status"], report["reason"], report.get("code_source", "")
+    return Meaning(
+        provider="; ".join(dict.fromkeys(code.meaning for code in found)),
+        english="; ".join(dict.fromkeys(code.english for code in found if code.english not in {"", code.meaning})),
+        ours=_STATUS[Status(status)] if status in list(Status) else "",
+        persistence=Reason(reason).persistence if reason in list(Reason) else "",
+        source=_SOURCES.get(CodeSource(source), "") if source in list(CodeSource) else "",
+    )
 
 
-def _said(provider: Provider, status: str, code: str) -> list[str]:
+def _codes(report: Mapping[str, Any]) -> Sequence[Code]:
     """Return what the provider's document, or SMPP, says of a report's code, and of its error code."""
+    provider = PROVIDERS.get(report["provider"])
+    if provider is None:
+        return ()
+    status, code = report["provider_status"], report["provider_code"]
     word = (code or status) if provider.speaks_smpp else ""
     found = [find_meaning(provider.code_of(status, code), provider.codes, None, state=word).code]
     if provider.reasons is not None:
         found.append(provider.reasons.find(code))
-    return [
-        f"{row.meaning} ({row.english})" if row.english and row.english != row.meaning else row.meaning
-        for row in found
-        if row is not None
-    ]
+    return [known for known in found if known is not None]

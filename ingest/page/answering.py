@@ -2,18 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any, Final
+from typing import Any
 
 import orjson
 
 from ingest.connections.clickhouse import StoreClient
-from ingest.page.masks import make_visible, mask_id, mask_number, shown
 from ingest.page.period import Period
 from ingest.page.questions import SavedQuestion, read_questions
-
-#: Columns that hold a phone number, and columns that may hold the recipient's number within an id.
-_NUMBERS: Final = frozenset({"recipient", "sender"})
-_IDS: Final = frozenset({"message_id", "reference"})
+from ingest.page.rows import masked_value
 
 
 class Questions:
@@ -48,21 +44,9 @@ class Questions:
 
     def masked(self, columns: Sequence[tuple[str, str]], row: Sequence[Any]) -> Sequence[Any]:
         """Return a row's cells with phone numbers masked in all text; `columns` are names and types."""
-        cells = {name: value for (name, _), value in zip(columns, row, strict=True)}
-        recipient = str(cells.get("recipient", ""))
+        cells = [(name, kind, value) for (name, kind), value in zip(columns, row, strict=True)]
+        recipient = str(next((value for name, _, value in cells if name == "recipient"), ""))
         return [
-            self._text(name, value, recipient) if "String" in kind else value
-            for (name, kind), value in zip(columns, row, strict=True)
+            masked_value(name, value, recipient, show_numbers=self._show_numbers) if "String" in kind else value
+            for name, kind, value in cells
         ]
-
-    def _text(self, name: str, value: Any, recipient: str) -> Any:
-        """Return text, or each text of an array, as it may be shown."""
-        if isinstance(value, list):
-            return [self._text(name, each, recipient) for each in value]
-        if not isinstance(value, str):
-            return value
-        if name in _NUMBERS and not self._show_numbers:
-            return make_visible(mask_number(value))
-        if name in _IDS and recipient and not self._show_numbers:
-            return make_visible(mask_id(value, recipient))
-        return shown(value, show_numbers=self._show_numbers)

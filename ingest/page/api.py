@@ -15,12 +15,14 @@ from ingest.metrics.series import Totals
 from ingest.page.answering import Questions
 from ingest.page.cache import Answers
 from ingest.page.details import Details
+from ingest.page.finding import Finder
 from ingest.page.headers import HEADERS
 from ingest.page.live import read_live
 from ingest.page.overview import Overview
 from ingest.page.period import Period
 from ingest.page.queries import RANGES
 from ingest.same_origin import is_foreign
+from ingest.settings.accounts import effective_accounts
 from ingest.settings.settings import Settings
 from normalizers import PROVIDERS
 
@@ -30,7 +32,7 @@ _TYPES: Final = {"html": "text/html", "css": "text/css", "js": "text/javascript"
 FILES: Final = {
     "page.css": "page.css",
     "icon.svg": "icon.svg",
-    **{name: name for name in ("page.js", "address.js", "api.js", "dom.js", "words.js", "overview.js", "account.js", "letters.js", "plots.js", "figure.js", "program.js", "questions.js", "csv.js")},
+    **{name: name for name in ("page.js", "address.js", "api.js", "dom.js", "words.js", "overview.js", "account.js", "letters.js", "plots.js", "figure.js", "program.js", "questions.js", "csv.js", "find.js", "meaning.js")},
     "uPlot.iife.min.js": "vendor/uPlot.iife.min.js",
     "uPlot.min.css": "vendor/uPlot.min.css",
 }  # fmt: skip
@@ -38,6 +40,9 @@ FILES: Final = {
 _ACCOUNT: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _LETTER: Final = re.compile(r"[0-9a-f]{32}")
 _AFTER: Final = re.compile(r"([0-9]{1,16})-([0-9a-f]{32})")
+#: When a report was received, in microseconds, and its event_id.
+_REPORT: Final = re.compile(r"([0-9]{1,18})-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
+_LONGEST_SEARCH: Final = 256
 _NEWEST: Final = f"9{15 * '0'}-{32 * '0'}"
 _DEFAULT_RANGE: Final = "1h"
 #: How old the answers of this program's own parts may be.
@@ -70,6 +75,7 @@ class Page:
         self._totals = totals
         self._show_numbers = settings.admin.show_numbers
         self._overview = Overview(self._store, self._answers, settings)
+        self._finder = Finder(effective_accounts(settings), show_numbers=settings.admin.show_numbers)
         self._questions = Questions(show_numbers=settings.admin.show_numbers)
         self._guarded = settings.admin.token is not None
         self._shell = _read("index.html")
@@ -84,10 +90,12 @@ class Page:
             "/api/account": self._show_account,
             "/api/dead-letters": self._show_letters,
             "/api/dead-letters/{id}": self._show_letter,
+            "/api/message": self._show_message,
             "/api/questions": self._show_questions,
             "/api/questions/{name}": self._show_answer,
         }.items():
             app.router.add_get(path, self._data(answer))
+        app.router.add_post("/api/find", self._data(self._find))  # a number in a URL would be kept in many places
         app.on_cleanup.append(self._close)
 
     async def _close(self, _: web.Application) -> None:
@@ -154,6 +162,27 @@ class Page:
         if letter is None:
             raise _NotFoundError("there is no such dead letter")
         return letter
+
+    async def _find(self, request: web.Request) -> Any:
+        try:
+            what = orjson.loads(await request.read())["what"].strip()
+        except (orjson.JSONDecodeError, TypeError, KeyError, AttributeError):
+            raise _BadRequestError('send {"what": "a number, a message id or a reference"}') from None
+        if not 0 < len(what) <= _LONGEST_SEARCH:
+            raise _BadRequestError(f"what: must have 1 to {_LONGEST_SEARCH} characters")
+        return await self._finder.search(self._needed_store(), what)
+
+    async def _show_message(self, request: web.Request) -> Any:
+        found = _REPORT.fullmatch(request.query.get("report", ""))
+        if found is None:
+            raise _BadRequestError("report: is not that of a failure")
+        store, received, event = self._needed_store(), int(found[1]), found[2]
+        message = await self._answers.get(
+            ("message", received, event), lambda: self._finder.of_report(store, received, event)
+        )
+        if message is None:
+            raise _NotFoundError("there is no such report any more")
+        return message
 
     async def _show_questions(self, _: web.Request) -> Any:
         return self._questions.titles()

@@ -2,15 +2,18 @@
 
 import asyncio
 import base64
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any, Final
 
 import orjson
 
 from ingest.connections.clickhouse import Parameters, Row, StoreClient
+from ingest.lookup.meaning import meaning_of
 from ingest.page import queries
-from ingest.page.masks import make_visible, mask_id, mask_number, shown
+from ingest.page.masks import shown
 from ingest.page.period import Period
+from ingest.page.rows import masked_row
 from normalizers.model import Reason
 
 _LONGEST_BODY: Final = 64 * 1024
@@ -40,7 +43,7 @@ class Details:
         return {
             "as_of": period.until / 1000,
             "plot": _plot(period, plot),
-            "codes": [self._code(row) for row in codes],
+            "codes": [self._code(provider, row) for row in codes],
             "countries": countries,
             "failures": [self._failure(row) for row in failures],
         }
@@ -84,29 +87,19 @@ class Details:
     def _letter(self, row: Row) -> dict[str, Any]:
         return {**row, **{name: self._text(row[name]) for name in _WRITTEN if name in row}}
 
-    def _code(self, row: Row) -> dict[str, Any]:
+    def _code(self, provider: str, row: Row) -> dict[str, Any]:
         reason = _reason(row)
-        persistence = Reason(reason).persistence if reason in list(Reason) else ""
-        return {**row, **self._said(row, "text"), "reason": reason, "persistence": persistence}
+        meaning = meaning_of({**row, "provider": provider, "reason": reason})
+        return {**row, **self._said(row, "text"), "reason": reason, "meaning": asdict(meaning)}
 
     def _failure(self, row: Row) -> dict[str, Any]:
-        recipient = row["recipient"]
-        return {
-            **row,
-            **self._said(row, "provider_text"),
-            "reason": _reason(row),
-            "message_id": make_visible(self._masked(row["message_id"], lambda text: mask_id(text, recipient))),
-            "recipient": make_visible(self._masked(recipient, mask_number)),
-        }
+        return {**masked_row(row, show_numbers=self._show_numbers), "reason": _reason(row)}
 
     def _said(self, row: Row, text: str) -> Mapping[str, str]:
         return {name: self._text(row[name]) for name in ("provider_status", "provider_code", text)}
 
     def _text(self, text: str) -> str:
         return shown(text, show_numbers=self._show_numbers)
-
-    def _masked(self, text: str, mask: Callable[[str], str]) -> str:
-        return text if self._show_numbers else mask(text)
 
 
 def _reason(row: Row) -> str:

@@ -105,6 +105,7 @@ LIMIT {PLOT_STEPS + 1}
 CODES: Final = f"""
 SELECT
     status, reason, unmapped, provider_status, provider_code,
+    any(code_source) AS code_source,
     argMax(provider_text, received_at) AS text,
     count() AS reports,
     toUnixTimestamp64Milli(max(received_at)) / 1000 AS last_received
@@ -125,6 +126,7 @@ LIMIT 8
 FAILURES: Final = f"""
 SELECT
     toUnixTimestamp64Milli(received_at) / 1000 AS at,
+    toUnixTimestamp64Micro(received_at) AS received_us, toString(event_id) AS event_id,
     message_id, recipient, country, status, reason, provider_status, provider_code, provider_text
 {_reports()} AND {_ACCOUNT} AND failed
 ORDER BY received_at DESC, event_id

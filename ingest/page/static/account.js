@@ -2,11 +2,10 @@
 
 import { link } from "./address.js";
 import { h, show, table } from "./dom.js";
+import { openable, said } from "./meaning.js";
 import { makePlots } from "./plots.js";
 import { status } from "./overview.js";
 import * as words from "./words.js";
-
-const AGAIN = { temporary: "yes", permanent: "no", unknown: "who knows" };
 
 export function makeAccount(account) {
   const head = h("div", { class: "head" });
@@ -38,12 +37,13 @@ function meaning(known) {
 }
 
 const number = (name) => [name, "number"];
+const SHORT_AGAIN = { temporary: "yes", permanent: "no", unknown: "not known" };
 
-// A row a reason, the commonest first, with what the provider said behind it.
+// A row a reason, the commonest first, with what the provider said behind it; a code opens to its meaning.
 function codes(details) {
   const reasons = new Map();
   for (const code of details.codes.filter((each) => !each.unmapped)) {
-    const found = reasons.get(code.reason) ?? { codes: [], reports: 0, last: 0, persistence: code.persistence };
+    const found = reasons.get(code.reason) ?? { codes: [], reports: 0, last: 0, persistence: code.meaning.persistence };
     found.codes.push(code);
     found.reports += code.reports;
     found.last = Math.max(found.last, code.last_received);
@@ -52,77 +52,77 @@ function codes(details) {
   if (!reasons.size) return h("p", { class: "none" }, "No failures in this time.");
   const rows = [...reasons].sort(([, one], [, other]) => other.reports - one.reports);
   const sum = rows.reduce((total, [, { reports }]) => total + reports, 0);
-  return table(
-    "Why messages fail, and what the provider said",
-    [
-      ["Reason", ""],
-      number("Reports"),
-      number("Share"),
-      ["Provider said", "said"],
-      ["Sending again helps", ""],
-      number("Last"),
-    ],
-    rows.map(([reason, found]) => [
-      h("code", {}, reason),
-      words.number(found.reports),
-      words.percent(found.reports / sum),
-      h(
-        "ul",
-        { class: "codes" },
-        found.codes.map((code) => h("li", {}, said(code), " ", h("small", {}, `×\u00a0${words.number(code.reports)}`))),
-      ),
-      AGAIN[found.persistence] ?? "–",
-      words.date(found.last),
-    ]),
-  );
+  const columns = [
+    ["Reason", ""],
+    number("Reports"),
+    number("Share"),
+    ["Provider said", "said"],
+    ["Sending again helps", ""],
+    number("Last"),
+  ];
+  const cells = ([reason, found]) => [
+    h("code", {}, reason),
+    words.number(found.reports),
+    words.percent(found.reports / sum),
+    h(
+      "ul",
+      { class: "codes" },
+      found.codes.map((code) => h("li", {}, counted(code, reason))),
+    ),
+    SHORT_AGAIN[found.persistence] ?? "–",
+    words.date(found.last),
+  ];
+  return table("Why messages fail, and what the provider said", columns, rows.map(cells));
+}
+
+function counted(code, reason) {
+  const key = `code ${reason} ${code.status} ${code.provider_status} ${code.provider_code}`;
+  return openable(code, key, h("small", {}, ` ×\u00a0${words.number(code.reports)}`));
 }
 
 function unmapped(details) {
   const found = details.codes.filter((code) => code.unmapped);
   if (!found.length) return null;
-  return table(
-    "Codes that are in no table",
-    [["Provider said", "text"], number("Reports"), number("Last")],
-    found.map((code) => [said(code), words.number(code.reports), words.date(code.last_received)]),
-  );
+  const columns = [["Provider said", "text"], number("Reports"), number("Last")];
+  const cells = (code) => [said(code), words.number(code.reports), words.date(code.last_received)];
+  return table("Codes that are in no table", columns, found.map(cells));
 }
-
-const said = (row) =>
-  h("bdi", {}, [row.provider_status, row.provider_code, row.text].filter(Boolean).join(" · ") || "–");
 
 function countries(details) {
   if (!details.countries.some((row) => row.failures)) return null;
-  return table(
-    "Where messages fail",
-    [["Country", ""], number("Final reports"), number("Failed"), number("Share failed")],
-    details.countries.map((row) => [
-      row.country || "unknown",
-      words.number(row.finals),
-      words.number(row.failures),
-      row.finals ? words.percent(row.failures / row.finals) : "–",
-    ]),
-  );
+  const columns = [["Country", ""], number("Final reports"), number("Failed"), number("Share failed")];
+  const cells = (row) => [
+    row.country || "unknown",
+    words.number(row.finals),
+    words.number(row.failures),
+    row.finals ? words.percent(row.failures / row.finals) : "–",
+  ];
+  return table("Where messages fail", columns, details.countries.map(cells));
 }
 
 function failures(details) {
   if (!details.failures.length) return null;
-  return table(
-    "The latest failures",
-    [
-      ["Received", ""],
-      ["Message", "text"],
-      ["Recipient", ""],
-      ["Country", ""],
-      ["Reason", ""],
-      ["Provider said", "text"],
-    ],
-    details.failures.map((row) => [
-      words.date(row.at),
-      h("bdi", {}, row.message_id || "–"),
-      h("bdi", { class: "digits" }, row.recipient || "–"),
-      row.country || "–",
-      h("code", {}, row.reason),
-      said({ ...row, text: row.provider_text }),
-    ]),
-  );
+  const columns = [
+    ["Received", ""],
+    ["Message", "text"],
+    ["Recipient", ""],
+    ["Country", ""],
+    ["Reason", ""],
+    ["Provider said", "text"],
+  ];
+  const cells = (row) => [
+    words.date(row.at),
+    h("bdi", {}, messageLink(row)),
+    h("bdi", { class: "digits" }, row.recipient || "–"),
+    row.country || "–",
+    h("code", {}, row.reason),
+    said({ ...row, text: row.provider_text }),
+  ];
+  return table("The latest failures", columns, details.failures.map(cells));
+}
+
+// The address names the report by its id, which is a hash: a message id may hold the recipient's number.
+function messageLink(row) {
+  const item = `${row.received_us}-${row.event_id}`;
+  return link({ view: "message", account: "", item }, row.message_id || "(no id)", `message ${item}`);
 }

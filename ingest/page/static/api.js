@@ -13,14 +13,21 @@ export class ApiError extends Error {
 export const keepToken = (token) => sessionStorage.setItem(KEY, token);
 
 export async function get(path, parameters = {}) {
+  const given = Object.entries(parameters).filter(([, value]) => value !== "" && value !== undefined);
+  return ask(`/api/${path}?${new URLSearchParams(given)}`, {});
+}
+
+// For what must not stand in an address.
+export const post = (path, data) => ask(`/api/${path}`, { method: "POST", body: JSON.stringify(data) });
+
+async function ask(address, options) {
   const token = sessionStorage.getItem(KEY);
-  const query = new URLSearchParams(
-    Object.entries(parameters).filter(([, value]) => value !== "" && value !== undefined),
-  );
+  const headers = token ? { Authorization: `Bearer ${token}` } : {};
   let response;
   try {
-    response = await fetch(`/api/${path}?${query}`, {
-      headers: token ? { Authorization: `Bearer ${token}` } : {},
+    response = await fetch(address, {
+      ...options,
+      headers,
       signal: AbortSignal.timeout(TIMEOUT_MS),
       cache: "no-store",
     });

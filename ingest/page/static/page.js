@@ -4,6 +4,7 @@ import { makeAccount } from "./account.js";
 import { VIEWS, go, link, onMove, owner, section, state } from "./address.js";
 import { ApiError, get, keepToken } from "./api.js";
 import { focusOn, h, show } from "./dom.js";
+import { makeFind, makeMessage } from "./find.js";
 import { makeLetters } from "./letters.js";
 import { makeOverview } from "./overview.js";
 import { makeProgram, showFacts } from "./program.js";
@@ -67,6 +68,7 @@ async function refresh(focus = "") {
 async function ask(asked) {
   if (asked.view === "account") return get("account", owner()).catch(keepGoing);
   if (asked.view === "letters") return get("dead-letters", owner()).catch(keepGoing);
+  if (asked.view === "message") return get("message", { report: asked.item }).catch(keepGoing);
   if (asked.view === "questions" && asked.item)
     return get(`questions/${encodeURIComponent(asked.item)}`, { range: asked.range }).catch(keepGoing);
   if (asked.view === "questions") return get("questions").catch(keepGoing);
@@ -141,6 +143,10 @@ function makeView(asked) {
       return makeAccount(asked.account);
     case "letters":
       return makeLetters(asked.account);
+    case "find":
+      return makeFind();
+    case "message":
+      return makeMessage();
     case "questions":
       return asked.item ? makeQuestion() : makeQuestions();
     case "program":

@@ -108,8 +108,13 @@ def test_details_tell_what_the_provider_said(program: Program) -> None:
         "failed": 700,
         "other": 12,
     }
-    said = [(code["reason"], code["provider_status"], code["reports"], code["persistence"]) for code in data["codes"]]
+    said = [
+        (code["reason"], code["provider_status"], code["reports"], code["meaning"]["persistence"])
+        for code in data["codes"]
+    ]
     assert said == [("blocklisted", "MA:0001", 700, "permanent"), ("", "MK:0001", 12, "")]
+    blocked = data["codes"][0]["meaning"]
+    assert (blocked["provider"], blocked["source"]) == ("全局黑名单号码", "the provider's document")
     assert data["countries"] == [{"country": "CN", "finals": 1300, "failures": 700}]
     assert len(data["failures"]) == 20
     assert all(re.fullmatch(r"\+86•{9}\d\d", failure["recipient"]) for failure in data["failures"])

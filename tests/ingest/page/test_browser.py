@@ -306,6 +306,53 @@ def test_the_address_says_what_is_shown(program: Program, open_page: Open) -> No
     expect(page.locator("[data-key='range 7d']")).to_have_attribute("aria-current", "true")
 
 
+def test_a_message_is_found_by_its_number(program: Program, open_page: Open) -> None:
+    """A number typed in any spelling shows its message, what the code means and what to do next; the address keeps none."""
+    page = open_page(program, "/?view=find", width=_NARROW)
+    field = page.get_by_label("Number (any spelling)")
+    field.fill("0086 138 0013 8007")
+    field.press("Enter")
+    article = page.locator("article", has_text="blocklist")
+    expect(article).to_contain_text("Next: don't send to this number again: it is on a blocklist")
+    expect(article).to_contain_text("“全局黑名单号码”")
+    expect(article).to_contain_text("Sending again does not help.")
+    expect(article).to_contain_text("Source: the provider's document.")
+    article.get_by_text("As the provider sent them").click()
+    expect(article.locator("pre").first).to_contain_text('"stat":"MA:0001"')
+    assert "8007" not in page.url
+    assert NUMBERS[0] not in page.content()
+    assert _fits(page)
+    assert _is_accessible(page)
+
+
+def test_a_failure_leads_to_its_message(program: Program, open_page: Open) -> None:
+    """From the latest failures of an account a click leads to the message, and from there back."""
+    page = open_page(program, "/?view=account&account=juhe/default")
+    page.locator("table", has_text="The latest failures").locator("tbody a").first.click()
+    expect(page.locator("#message-title")).to_be_focused()
+    expect(page.locator("article")).to_contain_text("on a blocklist")
+    assert _is_accessible(page)
+    page.reload()
+    expect(page.locator("article")).to_contain_text("on a blocklist")
+    page.go_back()
+    expect(page.locator("#account-title")).to_be_visible()
+
+
+def test_a_code_opens_to_its_meaning(program: Program, open_page: Open) -> None:
+    """A code of an account's failures opens by keyboard to its meaning, and stays open while the page asks again."""
+    page = open_page(program, "/?view=account&account=juhe/default")
+    code = page.locator("details.code").first
+    code.locator("summary").focus()
+    page.keyboard.press("Enter")
+    expect(code).to_contain_text("“全局黑名单号码”")
+    expect(code).to_contain_text("Sending again does not help.")
+    for _ in range(2):
+        page.locator("#pause").click()
+    page.wait_for_load_state("networkidle")
+    expect(page.locator("details.code").first.locator(".meaning")).to_be_visible()
+    assert _is_accessible(page)
+
+
 def test_a_saved_question_is_answered_with_a_click(program: Program, open_page: Open) -> None:
     """A question is one click away; its answer is a table and a plot, downloads as CSV, and has its SQL beside it."""
     page = open_page(program, "/?range=24h")

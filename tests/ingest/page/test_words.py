@@ -52,7 +52,8 @@ def test_thresholds_in_words_are_those_that_are_judged_by(level: Level, numbers:
 
 def test_every_persistence_has_words() -> None:
     """Whether sending again helps is said for each answer that there is."""
-    assert set(_object("account.js", "AGAIN")) == set(Persistence)
+    assert set(_object("meaning.js", "AGAIN")) == set(Persistence)
+    assert set(_object("account.js", "SHORT_AGAIN")) == set(Persistence)
 
 
 def test_the_javascript_is_linted_and_formatted() -> None:
