@@ -70,7 +70,7 @@ def settings(writable_server: QueryServer) -> Settings:
 async def overview(settings: Settings) -> AsyncIterator[Overview]:
     """Ask that database."""
     store, answers = open_client(settings), Answers()
-    yield Overview(store, answers, settings)
+    yield Overview(store, answers, settings, patience_seconds=60)
     await answers.close()
     await store.close()
 
