@@ -78,10 +78,13 @@ def number_regexp(number: str) -> str:
     """
     Return a regular expression (RE2) that finds every text that may spell `number`; empty where it has too few digits.
 
-    It is a first sieve for a database: `replace_number` then decides, since it sees where a number begins and ends.
+    It matches inside longer numbers, too: what stands before and after it is for the caller to look at.
     """
-    _, national = split_number(number)
-    return "" if len(national) < LEAST_DIGITS else "(?i)" + _SEPARATOR_RE2.join(map(_digit_re2, national))
+    country_code, national = split_number(number)
+    if len(national) < LEAST_DIGITS:
+        return ""
+    country = f"(?:(?:{_spelled_re2('00')})?{_spelled_re2(country_code)})?" if country_code else ""
+    return f"(?i){country}(?:{_spelled_re2('0')})?{_SEPARATOR_RE2.join(map(_digit_re2, national))}"
 
 
 def split_number(number: str) -> tuple[str, str]:
@@ -138,6 +141,11 @@ def _touches(digits: list[_Digit], index: int) -> bool:
 
 
 _SEPARATOR_RE2: Final = r"(?:[^0-9A-Za-z]|%[0-9A-Fa-f]{2}|\\[nrt]|\\u[0-9A-Fa-f]{4}){0,3}"
+
+
+def _spelled_re2(digits: str) -> str:
+    """Return what matches digits and the separator after each."""
+    return "".join(_digit_re2(digit) + _SEPARATOR_RE2 for digit in digits)
 
 
 def _digit_re2(digit: str) -> str:

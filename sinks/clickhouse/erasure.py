@@ -22,6 +22,10 @@ _MASK: Final = "***"
 OLD_PARTS_SECONDS: Final = 480
 _WAIT_SECONDS: Final = 120.0
 _POLL_SECONDS: Final = 1.0
+#: Parts and mutations that are done leave the disk soon. ClickHouse keeps the file of the last mutation, so an empty one
+#: follows those that name the number.
+_FORGET_OLD_FILES: Final = "old_parts_lifetime = 1, finished_mutations_to_keep = 1"
+_EMPTY_MUTATION: Final = "DELETE WHERE 0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +70,7 @@ _TABLES: Final[Mapping[str, _Table]] = {
     "dead_letters": _Table(
         (),
         {
-            **_plain("query", "headers", "detail", "resolution"),
+            **_plain("query", "headers", "detail"),
             "if(body_encoding = 'base64', tryBase64Decode(body), body)": (
                 "body = if(body_encoding = 'base64', base64Encode({tryBase64Decode(body)}), {body})"
             ),
@@ -93,7 +97,7 @@ def erase(store: Store, number: str, stored_as: Sequence[str]) -> list[ErasedTab
     `BusyError` where files that hold old rows are still there after two minutes.
     """
     for name in _TABLES:
-        _alter(store, name, "MODIFY SETTING old_parts_lifetime = 1, finished_mutations_to_keep = 0")
+        _alter(store, name, f"MODIFY SETTING {_FORGET_OLD_FILES}")
     try:
         erased = [_Erasing(store, name, table, number, stored_as).run() for name, table in _TABLES.items()]
         _wait_for_old_files(store)
@@ -125,6 +129,8 @@ class _Erasing:
         if redacted:
             changes = ", ".join(map(self._redaction, self._table.texts.values()))
             _alter(self._store, self._name, f"UPDATE {changes} WHERE {containing}")
+        if deleted or redacted:
+            _alter(self._store, self._name, _EMPTY_MUTATION)
         left = self._count(self._containing([*self._table.texts, *self._table.keys]))
         return ErasedTable(table=self._name, deleted=deleted, redacted=redacted, left=left)
 
@@ -161,8 +167,8 @@ def _wait_for_old_files(store: Store) -> None:
     ours = f"database = {format_query_value(store.internal)} AND table IN ({format_query_value(list(_TABLES))[1:-1]})"
     ended = f"toDateTime({int(time.time())})"
     old = (
-        f"SELECT (SELECT count() FROM system.parts WHERE {ours} AND NOT active AND remove_time <= {ended})"  # noqa: S608
-        f" + (SELECT count() FROM system.mutations WHERE {ours} AND create_time <= {ended})"
+        f"SELECT (SELECT count() FROM system.parts WHERE {ours} AND NOT active AND rows > 0 AND remove_time <= {ended})"  # noqa: S608
+        f" + (SELECT count() FROM system.mutations WHERE {ours} AND position(command, '{_EMPTY_MUTATION}') = 0)"
     )
     while int(str(store.client.command(old))):
         if time.monotonic() > deadline:
