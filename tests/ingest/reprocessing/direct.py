@@ -1,6 +1,7 @@
 """A stream without a way between: what is appended is in the store at once, as the drain would put it there."""
 
 from collections.abc import Sequence
+from itertools import groupby
 
 from sinks.clickhouse.store import Store
 from sinks.rows import check
@@ -19,8 +20,8 @@ class DirectProducer:
 
     async def append(self, records: Sequence[Record]) -> None:
         """Insert the records."""
-        for record in records:
-            self._store.insert(record.topic, [check(record.topic, record.value).value])
+        for topic, group in groupby(records, key=lambda record: record.topic):
+            self._store.insert(topic, [check(topic, record.value).value for record in group])
         self.appended += records
 
     async def close(self) -> None:
