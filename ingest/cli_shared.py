@@ -1,4 +1,4 @@
-"""What every command of the command line shares: the `--config` option, and how an error ends a command."""
+"""Parts that all commands of the command line share: the `--config` option, and how an error ends a command."""
 
 import functools
 import sys

@@ -105,7 +105,7 @@ _PARAMETERS: Final = frozenset(
 
 
 class _ReportFields(NamedTuple):
-    """What one report says, by whatever way it came; `created` is CREATED_S, `reported` DATETIME_S."""
+    """The fields of one report, by GET or by POST; `created` is CREATED_S, `reported` DATETIME_S."""
 
     status: str
     number: str

@@ -1,4 +1,4 @@
-"""What a provider's code means: looked up in the operator's settings, the provider's tables and SMPP's words."""
+"""The meaning of a provider's code: looked up in the operator's settings, the provider's tables and SMPP's words."""
 
 from dataclasses import replace
 from typing import Final, NamedTuple
@@ -8,7 +8,7 @@ from normalizers.smpp import MESSAGE_STATES
 
 
 class CodeMeaning(NamedTuple):
-    """What a code means, and which table says so; `code` is None where none does."""
+    """A code's meaning, and the table that it is from; `code` is None if none does."""
 
     code: Code | None
     source: CodeSource

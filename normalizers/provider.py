@@ -1,4 +1,4 @@
-"""What a provider is: a value that holds all that the rest of the program knows of it."""
+"""The type of a provider: a value that holds all that the rest of the program knows of it."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -39,10 +39,10 @@ def _status_alone(provider_status: str, _: str) -> str:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provider:
     """
-    All that the rest of the program knows of a provider.
+    Everything that the rest of the program knows of a provider.
 
-    `parse` reads a callback into its items, or raises `MalformedError` where it can't be read as a whole (or holds no
-    item that can), or `ForbiddenError` where the provider puts its secret in the payload and it is wrong. `reread`
+    `parse` reads a callback into its items, or raises `MalformedError` if it can't be read as a whole (or holds no
+    item that can), or `ForbiddenError` if the provider puts its secret in the payload and it is wrong. `reread`
     reads the `raw` of a stored record or of a `Reject`, given as the callback's body: into the same record, or with the
     same fault. `identity` is the rule of what makes one report. `methods`
     are the HTTP methods it calls back with, none where it has to be asked. `codes` is its code table; `reasons` a
@@ -50,7 +50,7 @@ class Provider:
     words for the state of a message are read where `codes` has no such code. `code_of` makes the code that `codes` has
     of a report's `provider_status` and `provider_code`; `code_form` shows how that is written.
 
-    `home` is the region whose national numbers it writes, None where it writes international ones. `reports_within` is
+    `home` is the region whose national numbers it writes, None if it writes international ones. `reports_within` is
     how long after a submission its last report may come. `known_by_reference` says that a report names a message by
     the customer's reference. `poll` is how it is asked, where it can be. `renamable` are the parameters whose names the
     customer may choose at the provider, as the document spells them. `secret_fields` are the names of the fields in which

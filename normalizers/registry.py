@@ -28,7 +28,7 @@ class ProviderRegistry(Mapping[str, Provider]):
     The providers by name: our own, and those of installed packages.
 
     Packages are loaded when the registry is first read, not when it is made: a package imports this one. Reading it
-    then raises `InvalidProviderError` where a package can't be used.
+    then raises `InvalidProviderError` if a package can't be used.
     """
 
     def __init__(self, own: Mapping[str, Provider], found: Iterable[EntryPoint] | None = None) -> None:

@@ -117,7 +117,7 @@ class _Layer(NamedTuple):
     """
     Bytes with some layers of escapes undone.
 
-    `pieces` are the positions at which a run of bytes or an escape begins, `origins` where it stood in the layer below:
+    `pieces` are the positions at which a run of bytes or an escape begins, `origins` if it stood in the layer below:
     its start, and its end where it was an escape. In `guarded` no byte that came from an escape ends a field's value.
     """
 

@@ -1,4 +1,4 @@
-"""What holds for every test: fixtures that all may use, and that nothing is skipped in CI."""
+"""Rules for every test: fixtures that all may use, and that nothing is skipped in CI."""
 
 import os
 from collections.abc import Iterator

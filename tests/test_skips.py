@@ -55,7 +55,7 @@ def test_ci_fails_where_a_test_is_skipped(tmp_path: Path, tests: str, named: str
 
 
 def test_ci_passes_without_an_external_server(tmp_path: Path) -> None:
-    """What asks for a server by address is left out if none is named, and runs where one is."""
+    """A test that needs an external server is left out if none is named, and runs if one is."""
     left_out = _run(tmp_path, _EXTERNAL, CI="true")
     assert left_out.returncode == 0, left_out.stdout
     assert "1 passed, 1 skipped" in left_out.stdout

@@ -56,7 +56,7 @@ class EffectiveAccount:
 
 
 def effective_accounts(settings: Settings) -> tuple[EffectiveAccount, ...]:
-    """Return the accounts of the settings; where there are none, `default` of every provider."""
+    """Return the accounts of the settings, or `default` of every provider if they have none."""
     configured = settings.accounts or [AccountSettings(provider=name) for name in PROVIDERS]
     privacy = open_privacy(settings.privacy)
     mask = secret_mask(settings)

@@ -152,13 +152,13 @@ class ClickHouseSettings(Section):
 
     @property
     def ping_url(self) -> str:
-        """Where the server says that it is alive, which it tells anybody; empty for the embedded store."""
+        """The URL of the server's health check, which needs no credentials; empty for the embedded store."""
         parts = urlsplit(self.url.get_secret_value() if self.url else "")
         return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}/ping" if self.url else ""
 
 
 class AccountSettings(Section):
-    """One account at one provider: who may post to it, and how what it posts is read."""
+    """One account at one provider: who may post to it, and how its callbacks are read."""
 
     provider: ProviderName
     name: Name = "default"
@@ -194,7 +194,7 @@ class AccountSettings(Section):
         return self
 
     def _check_parameter(self, name: str, known: frozenset[str]) -> None:
-        """Raise `SettingError` where `fields` renames a parameter that the provider's document does not have."""
+        """Raise `SettingError` if `fields` renames a parameter that the provider's document does not have."""
         if not known:
             raise SettingError("fields", f"{self.provider}'s parameters have fixed names; only cm's can be renamed")
         if name.upper() not in known:
@@ -248,7 +248,7 @@ class Settings(BaseSettings):
     @property
     def receiver_listen(self) -> str:
         """
-        Where the receiver listens.
+        The receiver's address.
 
         By default that is this machine only, as long as anybody could post, or no account is posted to.
         """

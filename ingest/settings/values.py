@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
 from normalizers import PROVIDERS
 
-#: What people write for a country, and its ISO 3166-1 code.
+#: Usual spellings of countries, and their ISO 3166-1 codes.
 _OTHER_NAMES: Final = {"UK": "GB", "EN": "GB", "EL": "GR", "GER": "DE", "USA": "US", "CHN": "CN", "UAE": "AE"}
 _HIGHEST_PORT: Final = 65535
 

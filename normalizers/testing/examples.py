@@ -37,7 +37,7 @@ _CONSTANT: Final = frozenset(
         "revision",
     }
 )
-#: What a case leaves out of a record of either kind, and of a report.
+#: Values of fields that a case leaves out, for both kinds of records, and for reports.
 _DEFAULTS: Final[Mapping[str, Any]] = {"stamp_day": "1970-01-01"}
 _REPORT_DEFAULTS: Final[Mapping[str, Any]] = {
     "message_stamp": "",

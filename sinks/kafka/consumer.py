@@ -135,7 +135,7 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka
         """
         Join the group, and look after the topics.
 
-        Raises `BusyError` where Kafka can't be reached, `RefusedError` where the settings have to be changed.
+        Raises `BusyError` if Kafka can't be reached, `RefusedError` if the settings have to be changed.
         """
         try:
             async with asyncio.timeout(_CONNECT_SECONDS):
@@ -177,7 +177,7 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka
         Return up to `most` records after those read before, waiting for the first one at most `wait_seconds`.
 
         A batch ends with the record that brings its values to `most_bytes`, or soon after. While Kafka is away, there
-        are no records. Raises `StalledError` where some wait and none comes.
+        are no records. Raises `StalledError` if some wait and none comes.
         """
         if self._client is not None and time.monotonic() >= self._look_at:
             await self._look_for_new_topics(self._client)
@@ -201,7 +201,7 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka
         return Batch(batch.records, batch.positions, batch.unreadable)
 
     async def _connected(self, wait_seconds: float) -> AIOKafkaConsumer | None:
-        """Return the client; where there is none, try for it in the background, for as long as that takes."""
+        """Return the client; without one, keep trying in the background."""
         if self._client is None:
             self._connecting = self._connecting or asyncio.create_task(self.connect())
             await asyncio.wait([self._connecting], timeout=wait_seconds)
@@ -225,7 +225,7 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka
         """
         Remember that everything up to this batch is in the store.
 
-        Where Kafka can't be told now, it is told with the next read; where it never is, the records are read again.
+        If Kafka can't be told now, it is told with the next read; if it never is, the records are read again.
         """
         self._progress_at = time.monotonic()
         for place, position in batch.positions.items():
@@ -307,7 +307,7 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka
         """Begin where the group has committed, which aiokafka sees to."""
 
     async def _watch_progress(self, *, found: bool) -> None:
-        """Raise `StalledError` where nothing has come for long and another connection sees that it should have."""
+        """Raise `StalledError` if nothing has come for long and another connection sees that it should have."""
         now = time.monotonic()
         if found:
             self._progress_at = now

@@ -104,7 +104,7 @@ def bare_handler() -> Iterator[int]:
 
 @dataclass(frozen=True)
 class Bench:
-    """What is measured, in subfolders of `folder`: `rounds` of `seconds` each, against the bare handler at a port."""
+    """The measurements, in subfolders of `folder`: `rounds` of `seconds` each, against the bare handler at a port."""
 
     folder: Path
     bare: int

@@ -14,7 +14,7 @@ _UNITS = {"us": 0.001, "ms": 1.0, "s": 1000.0, "m": 60_000.0}
 
 @dataclass(frozen=True)
 class Run:
-    """What one run of wrk saw."""
+    """The result of one run of wrk."""
 
     rate: float
     requests: int

@@ -14,7 +14,7 @@ from ingest.settings.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
-#: What `deploy/` names before it is there: `test_coming.py` says when to take it out.
+#: Files that `deploy/` names before they exist: `test_coming.py` says when to take it out.
 COMING_COMMANDS: set[str] = set()
 COMING_SECTIONS: set[str] = set()
 COMING_MOUNTS: set[str] = set()

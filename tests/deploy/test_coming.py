@@ -1,4 +1,4 @@
-"""What was named before it was there is checked like everything else as soon as it is."""
+"""A file that was named before it existed is checked like all others as soon as it does."""
 
 from ingest.settings.settings import Settings
 from tests.deploy.files import COMING_COMMANDS, COMING_MOUNTS, COMING_SECTIONS, DEPLOY, has_command

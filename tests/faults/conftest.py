@@ -1,4 +1,4 @@
-"""What the trials share."""
+"""Fixtures of the trials."""
 
 from tests.program.conftest import name
 

@@ -12,7 +12,7 @@ from tests.sinks.kafka.broker import Broker
 
 FROZEN_SECONDS = 3.0
 
-#: What happens to a part, and is over when the function returns.
+#: Faults of one part; each is over when its function returns.
 Fault = Callable[[], None]
 
 

@@ -1,4 +1,4 @@
-"""What a program uses: memory and file descriptors of its processes, and its lag."""
+"""Resources that a program uses: memory and file descriptors of its processes, and its lag."""
 
 from contextlib import suppress
 from dataclasses import dataclass

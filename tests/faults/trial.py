@@ -16,7 +16,7 @@ _SETTLE_SECONDS = 120
 
 @dataclass
 class Outcome:
-    """What a trial showed."""
+    """The result of a trial."""
 
     acknowledged: int
     stored: int

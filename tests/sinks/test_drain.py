@@ -1,4 +1,4 @@
-"""What the drain promises, on a real journal and the real engine."""
+"""The promise of the drain, on a real journal and the real engine."""
 
 import asyncio
 import time
@@ -189,7 +189,7 @@ async def test_a_value_that_is_cut_swallows_no_neighbour(journal: Journal, store
 async def test_poison_in_any_topic_is_kept_and_stops_nothing(
     journal: Journal, store: Store, tmp_path: Path, topic: Topic
 ) -> None:
-    """Whatever stands in a topic, garbage among the dead letters too, becomes one dead letter, once."""
+    """Any garbage in a topic becomes one dead letter, once, in the topic of the dead letters, too."""
     poison = [b"{}", b"", b"null", b"[1]", b"7", b"\xff\xfe", b'"a"', b"{" * 5000, b'{"id": "x"}', b'{"event_id": 7}']
     await journal.append([Record(topic, f"p-{number}", "", value) for number, value in enumerate(poison)])
     await append(journal, 1)
@@ -204,7 +204,7 @@ async def test_poison_in_any_topic_is_kept_and_stops_nothing(
 async def test_a_batch_that_is_too_large_for_the_store_is_halved(
     journal: Journal, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where the store can't take a batch in one piece, it gets smaller ones, and begins with those the next time."""
+    """If the store can't take a batch in one piece, it gets smaller ones, and the drain begins with those the next time."""
     insert = store.insert
     sizes: list[int] = []
 

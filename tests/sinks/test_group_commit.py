@@ -1,4 +1,4 @@
-"""What a group commit promises: few writes, bounded memory."""
+"""The promise of a group commit: few writes, bounded memory."""
 
 import asyncio
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from tests.sinks.journal.records import record
 
 @pytest.mark.parametrize(("records", "size"), [(MOST_PENDING, 10), (64, MOST_PENDING_BYTES // 64)])
 async def test_a_stream_that_stalls_turns_new_appends_away(records: int, size: int) -> None:
-    """What waits for a stalled write is bounded in number and in bytes, and what is turned away is told so."""
+    """Records that wait for a stalled write are bounded in number and in bytes; appends beyond that are refused."""
     stalled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     written: list[int] = []
 

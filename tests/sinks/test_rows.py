@@ -58,7 +58,7 @@ def test_every_column_has_to_be_there(topic: Topic) -> None:
     ],
 )
 def test_a_value_that_does_not_fit_its_columns_is_refused(old: bytes, new: bytes) -> None:
-    """What the store could not read, or would read as something else, is refused with a reason that repeats no value."""
+    """A value that the store could not read, or would read wrongly, is refused with a reason that repeats no value."""
     assert old in VALUE
     with pytest.raises(RefusedError, match="no complete row of reports") as refused:
         check(Topic.REPORTS, VALUE.replace(old, new))

@@ -83,7 +83,7 @@ def test_the_runbooks_address_is_a_setting() -> None:
 
 
 def test_the_runbook_names_parts_that_there_are() -> None:
-    """What the runbook runs in compose and Kubernetes are services and workloads of those files."""
+    """The commands of the runbook name services and workloads of the compose file and the manifests."""
     runbook = RUNBOOK.read_text(encoding="utf-8")
     compose = yaml.safe_load((ROOT / "deploy" / "compose.yaml").read_text(encoding="utf-8"))
     services = re.findall(r"docker compose (?:exec(?: -T)?|run --rm|logs|restart) ([\w-]+)", runbook)

@@ -1,4 +1,4 @@
-"""What the admin listener answers, and to whom."""
+"""The admin listener's answers and its access control."""
 
 from collections.abc import Mapping
 

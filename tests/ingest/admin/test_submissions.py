@@ -92,7 +92,7 @@ async def test_faults_are_listed_up_to_a_hundred(tmp_path: Path) -> None:
     [(b"", 400), (b"[", 400), (b"5", 400), (b"[]", 202), (b"[" + b" " * 3000 + b"]", 413)],
 )
 async def test_whatever_is_posted_is_answered(tmp_path: Path, body: bytes, status: int) -> None:
-    """What is no JSON, or too large, is told so; an empty array is nothing to store."""
+    """A body that is no JSON, or too large, is refused with the reason; an empty array is nothing to store."""
     async with door(tmp_path, receiver={"max_body_bytes": 2000}) as client:
         assert (await client.post("/submissions", data=body)).status == status
 

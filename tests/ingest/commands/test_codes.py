@@ -1,4 +1,4 @@
-"""What `dlrhub codes` shows."""
+"""The output of `dlrhub codes`."""
 
 import csv
 import io

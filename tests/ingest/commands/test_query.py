@@ -1,4 +1,4 @@
-"""What `dlrhub query` asks, and how it says that it can't."""
+"""The queries of `dlrhub query`, and its error messages."""
 
 import io
 from pathlib import Path
@@ -44,7 +44,7 @@ def test_sql_that_is_given_twice_or_can_not_be_read_is_refused(tmp_path: Path) -
 
 
 async def test_asking_in_a_wrong_folder_makes_no_store(tmp_path: Path, unused_tcp_port: int) -> None:
-    """Where no dlrhub answers and no data is, the command says both, and makes nothing."""
+    """If no dlrhub answers and there is no data, the command says both, and creates nothing."""
     settings = Settings.model_validate(
         {"data_dir": tmp_path / "data", "query": {"listen": f"127.0.0.1:{unused_tcp_port}"}}
     )

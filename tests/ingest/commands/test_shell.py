@@ -30,7 +30,7 @@ async def test_a_query_ends_with_a_semicolon(typed: str, gives: str) -> None:
 
 
 async def test_queries_are_kept_in_a_history() -> None:
-    """What was typed before comes back whole with the up key, several lines as one query."""
+    """The up key brings back earlier queries, several lines as one query."""
     history = InMemoryHistory()
     history.append_string("SELECT\n1;")
     with create_pipe_input() as keyboard, create_app_session(input=keyboard, output=DummyOutput()):

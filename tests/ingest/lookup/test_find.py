@@ -51,7 +51,7 @@ async def test_a_message_is_found_by_id_reference_and_number(client: InProcessCl
 
 
 async def test_a_dead_letter_that_mentions_it_is_found(client: InProcessClient) -> None:
-    """What could not be read is found by what stands in it."""
+    """Dead letters are found by the text in them."""
     found = await find(client, "4C36FF", ACCOUNTS)
     assert not found.messages
     assert [(letter["provider"], letter["why"]) for letter in found.dead_letters] == [("juhe", "missing_field")]

@@ -26,7 +26,7 @@ def test_a_national_number_is_tried_in_every_country() -> None:
 
 
 def test_a_number_that_can_not_be_read_is_looked_for_as_it_stands() -> None:
-    """What the store holds as received is found by the same text."""
+    """A number that is stored as it came is found by the same text."""
     assert numbers_of("12345678", ACCOUNTS)[0] == "12345678"
 
 
@@ -37,7 +37,7 @@ def test_what_is_no_number_is_looked_for_as_an_id() -> None:
 
 
 def test_a_hashed_number_is_found_by_the_number(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Where numbers are kept hashed or masked, the number itself finds them."""
+    """Hashed or masked numbers are found by the number itself."""
     key = tmp_path_factory.mktemp("keys") / "key"
     key.write_text("k" * 64)
     hashed = Settings.model_validate({"privacy": {"store_numbers": "keyed_hash", "key_file": key}})

@@ -1,4 +1,4 @@
-"""What is said of the disk, and of journals that can't be read."""
+"""Reports on the disk, and on journals that can't be read."""
 
 from pathlib import Path
 

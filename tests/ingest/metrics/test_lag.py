@@ -1,4 +1,4 @@
-"""What the lag promises: it tells what waits, whoever is down."""
+"""The promise of the lag: it tells what waits, whoever is down."""
 
 import pytest
 

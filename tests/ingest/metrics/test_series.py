@@ -1,4 +1,4 @@
-"""What the metrics promise: one truth over all processes, and no series beyond the bounded set."""
+"""The promise of the metrics: one truth over all processes, and no series beyond the bounded set."""
 
 from collections.abc import Iterator
 

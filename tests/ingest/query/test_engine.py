@@ -69,6 +69,6 @@ def test_a_connection_can_not_be_made_to_write(tmp_path: Path) -> None:
 
 
 def test_settings_of_a_query_end_with_it(tmp_path: Path) -> None:
-    """What a query brings along in its SETTINGS clause is gone with the next query on its connection."""
+    """The settings of a query's SETTINGS clause do not reach the next query on its connection."""
     queries = ["SELECT 1 SETTINGS max_result_rows = 5", "SELECT number FROM numbers(10)"]
     assert [error for _, error in probe(tmp_path / "engine", queries)] == ["", ""]

@@ -31,7 +31,7 @@ SECRETS = ("hush-path/é".replace("/", "-"), "hush-header", "hush+auth/key=", "h
 
 @pytest.mark.parametrize("configured", [True, False])
 async def test_no_secret_is_kept(start_receiver: StartReceiver, *, configured: bool) -> None:
-    """Nothing that is kept of a callback shows a secret of the settings, a header's credential, or AUTH_KEY, set or not."""
+    """A kept callback shows no secret of the settings, no credential of a header, and no AUTH_KEY, set or not."""
     path_secret, header_secret, auth_key, token = SECRETS
     post = await start_receiver(
         admin={"token": token},

@@ -1,4 +1,4 @@
-"""What the accounts are that the program works with."""
+"""The accounts that the program works with."""
 
 from datetime import timedelta
 

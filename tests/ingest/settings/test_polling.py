@@ -1,4 +1,4 @@
-"""What `poll` of an account may say."""
+"""The values of an account's `poll`."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What the settings promise: values from the file or the environment, and defaults that keep strangers out."""
+"""The promise of the settings: values from the file or the environment, and defaults that keep strangers out."""
 
 from pathlib import Path
 
@@ -57,7 +57,7 @@ def test_guarded_accounts_open_the_receiver_to_the_world(tmp_path: Path, guard: 
 
 
 def test_an_account_that_is_only_asked_opens_no_port_to_the_world() -> None:
-    """Where no account is posted to, the receiver listens on this machine only."""
+    """If no account is posted to, the receiver listens on this machine only."""
     poll = {"app_id": "a", "app_key": "b"}
     settings = Settings.model_validate({"accounts": [{"provider": "cmessages", "poll": poll}]})
     assert settings.receiver_listen == "127.0.0.1:8080"

@@ -112,7 +112,7 @@ async def test_a_store_that_holds_everything_once_passes(store: Store) -> None:
 
 
 async def test_rows_received_twice_are_one(store: Store) -> None:
-    """What a provider sent again is stored again under the same id, and does not count."""
+    """A repeated report is stored again under the same id, and does not count."""
     callbacks = _traffic()
     reports = _reports(callbacks)
     again = [replace(report, received_at=report.received_at + timedelta(minutes=5)) for report in reports]

@@ -13,7 +13,7 @@ _SENT: dict[Row, bool] = {
 
 
 def test_equal_rows_do_not_differ() -> None:
-    """Where the store holds every acknowledged row once, nothing differs."""
+    """If the store holds every acknowledged row once, nothing differs."""
     assert compare(_SENT, list(_SENT)) == Tally(expected=3, stored=3)
 
 
@@ -82,7 +82,7 @@ def test_two_different_ends_are_a_conflict() -> None:
 
 
 def test_a_message_with_an_unacknowledged_report_may_be_in_either_state() -> None:
-    """Where a report was not acknowledged, the message may be in the state with it or without it, and need be in none."""
+    """If a report was not acknowledged, the message may have its state with or without it, or be absent."""
     accepted, delivered, _ = _SENT
     states = messages_of({accepted: True, delivered: False})
     assert states == {

@@ -68,7 +68,7 @@ async def test_what_is_acknowledged_and_not_stored_is_told(run_dlrhub: RunDlrhub
 
 
 async def test_a_receiver_that_is_not_there_is_told(tmp_path: Path) -> None:
-    """Where no receiver answers, the exit status is 2."""
+    """If no receiver answers, the exit status is 2."""
     status, told, _ = await run_command(tmp_path, "simulate", "--url=http://127.0.0.1:9")
     assert status == 2
     assert "can't be reached" in told

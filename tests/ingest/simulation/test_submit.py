@@ -45,7 +45,7 @@ async def test_submissions_are_posted_with_the_token(aiohttp_server: AiohttpServ
 
 
 async def test_refused_submissions_end_the_run(aiohttp_server: AiohttpServer) -> None:
-    """Where submissions are refused, the run ends with the answer, and the ledger has them as not acknowledged."""
+    """If submissions are refused, the run ends with the answer, and the ledger has them as not acknowledged."""
     app = web.Application()
     server = await aiohttp_server(app)
     ledger = Ledger()

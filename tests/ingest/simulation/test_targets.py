@@ -1,4 +1,4 @@
-"""Where a simulation posts to: by the settings that the receiver has."""
+"""The targets of a simulation: by the settings that the receiver has."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What the providers are going to say: planned from a seed, in the mix that was asked for."""
+"""The traffic of the providers: planned from a seed, in the mix that was asked for."""
 
 import re
 from collections import Counter, defaultdict

@@ -98,7 +98,7 @@ def _letter(body: bytes) -> Record:
 
 
 def test_an_insert_that_is_sent_twice_counts_once(writable_server: QueryServer) -> None:
-    """Where the answer to an insert is lost and the library sends the insert again, no count changes."""
+    """If the answer to an insert is lost and the library sends the insert again, no count changes."""
     with through_proxy(writable_server) as (store, proxy):
         for topic in (Topic.REPORTS, Topic.SUBMISSIONS, Topic.DEAD_LETTERS):
             proxy.closings, before = 1, proxy.requests

@@ -1,4 +1,4 @@
-"""What every store promises: counts that duplicates and disorder can't change."""
+"""The promise of every store: counts that duplicates and disorder can't change."""
 
 import itertools
 import random

@@ -1,4 +1,4 @@
-"""What the store makes of submissions beside reports: latency, what is missing, and what nobody submitted."""
+"""Submissions beside reports in the store: latency, what is missing, and what nobody submitted."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -82,7 +82,7 @@ def test_a_submission_finds_its_report(store: Store, *, late: bool) -> None:
 
 
 def test_a_report_without_a_submission_is_an_orphan(store: Store) -> None:
-    """What nobody submitted is kept, and said to be an orphan; it has no latency and is not missing."""
+    """A report on a message that nobody submitted is kept as an orphan; it has no latency and is not missing."""
     insert(store, make_report())
     row = one(store, "SELECT orphan, missing, submitted_at, latency_seconds, latency_clock, tags FROM dlr.messages")
     assert row == {
@@ -182,7 +182,7 @@ def test_a_poll_after_a_detailed_callback_confirms(store: Store) -> None:
 
 
 def test_missing_reports_are_counted_by_the_hour(store: Store) -> None:
-    """What is missing is counted by provider, account, country and hour of submission, beside what was submitted."""
+    """Missing reports are counted by provider, account, country and hour of submission, beside the submissions."""
     hour = PAST.replace(minute=0, second=0)
     insert(
         store,

@@ -1,7 +1,7 @@
 """
 A disk that loses its power: a recording of file operations, and what may be left after a crash at any moment of it.
 
-What was synced is there after the crash. Of what was written to a file and not synced, each sector of 512 bytes is there
+Synced bytes are there after the crash. Of what was written to a file and not synced, each sector of 512 bytes is there
 or is not, whatever the order of the writes, and the file may be shorter or longer than what is there. Names that a folder
 was given, or that were deleted in it, are durable once the folder is synced; of those since, each is there or is not.
 """
@@ -20,7 +20,7 @@ _SECTOR: Final = 512
 
 
 class Recording:
-    """What a run did to the files below a folder, in order; `note` adds what the run itself has to say."""
+    """A run's operations on the files below a folder, in order; `note` adds what the run itself has to say."""
 
     def __init__(self, root: Path) -> None:
         """Nothing was done yet."""
@@ -86,7 +86,7 @@ def _unknown(name: str) -> Callable[..., Any]:
 
 
 class _File:
-    """What is durable of a file, and what was written to it since."""
+    """The durable bytes of a file, and those written to it since."""
 
     def __init__(self, *, is_folder: bool) -> None:
         self.is_folder = is_folder

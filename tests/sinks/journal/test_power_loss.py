@@ -1,5 +1,5 @@
 """
-What a machine's power takes with it: nothing that was acknowledged, and no loss is told of where there is none.
+Data after a power loss: nothing that was acknowledged, and no loss is told of where there is none.
 
 The short form runs with the other tests. The long one: `DLRHUB_CRASHES=10000 pytest tests/sinks/journal/test_power_loss.py`.
 """

@@ -1,4 +1,4 @@
-"""What a reader does with damage: it is set aside and told of, and everything else is read."""
+"""A reader and damaged files: it is set aside and told of, and everything else is read."""
 
 import os
 import random
@@ -116,7 +116,7 @@ async def test_what_a_damaged_segment_held_is_counted(
 
 @pytest.mark.parametrize("damage", [cut, empty, overwrite, Path.unlink])
 async def test_a_lost_end_is_noticed_without_a_later_record(tmp_path: Path, damage: Callable[[Path], None]) -> None:
-    """What was acknowledged last and is not there is told of, and counted as lag no longer, though nothing follows it."""
+    """Records that were acknowledged last and are gone are reported and no longer counted as lag, though none follow."""
     await write(tmp_path / "j", 1)
     await write(tmp_path / "j", 2, 3, 4)
     damage(segment_files(tmp_path / "j")[1])
@@ -163,7 +163,7 @@ async def test_a_fake_group_inside_a_record_is_not_taken_for_one(tmp_path: Path)
 
 
 async def test_random_damage_never_stops_the_rest(tmp_path: Path) -> None:
-    """Whatever bytes are changed, what is read was written, nothing raises, and what is missing is counted."""
+    """With any bytes changed, only written records are read, nothing raises, and missing records are counted."""
     chance = random.Random(7)  # noqa: S311 - no secret
     for run in range(60):
         root = tmp_path / f"{run}"
@@ -191,7 +191,7 @@ async def test_a_foreign_file_is_set_aside(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["acknowledged", "cursor"])
 @pytest.mark.parametrize("content", [b"", b"garbage\n", b"\xff" * 100])
 async def test_a_damaged_position_loses_and_invents_nothing(tmp_path: Path, name: str, content: bytes) -> None:
-    """Where the mark or the cursor can't be read, every record is read, some again, and no loss is told of."""
+    """If the mark or the cursor can't be read, every record is read, some again, and no loss is reported."""
     await write(tmp_path / "j", 1, 2, 3)
     consumer = JournalConsumer(tmp_path)
     await consumer.commit(await consumer.read(most=2, wait_seconds=0))

@@ -1,4 +1,4 @@
-"""What a journal's verification says."""
+"""The verification of a journal."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What the journal's writer promises beyond what every stream does (`tests/sinks/streams`)."""
+"""The promises of the journal's writer beyond those of every stream (`tests/sinks/streams`)."""
 
 import asyncio
 import errno
@@ -45,7 +45,7 @@ def failing_syncs(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 async def test_concurrent_appends_share_a_commit(tmp_path: Path) -> None:
-    """What arrives while a commit is under way goes into the next, so a crowd costs few syncs."""
+    """Records that arrive during a commit go into the next one, so a crowd costs few syncs."""
     journal = Journal(tmp_path / "j")
     await asyncio.gather(*(journal.append([record(number)]) for number in range(500)))
     await journal.close()
@@ -80,7 +80,7 @@ async def test_an_append_waits_for_the_disk_and_nothing_else_does(
 
 
 async def test_after_a_failed_sync_a_new_file_begins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the disk refused is not acknowledged, nothing follows it in its file, and no record is said to be lost."""
+    """Records that the disk refused are not acknowledged, nothing follows them in their file, and none is reported lost."""
     journal = Journal(tmp_path / "j")
     await append(journal, 1)
     with failing_syncs(monkeypatch):
@@ -95,7 +95,7 @@ async def test_after_a_failed_sync_a_new_file_begins(tmp_path: Path, monkeypatch
 
 
 async def test_a_short_write_is_not_acknowledged(tmp_path: Path) -> None:
-    """Where the disk takes a part of a group, it is turned away, cut off, and the journal goes on when there is room."""
+    """A group of which the disk takes only a part is refused and cut off; the journal goes on when there is room."""
     journal = Journal(tmp_path / "j")
     await append(journal, 1)
     with full_disk(free_bytes=4096), pytest.raises(BusyError, match="large"):
@@ -120,7 +120,7 @@ async def test_a_journal_opens_on_a_full_disk(tmp_path: Path) -> None:
 
 
 async def test_the_last_of_the_disk_is_left_to_the_store(tmp_path: Path) -> None:
-    """Where the disk has less room than the journal leaves to others, nothing is acknowledged, and it says so."""
+    """If the disk has less room than the journal's reserve, nothing is acknowledged, and the error says so."""
     journal = Journal(tmp_path / "j", least_free_bytes=1 << 60)
     with pytest.raises(BusyError, match="MiB of the disk are free"):
         await append(journal, 1)
@@ -128,7 +128,7 @@ async def test_the_last_of_the_disk_is_left_to_the_store(tmp_path: Path) -> None
 
 
 async def test_a_fault_in_one_commit_is_told_and_ends_nothing(tmp_path: Path) -> None:
-    """Whatever a commit raises reaches those who wait for it, and the next one is made."""
+    """An error of a commit reaches the callers that wait for it, and the next commit is made."""
     journal = Journal(tmp_path / "j")
     unwritable = Record(Topic.REPORTS, object(), "cm", b"1")  # type: ignore[arg-type] # that is the fault
     results = await asyncio.gather(*(journal.append([unwritable]) for _ in range(2)), return_exceptions=True)
@@ -140,7 +140,7 @@ async def test_a_fault_in_one_commit_is_told_and_ends_nothing(tmp_path: Path) ->
 
 
 async def test_an_append_that_returned_survives_sigkill(tmp_path: Path) -> None:
-    """What was appended is there after the process is killed at any moment, and no loss is told of."""
+    """Appended records are there after the process is killed at any moment, and no loss is reported."""
     script = """
 import asyncio, sys
 from pathlib import Path

@@ -200,7 +200,7 @@ async def test_a_kafka_that_is_away_at_the_start_is_no_obstacle(nowhere: Cluster
 
 
 async def test_a_long_spill_gives_its_space_back(kafka_of_module: Broker, cluster: Cluster, tmp_path: Path) -> None:
-    """What Kafka has is deleted from the disk, but for the file that is written to."""
+    """Records that Kafka has are deleted from the disk, except in the file that is written to."""
     producer = await open_spilling(cluster, tmp_path, confirm_seconds=0.3, segment_bytes=1000)
     kafka_of_module.pause()
     for number in range(0, 1000, 50):
@@ -255,7 +255,7 @@ async def set_limit(cluster: Cluster, max_message_bytes: int) -> None:
 async def test_a_full_disk_is_busy_and_never_a_false_acknowledgement(
     kafka_of_module: Broker, cluster: Cluster, tmp_path: Path
 ) -> None:
-    """With Kafka away and the disk full nothing is acknowledged; what was before is kept, and more when there is room."""
+    """With Kafka away and the disk full nothing is acknowledged; earlier records are kept, and more are taken when there is room."""
     producer = await open_spilling(cluster, tmp_path, confirm_seconds=0.3)
     kafka_of_module.pause()
     acknowledged = []
