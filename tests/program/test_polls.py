@@ -11,13 +11,14 @@ from typing import Any
 import orjson
 import pytest
 
-from ingest.simulation.pull import PullServer, juhe_report, mobile_of
+from ingest.simulation.known_messages import mobile_of
 from tests.ingest.polling.accounts import CREDENTIALS, make_server, poll_settings
+from tests.ingest.polling.simulated import SimulatedProviders, juhe_report
 from tests.program.running import Program
 
 
 @pytest.fixture
-async def server() -> AsyncIterator[tuple[PullServer, str]]:
+async def server() -> AsyncIterator[tuple[SimulatedProviders, str]]:
     """Serve the simulated providers."""
     simulated = make_server()
     async with simulated.serve() as url:
@@ -61,7 +62,7 @@ def submission(provider: str, message_id: str) -> dict[str, str]:
     return {"provider": provider, "message_id": message_id, "recipient": f"+86{mobile_of(message_id)}"}
 
 
-async def test_submitted_called_back_polled_and_missing(tmp_path: Path, server: tuple[PullServer, str]) -> None:
+async def test_submitted_called_back_polled_and_missing(tmp_path: Path, server: tuple[SimulatedProviders, str]) -> None:
     """Messages that are called back are not asked about, the others are, and what nobody knows of stays pending."""
     simulated, url = server
     write_settings(tmp_path, url, "santo", "cmessages", "juhe")
@@ -107,7 +108,7 @@ def kept(folder: Path) -> list[str]:
     return [item["mid"] for body in bodies for item in orjson.loads(body).get("list", [])]
 
 
-async def test_consuming_reads_lose_nothing_to_sigkill(tmp_path: Path, server: tuple[PullServer, str]) -> None:
+async def test_consuming_reads_lose_nothing_to_sigkill(tmp_path: Path, server: tuple[SimulatedProviders, str]) -> None:
     """Every report that Juhe handed over is stored once, except those of an answer in flight when everything was killed."""
     simulated, url = server
     write_settings(tmp_path, url, "juhe", size=10, every_s=0.2)
@@ -133,6 +134,6 @@ async def test_consuming_reads_lose_nothing_to_sigkill(tmp_path: Path, server: t
     assert await asyncio.to_thread(kept, tmp_path) == []
 
 
-def has_handed_over(server: PullServer, most: int) -> bool:
+def has_handed_over(server: SimulatedProviders, most: int) -> bool:
     """Tell whether a server has handed over so many answers."""
     return len(server.handed_over) >= most

@@ -1,13 +1,18 @@
 """Juhe (聚合云信): arrays of reports and inbound messages, by 《行业短信 客户接口说明文档》, sections 6 and 9."""
 
-from datetime import datetime
+import time
+from collections import deque
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from random import Random
-from typing import Final
+from typing import Any, Final
 
 import orjson
+from aiohttp import web
 
 from ingest.simulation import corruption
 from ingest.simulation.dialect import Dialect, happens, hexadecimal, says_ok, whims_of
+from ingest.simulation.known_messages import KnownMessages
 from ingest.simulation.plan import (
     UTC_8,
     ItemSpoil,
@@ -18,6 +23,7 @@ from ingest.simulation.plan import (
     PlannedReport,
     PlannedRequest,
 )
+from ingest.simulation.pull import Route
 from normalizers.errors import Fault
 from normalizers.model import Account, Reason, Status
 
@@ -77,6 +83,12 @@ _FINALS: Final = (
     _unmapped("MA:0033", 0.5),
 )
 _ACCESS_CODES: Final = ("106901234", "1069055512", "10690231221")
+
+
+_BALANCE: Final = -153278040
+_PULLED_STATES: Final = {"delivered": "DELIVRD", "failed": "MA:0005"}
+#: How many reports come with one inbound message.
+_REPORTS_PER_INBOUND: Final = 25
 
 
 def request(callback: PlannedCallback, account: Account) -> PlannedRequest:
@@ -156,6 +168,90 @@ def _without_mobile(fields: dict[str, object]) -> None:
 
 def _with_another_flag(fields: dict[str, object]) -> None:
     fields["flag"] = 7
+
+
+class JuheServer:
+    """
+    Hands over reports and inbound messages, each once, sends messages, and tells the balance.
+
+    `reports_per_second` new reports are made for messages that nobody sent, and an inbound message with some of them;
+    `handed_over` counts what was fetched.
+    """
+
+    name = "juhe"
+
+    def __init__(
+        self,
+        messages: KnownMessages,
+        credentials: Mapping[str, str] | None,
+        *,
+        reports_per_second: float = 0.0,
+        seed: int = 1,
+    ) -> None:
+        """Know `messages`; without `credentials` everybody is let in."""
+        self._messages = messages
+        self._credentials = credentials
+        self._reports_per_second = reports_per_second
+        self._seed = seed
+        self._made = 0
+        self._started = time.monotonic()
+        self.reports: deque[dict[str, Any]] = deque()
+        self.inbound: deque[dict[str, Any]] = deque()
+        self.handed_over = 0
+
+    def routes(self) -> Iterable[Route]:
+        """Return the one address of the document."""
+        return (Route("POST", "/sms", self._answer),)
+
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
+        form = await request.post()
+        known = self._credentials
+        if known is not None and any(form.get(name) != value for name, value in known.items()):
+            return web.json_response({"status": 3})
+        match form.get("action"):
+            case "report":
+                self._make_reports()
+                return self._hand_over(self.reports, int(str(form.get("size", "1000"))))
+            case "mo":
+                return self._hand_over(self.inbound, int(str(form.get("size", "1000"))))
+            case "send":
+                return self._send([mobile for mobile in str(form.get("mobile", "")).split(",") if mobile])
+            case "overage":
+                return web.json_response({"status": 0, "balance": _BALANCE, "chargeType": "POSTCHARGE"})
+            case _:
+                return web.json_response({"status": "1"})
+
+    def _send(self, mobiles: list[str]) -> web.StreamResponse:
+        sent = [{"mid": self._messages.send(mobile), "mobile": mobile, "result": 0} for mobile in mobiles]
+        self.reports += (pulled_report(str(message["mid"]), self._messages) for message in sent)
+        return web.json_response({"status": "0", "balance": _BALANCE, "list": sent})
+
+    def _make_reports(self) -> None:
+        due = int((time.monotonic() - self._started) * self._reports_per_second)
+        for number in range(self._made, due):
+            report = pulled_report(f"SIM{self._seed:04}{number:09}", self._messages)
+            self.reports.append(report)
+            if number % _REPORTS_PER_INBOUND == 0:
+                self.inbound.append({**report, "flag": 0, "mid": f"{report['mid']}M", "content": "TD"})
+        self._made = max(self._made, due)
+
+    def _hand_over(self, queue: deque[dict[str, Any]], size: int) -> web.StreamResponse:
+        items = [queue.popleft() for _ in range(min(size, len(queue)))]
+        self.handed_over += len(items)
+        return web.json_response({"status": "0", "balance": _BALANCE, "list": items})
+
+
+def pulled_report(message_id: str, messages: KnownMessages) -> dict[str, Any]:
+    """Return one report as it is handed over."""
+    return {
+        "flag": 1,
+        "mid": message_id,
+        "spid": "922011",
+        "accessCode": "106901234",
+        "mobile": messages.mobile(message_id),
+        "stat": _PULLED_STATES.get(messages.state(message_id), "DELIVRD"),
+        "time": _stamp(datetime.now(UTC), Account()),
+    }
 
 
 DIALECT: Final = Dialect(

@@ -1,13 +1,18 @@
 """Santo (闪通): one report a GET, by 《闪通国际短信通道平台 用户 API 手册》 V2.0 Beta, sections 4.3 and 5.2."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from random import Random
 from typing import Final
 from urllib.parse import quote
 
+from aiohttp import web
+
 from ingest.simulation import corruption
 from ingest.simulation.dialect import Dialect, happens, hexadecimal, says_ok, whims_of
+from ingest.simulation.known_messages import KnownMessages
 from ingest.simulation.plan import PlannedCallback, PlannedOutcome, PlannedReport, PlannedRequest, Spoil
+from ingest.simulation.pull import Route
 from normalizers.errors import Fault
 from normalizers.model import Account, Reason, Status
 
@@ -29,6 +34,7 @@ _COUNTRIES: Final = {
     "TH": 14, "MY": 12, "VN": 12, "ID": 11, "PH": 10, "IN": 8, "BR": 7, "MX": 6, "NG": 5, "KE": 3, "SA": 3, "EG": 3,
     "CO": 2, "PK": 2, "BD": 2, "CN": 4,
 }  # fmt: skip
+_ASKED_STATES: Final = {"delivered": "success", "pending": "none", "failed": "failed"}
 #: `dc` names the charset of `sm`; GBK is also what a callback without it means.
 _CHARSETS: Final = {"15": "gbk", "8": "utf-16-be", "0": "latin-1", "": "gbk"}
 
@@ -125,6 +131,42 @@ def _babbling(request: PlannedRequest, mark: str) -> PlannedRequest:
 def _recipients(rng: Random) -> int:
     """Draw mostly one; a submission to many has one id."""
     return rng.randint(2, 20) if happens(0.02, rng) else 1
+
+
+class SantoServer:
+    """Answers about one message at a time, and tells the balance, to who names the credentials."""
+
+    name = "santo"
+
+    def __init__(self, messages: KnownMessages, credentials: Mapping[str, str] | None) -> None:
+        """Know `messages`; without `credentials` everybody is let in."""
+        self._messages = messages
+        self._credentials = credentials
+
+    def routes(self) -> Iterable[Route]:
+        """Return the addresses of the document."""
+        return Route("GET", "/get-rptstatus", self._status), Route("GET", "/verifyPhoneNumber", self._balance)
+
+    async def _status(self, request: web.Request) -> web.StreamResponse:
+        message_id = request.query.get("msgid", "")
+        error = self._error(request) or ("" if message_id else "0100")
+        answer = {"cpid": request.query.get("cpid", ""), "errcode": error or "000"}
+        if not error:
+            state = _ASKED_STATES[self._messages.state(message_id)]
+            answer |= {"mtstat": state, "msgid": message_id, "da": request.query.get("da", "")}
+        return web.json_response([answer])
+
+    async def _balance(self, request: web.Request) -> web.StreamResponse:
+        error = self._error(request)
+        return web.json_response({"cpid": request.query.get("cpid", ""), "errcode": error or "000", "balance": 100.00})
+
+    def _error(self, request: web.Request) -> str:
+        known = self._credentials
+        if known is None:
+            return ""
+        if request.query.get("cpid") != known["cpid"]:
+            return "0104"
+        return "" if request.query.get("cppwd") == known["cppwd"] else "0106"
 
 
 DIALECT: Final = Dialect(

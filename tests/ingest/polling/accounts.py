@@ -6,8 +6,8 @@ from typing import Any
 from ingest.polling.account import PolledAccount, polled_accounts
 from ingest.settings.accounts import effective_account
 from ingest.settings.settings import AccountSettings
-from ingest.simulation.pull import PullServer
 from sinks.stream import Record
+from tests.ingest.polling.simulated import SimulatedProviders
 
 CREDENTIALS = {
     "cmessages": {"app_id": "dpnR9ekVE4TKmxBfuY", "app_key": "22QGd7h8WRn9wkEar63xcDU8fLq4KTtv"},
@@ -16,9 +16,9 @@ CREDENTIALS = {
 }
 
 
-def make_server(**given: Any) -> PullServer:
+def make_server(**given: Any) -> SimulatedProviders:
     """Make a server that asks for these credentials."""
-    return PullServer(credentials=CREDENTIALS, **given)
+    return SimulatedProviders(credentials=CREDENTIALS, **given)
 
 
 def poll_settings(provider: str, url: str, **given: Any) -> dict[str, Any]:

@@ -17,8 +17,8 @@ from ingest.metrics import catalogue
 from ingest.polling.by_message import MessagePoller
 from ingest.polling.client import ProviderClient
 from ingest.polling.state import PollState, Tick
-from ingest.simulation import pull
-from ingest.simulation.pull import PullServer
+from ingest.simulation import wrong_answers
+from ingest.simulation.known_messages import mobile_of
 from normalizers.model import Status
 from normalizers.submissions import Submission
 from sinks.clickhouse.pending import Message, Position, Window, read_page
@@ -27,6 +27,7 @@ from sinks.records import report_record, submission_record
 from sinks.stream import Record, Topic
 from tests.factories import make_report, make_submission
 from tests.ingest.polling.accounts import make_account, make_server
+from tests.ingest.polling.simulated import SimulatedProviders
 from tests.sinks.clickhouse.asking import ask_of
 
 
@@ -61,7 +62,7 @@ class Drained:
 
 @asynccontextmanager
 async def poller_of(
-    server: PullServer, folder: Path, drained: Drained, provider: str = "santo", **given: Any
+    server: SimulatedProviders, folder: Path, drained: Drained, provider: str = "santo", **given: Any
 ) -> AsyncIterator[MessagePoller]:
     """Ask a server about what the store holds."""
     async with server.serve() as url:
@@ -78,7 +79,7 @@ async def poller_of(
 def recent(message_id: str, provider: str = "santo", **given: Any) -> Submission:
     """Make a submission of some seconds ago."""
     at = datetime.now(UTC) - timedelta(seconds=10)
-    fields = {"recipient": f"+86{pull.mobile_of(message_id)}", "submitted_at": at, "received_at": at, **given}
+    fields = {"recipient": f"+86{mobile_of(message_id)}", "submitted_at": at, "received_at": at, **given}
     return make_submission(provider=provider, message_id=message_id, country="CN", **fields)
 
 
@@ -93,7 +94,7 @@ def states(store: Store) -> dict[str, str]:
     return {str(message_id): str(status) for message_id, status in found}
 
 
-def asked(server: PullServer) -> int:
+def asked(server: SimulatedProviders) -> int:
     """Tell how many requests a server got."""
     return len(server.requests)
 
@@ -122,7 +123,7 @@ async def test_nobody_asks_about_what_is_known(store: Store, tmp_path: Path) -> 
     submit(store, recent("a"), recent("b"))
     same = {"provider": "santo", "occurred_at": None}
     for name, status in (("a", Status.REJECTED), ("b", Status.ENROUTE)):
-        number = f"+86{pull.mobile_of(name)}"
+        number = f"+86{mobile_of(name)}"
         report = make_report(**same, message_id=name, recipient=number, status=status)
         store.insert(Topic.REPORTS, [report_record(report).value])
     async with poller_of(server, tmp_path, drained) as poller:
@@ -164,7 +165,7 @@ async def test_a_restart_goes_on_where_it_was(store: Store, tmp_path: Path) -> N
     async def count(request: web.Request) -> web.StreamResponse:
         ids = orjson.loads(await request.read())["id_list"]
         counted.update(ids)
-        return web.json_response([{"id": one, "mobile": pull.mobile_of(one), "message_status": 1} for one in ids])
+        return web.json_response([{"id": one, "mobile": mobile_of(one), "message_status": 1} for one in ids])
 
     server.forced["cmessages"] = deque([count] * 1000)
     submit(store, *(recent(f"m{n:04}", "cmessages") for n in range(1200)))
@@ -191,7 +192,7 @@ async def test_a_message_at_fault_costs_itself(store: Store, tmp_path: Path, sta
         ids = orjson.loads(await request.read())["id_list"]
         if "m5" in ids:
             return web.json_response({"code": 1008}, status=status)
-        return web.json_response([{"id": one, "mobile": pull.mobile_of(one), "message_status": 0} for one in ids])
+        return web.json_response([{"id": one, "mobile": mobile_of(one), "message_status": 0} for one in ids])
 
     server.forced["cmessages"] = deque([picky] * 100)
     async with poller_of(server, tmp_path, drained, "cmessages") as poller:
@@ -203,7 +204,7 @@ async def test_a_message_at_fault_costs_itself(store: Store, tmp_path: Path, sta
 
 async def test_a_provider_that_is_down_is_waited_for(store: Store, tmp_path: Path) -> None:
     """Errors and rate limits lose no message: it is asked about when the provider is back."""
-    wrong = [pull.answer_500, pull.answer_429, pull.answer_502]
+    wrong = [wrong_answers.answer_500, wrong_answers.answer_429, wrong_answers.answer_502]
     server, drained = make_server(forced={"santo": deque(wrong)}, states={"a": "delivered"}), Drained(store)
     submit(store, recent("a"))
     async with poller_of(server, tmp_path, drained) as poller:
@@ -237,7 +238,7 @@ async def test_a_poll_after_a_detailed_callback_confirms(store: Store, tmp_path:
     callback = make_report(
         provider="santo",
         message_id="a",
-        recipient=f"+86{pull.mobile_of('a')}",
+        recipient=f"+86{mobile_of('a')}",
         country="CN",
         status=Status.REJECTED,
         provider_status="400",
@@ -306,7 +307,7 @@ async def test_it_is_told_how_far_behind_the_asking_is(
     async def answer_late(request: web.Request) -> web.StreamResponse:
         told.append(catalogue.POLL_BEHIND.values["santo", "default"])
         await asyncio.sleep(0.5)
-        return await pull.answer_500(request)
+        return await wrong_answers.answer_500(request)
 
     server, drained = make_server(forced={"santo": deque([answer_late, answer_late])}), Drained(store)
     submit(store, recent("a"))

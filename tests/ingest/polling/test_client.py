@@ -15,10 +15,11 @@ from aiohttp import web
 
 from ingest.metrics import catalogue
 from ingest.polling.client import PollAnswer, ProviderClient
-from ingest.simulation import pull
-from ingest.simulation.pull import PullServer
+from ingest.simulation import wrong_answers
+from ingest.simulation.pull import Handler
 from normalizers.polling import PollOutcome
 from tests.ingest.polling.accounts import make_account, make_server
+from tests.ingest.polling.simulated import SimulatedProviders, answer_late
 
 
 @asynccontextmanager
@@ -38,7 +39,7 @@ async def ask_balance(client: ProviderClient) -> PollAnswer[float]:
     return await client.ask("balance", lambda: balance.request(client.account.asking()), balance.read)
 
 
-async def outcome_of(server: PullServer, **given: Any) -> PollOutcome:
+async def outcome_of(server: SimulatedProviders, **given: Any) -> PollOutcome:
     """Ask a server once."""
     async with server.serve() as url, asker_of(url, **given) as client:
         return (await ask_balance(client)).outcome
@@ -47,15 +48,15 @@ async def outcome_of(server: PullServer, **given: Any) -> PollOutcome:
 @pytest.mark.parametrize(
     ("handler", "outcome"),
     [
-        (pull.answer_500, PollOutcome.FAILED),
-        (pull.answer_502, PollOutcome.FAILED),
-        (pull.answer_429, PollOutcome.RATE_LIMITED),
-        (pull.answer_rubbish, PollOutcome.UNREADABLE),
-        (pull.answer_half, PollOutcome.UNREADABLE),
-        (pull.answer_late, PollOutcome.UNREACHABLE),
+        (wrong_answers.answer_500, PollOutcome.FAILED),
+        (wrong_answers.answer_502, PollOutcome.FAILED),
+        (wrong_answers.answer_429, PollOutcome.RATE_LIMITED),
+        (wrong_answers.answer_rubbish, PollOutcome.UNREADABLE),
+        (wrong_answers.answer_half, PollOutcome.UNREADABLE),
+        (answer_late, PollOutcome.UNREACHABLE),
     ],
 )
-async def test_whatever_is_answered_has_an_outcome(handler: pull.Handler, outcome: PollOutcome) -> None:
+async def test_whatever_is_answered_has_an_outcome(handler: Handler, outcome: PollOutcome) -> None:
     """Errors, rate limits, rubbish, half an answer and none in time are told apart, and raise nothing."""
     server = make_server(forced={"cmessages": deque([handler])})
     assert await outcome_of(server, timeout_s=1) is outcome
@@ -122,7 +123,7 @@ async def test_a_rejected_signature_is_one_line_and_no_storm() -> None:
 
 async def test_trouble_is_told_once() -> None:
     """A provider that is down is one line in the log, however often it is asked."""
-    server = make_server(forced={"cmessages": deque([pull.answer_500] * 3)})
+    server = make_server(forced={"cmessages": deque([wrong_answers.answer_500] * 3)})
     with structlog.testing.capture_logs() as logs:
         async with server.serve() as url, asker_of(url) as client:
             for _ in range(3):

@@ -13,15 +13,17 @@ from aiohttp import web
 from ingest.polling.client import ProviderClient
 from ingest.polling.mailbox import MailboxPoller
 from ingest.polling.state import PollState
-from ingest.simulation import pull
-from ingest.simulation.pull import PullServer, juhe_report
+from ingest.simulation import wrong_answers
 from sinks.errors import BusyError
 from sinks.stream import Producer, Record, Topic
 from tests.ingest.polling.accounts import Collected, make_account, make_server
+from tests.ingest.polling.simulated import SimulatedProviders, juhe_report
 
 
 @asynccontextmanager
-async def news_of(server: PullServer, folder: Path, producer: Producer, **given: Any) -> AsyncIterator[MailboxPoller]:
+async def news_of(
+    server: SimulatedProviders, folder: Path, producer: Producer, **given: Any
+) -> AsyncIterator[MailboxPoller]:
     """Ask a server, remembering in a folder."""
     async with server.serve() as url:
         client = ProviderClient(make_account("juhe", url, **given))
@@ -105,7 +107,7 @@ async def test_an_error_is_no_answer(tmp_path: Path) -> None:
     async def error(_: web.Request) -> web.StreamResponse:
         return web.json_response({"status": 100})
 
-    server, stream = make_server(forced={"juhe": deque([error, pull.answer_500])}), Collected()
+    server, stream = make_server(forced={"juhe": deque([error, wrong_answers.answer_500])}), Collected()
     async with news_of(server, tmp_path, stream) as news:
         await news.ask_all()
         await news.read_kept()

@@ -1,0 +1,38 @@
+"""The messages that the played providers know, and how each of them fares."""
+
+import zlib
+from random import Random
+from typing import Final
+
+#: Of a hundred messages, how many are delivered, and how many failed or are delivered; the rest are pending.
+_DELIVERED: Final = 90
+_DECIDED: Final = 95
+
+
+class KnownMessages:
+    """Messages that were sent through the played providers; any other message fares as its id hashes to."""
+
+    def __init__(self, seed: int) -> None:
+        """Know nothing yet; `seed` decides the ids that are given out."""
+        self._rng = Random(seed)  # noqa: S311 - traffic, not secrets
+        self._mobiles: dict[str, str] = {}
+
+    def send(self, mobile: str) -> str:
+        """Take a message to a number, and return its id."""
+        message_id = f"{self._rng.getrandbits(52):013X}"
+        self._mobiles[message_id] = mobile
+        return message_id
+
+    def mobile(self, message_id: str) -> str:
+        """Return the number that a message went to."""
+        return self._mobiles.get(message_id) or mobile_of(message_id)
+
+    def state(self, message_id: str) -> str:
+        """Return how a message fares: delivered, failed or pending."""
+        bucket = zlib.crc32(message_id.encode()) % 100
+        return "delivered" if bucket < _DELIVERED else "failed" if bucket < _DECIDED else "pending"
+
+
+def mobile_of(message_id: str) -> str:
+    """Return the number of a message that was not sent here."""
+    return f"139{zlib.crc32(message_id.encode()) % 10**8:08}"
