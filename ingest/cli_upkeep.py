@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, Final
 
 import typer
@@ -29,6 +30,8 @@ def register(app: typer.Typer) -> None:
     """Add these commands to the command line."""
     app.add_typer(dead_letters)
     app.command("renormalize")(renormalize)
+    app.command("backup")(backup)
+    app.command("restore")(restore)
 
 
 @dead_letters.command("list")
@@ -131,6 +134,31 @@ def renormalize(
         unmapped=unmapped,
     )
     asyncio.run(run_renormalize(load(config), wanted, dry_run=dry_run))
+
+
+@explained
+def backup(
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="A folder of backups; what it has is not copied again.")
+    ],
+    keep: Annotated[int, typer.Option(min=1, metavar="N", help="Delete all but the latest so many.")] = 7,
+    config: Config = None,
+) -> None:
+    """Back up an embedded installation, while it runs or not."""
+    from ingest.commands.backup import backup as back_up  # noqa: PLC0415
+
+    asyncio.run(back_up(load(config), folder, keep))
+
+
+@explained
+def restore(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder of backups, or one backup in it.")],
+    config: Config = None,
+) -> None:
+    """Restore the latest backup into `data_dir`, which has to be empty."""
+    from ingest.commands.backup import restore as restore_backup  # noqa: PLC0415
+
+    restore_backup(load(config), folder)
 
 
 def read_time(text: str, option: str) -> datetime | None:

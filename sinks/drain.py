@@ -74,6 +74,8 @@ class Drain:
         self._pause = pause or self._wait
         self._stopping = asyncio.Event()
         self._inserter = Inserter(store, watch, most_rows=batch_rows, stopping=self._stopping)
+        #: Hold it to have nothing inserted.
+        self.storing = asyncio.Lock()
         self._waiting = False
         self._progress_at = time.monotonic()
 
@@ -115,6 +117,10 @@ class Drain:
 
     async def _store(self, batch: Batch) -> bool:
         """Insert and commit a batch; False where it was given up because of a stop."""
+        async with self.storing:
+            return await self._insert_and_commit(batch)
+
+    async def _insert_and_commit(self, batch: Batch) -> bool:
         letters: list[CheckedValue] = [self._refuse(record, error) for record, error in batch.unreadable]
         for topic, records in _by_topic(batch.records).items():
             checked, refused = await asyncio.to_thread(self._check, topic, records)

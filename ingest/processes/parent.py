@@ -15,6 +15,7 @@ from aiohttp import web
 from ingest import http_server
 from ingest.admin.server import Admin, Check, make_app
 from ingest.admin.submissions import SubmissionsEndpoint
+from ingest.backup.restoring import refuse_unfinished
 from ingest.connections.data_dir import locked
 from ingest.connections.ports import reserve
 from ingest.connections.stores import require_embedded
@@ -58,7 +59,6 @@ async def run(settings: Settings, parts: Parts, config: Path | None) -> None:
     stopping = asyncio.Event()
     for signum in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(signum, _stop, signum, stopping)
-    refuse_old_data(settings)
     with _alone(settings, parts):
         totals = Totals(catalogue.ALL)
         totals.update("settings", catalogue.zeros([account.key for account in effective_accounts(settings)]))
@@ -98,6 +98,8 @@ def _stop(signum: int, stopping: asyncio.Event) -> None:
 @contextmanager
 def _alone(settings: Settings, parts: Parts) -> Iterator[None]:
     """Hold the data and the receiver's address for this process tree; raises `InvalidSettingsError`."""
+    refuse_old_data(settings)
+    refuse_unfinished(settings.data_dir)
     held = {"receivers": parts.receivers, "poller": parts.poller, "store": parts.store}
     with ExitStack() as holding:
         holding.enter_context(locked(settings.data_dir, [name for name, wanted in held.items() if wanted]))

@@ -2,15 +2,19 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
 import structlog
 
 from ingest.admin.submissions import complete, senders
+from ingest.backup.snapshot import drop_snapshot, take_snapshot
 from ingest.connections.stores import store_folder, wait_for_store
 from ingest.connections.streams import journals, open_consumer
+from ingest.control.server import Command, Say
+from ingest.control.server import serve as serve_commands
 from ingest.metrics.catalogue import DRAIN_STALLED, STORE_DAMAGED, DrainMetrics
 from ingest.processes.child import say_ready
 from ingest.settings.accounts import effective_accounts
@@ -49,6 +53,8 @@ async def keep(settings: Settings, stopping: asyncio.Event) -> None:
         consumer = await open_consumer(settings, tuple(TABLES))
         ending.push_async_callback(consumer.close)
         drain = _drain(settings, store, consumer)
+        if settings.clickhouse.url is None:
+            await ending.enter_async_context(serve_commands(settings.data_dir, _commands(settings, store, drain)))
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(drain.run())
             telling = tasks.create_task(_tell_stalled(drain))
@@ -98,6 +104,23 @@ def _end_process() -> None:
     """
     _log.error("a query does not end although it was killed: the store process ends, and is started again")
     os._exit(_STUCK)
+
+
+def _commands(settings: Settings, store: Store, drain: Drain) -> Mapping[str, Command]:
+    """Return what commands of the command line have this process do."""
+    engine = engine_path(store_folder(settings))
+
+    async def take(_: Mapping[str, Any], _say: Say) -> Mapping[str, Any]:
+        async with drain.storing:
+            taken = await asyncio.to_thread(take_snapshot, store, engine, settings.data_dir)
+        found: dict[str, Any] = msgspec.to_builtins(taken, enc_hook=str)
+        return found
+
+    async def drop(_: Mapping[str, Any], _say: Say) -> Mapping[str, Any]:
+        await asyncio.to_thread(drop_snapshot, engine, settings.data_dir)
+        return {}
+
+    return {"take_snapshot": take, "drop_snapshot": drop}
 
 
 async def _drain_journals(settings: Settings, store: Store) -> None:

@@ -140,13 +140,20 @@ def _refuse_shards(store: Store, cluster: str) -> None:
         )
 
 
+def applied(store: Store) -> dict[str, str]:
+    """Return the checksums of the migrations that made this store's tables, by their names."""
+    if not _exists(store, store.internal, "migrations"):
+        return {}
+    query = f"SELECT name, checksum FROM {store.internal}.migrations FINAL ORDER BY number"  # noqa: S608 - our own names
+    rows = store.client.query(query).result_rows
+    return {str(name): str(checksum) for name, checksum in rows}
+
+
 def _pending(store: Store, wanted: Iterable[Migration]) -> Iterator[Migration]:
-    applied = {}
-    if _exists(store, store.internal, "migrations"):
-        rows = store.client.query(f"SELECT number, checksum FROM {store.internal}.migrations FINAL").result_rows  # noqa: S608 - our own names
-        applied = {int(number): str(checksum) for number, checksum in rows}
+    known = applied(store)
+    numbers = {int(name.partition("_")[0]) for name in known}
     for migration in wanted:
-        if migration.number not in applied:
+        if migration.number not in numbers:
             yield migration
-        elif applied[migration.number] != migration.checksum:
+        elif known.get(migration.name) != migration.checksum:
             raise RefusedError(f"migration {migration.name} is not the one that this database has under its number")

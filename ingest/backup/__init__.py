@@ -1,0 +1,1 @@
+"""Copies of an embedded installation: taken while it runs, and restored into an empty folder."""

@@ -1,0 +1,68 @@
+"""
+A backup brought back into an empty `data_dir`.
+
+A file `restoring` stands in the folder from the beginning to the end. A restore that was cut short begins anew, and dlrhub
+does not start on what it has left.
+"""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from ingest.backup.copying import read_manifest
+from ingest.settings.errors import InvalidSettingsError
+from sinks.clickhouse.frozen import attach
+from sinks.clickhouse.migrate import migrate, migrations
+from sinks.clickhouse.store import engine_path, open_embedded
+from sinks.errors import RefusedError
+
+_RESTORING: Final = "restoring"
+#: What may stand in an empty `data_dir`: the locks that the restore itself holds.
+_LOCKS: Final = "*.lock"
+
+
+def refuse_unfinished(data_dir: Path) -> None:
+    """Raise `InvalidSettingsError` where a restore was cut short."""
+    if (data_dir / _RESTORING).exists():
+        raise InvalidSettingsError(
+            f"data_dir = {data_dir}: a restore into it was cut short: run `dlrhub restore` again"
+        )
+
+
+def restore(backup: Path, data_dir: Path, database: str, say: Callable[[str], None]) -> None:
+    """Restore a backup; raises `RefusedError` where `data_dir` is not empty, or the backup is not one for this version."""
+    locks = set(data_dir.glob(_LOCKS))
+    found = [path for path in data_dir.iterdir() if path not in locks]
+    if found and not (data_dir / _RESTORING).exists():
+        raise RefusedError(f"{data_dir} is not empty: restore into a new folder (data_dir in the settings)")
+    (data_dir / _RESTORING).touch()
+    for path in found:
+        if path.name != _RESTORING:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    _restore_tables(backup, data_dir / "store", database, say)
+    for path in backup.iterdir():
+        if path.is_dir():
+            shutil.copytree(path, data_dir / path.name)
+        elif path.suffix == ".db":
+            shutil.copyfile(path, data_dir / path.name)
+    (data_dir / _RESTORING).unlink()
+
+
+def _restore_tables(backup: Path, folder: Path, database: str, say: Callable[[str], None]) -> None:
+    manifest = read_manifest(backup)
+    known = {migration.name: migration for migration in migrations()}
+    for name, checksum in manifest.migrations.items():
+        if name not in known or known[name].checksum != checksum:
+            raise RefusedError(
+                f"{backup} is of another version of dlrhub, whose migration {name} this one does not have"
+            )
+    store = open_embedded(folder, database)
+    try:
+        migrate(store, wanted=[known[name] for name in manifest.migrations])
+        for table, names in manifest.parts.items():
+            kept = backup.parent.parent / "parts" / table
+            attach(store, engine_path(folder), {table: [(name.rpartition("-")[0], kept / name) for name in names]})
+            say(f"{table}: {len(names)} parts")
+    finally:
+        store.close()

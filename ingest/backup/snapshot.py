@@ -1,0 +1,71 @@
+"""
+The snapshot that a backup copies: every file as it was at one moment, below `data_dir`, by hard links.
+
+The process that has the store open makes it, between two batches of the drain. What is in the tables by then, and what the
+journals hold behind their cursors, is together all that was acknowledged.
+"""
+
+import os
+import shutil
+import sqlite3
+from collections.abc import Iterable
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from sinks.clickhouse.frozen import freeze, thaw
+from sinks.clickhouse.migrate import applied
+from sinks.clickhouse.store import Store
+from sinks.journal.positions import ACKNOWLEDGED, CURSOR
+
+_FOLDER: Final = "snapshot"
+_POLLS: Final = "poll.db"
+#: Folders of journals, in `data_dir`.
+_JOURNALS: Final = ("journal", "refused")
+
+
+class Snapshot(msgspec.Struct, frozen=True):
+    """What was taken: the parts of each table, the checksums of the migrations that made the tables, and a folder of all other files."""
+
+    parts: dict[str, list[Path]]
+    migrations: dict[str, str]
+    files: Path
+
+
+def take_snapshot(store: Store, engine: Path, data_dir: Path) -> Snapshot:
+    """Take a snapshot, in place of the last one; nothing may be inserted meanwhile. Raises `OSError`."""
+    drop_snapshot(engine, data_dir)
+    files = data_dir / _FOLDER
+    files.mkdir()
+    for name in _JOURNALS:
+        for folder in (data_dir / name).glob("*/"):
+            _link_journal(folder, files / name / folder.name)
+    if (data_dir / _POLLS).exists():
+        with closing(sqlite3.connect(data_dir / _POLLS)) as polls, closing(sqlite3.connect(files / _POLLS)) as copy:
+            polls.backup(copy)
+    return Snapshot(freeze(store, engine), applied(store), files.absolute())
+
+
+def drop_snapshot(engine: Path, data_dir: Path) -> None:
+    """Delete a snapshot, also one that was cut short."""
+    thaw(engine)
+    shutil.rmtree(data_dir / _FOLDER, ignore_errors=True)
+
+
+def _link_journal(folder: Path, target: Path) -> None:
+    """Link a journal's segments; the mark is copied before and the cursor after them, so that neither is ahead of them."""
+    target.mkdir(parents=True)
+    _copy(folder, target, [ACKNOWLEDGED])
+    for path in folder.iterdir():
+        if path.is_file() and path.name not in {ACKNOWLEDGED, CURSOR}:
+            with suppress(FileNotFoundError):  # drained and deleted meanwhile
+                os.link(path, target / path.name)
+    _copy(folder, target, [CURSOR])
+
+
+def _copy(folder: Path, target: Path, names: Iterable[str]) -> None:
+    for name in names:
+        if (folder / name).exists():
+            shutil.copyfile(folder / name, target / name)

@@ -1,0 +1,45 @@
+"""A command's side of the control socket."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from ingest.control.protocol import LONGEST_LINE, socket_path
+from sinks.errors import BusyError, SinkError
+
+
+class NotRunningError(SinkError):
+    """No store process works on this data."""
+
+
+async def request(
+    data_dir: Path, command: str, arguments: Mapping[str, Any] | None = None, say: Callable[[str], None] = print
+) -> dict[str, Any]:
+    """
+    Have the store process that works in `data_dir` do a command, and return its result; `say` is told of its progress.
+
+    Raises `NotRunningError` where there is none, `BusyError` where the command failed or the process ended.
+    """
+    try:
+        with socket_path(data_dir) as path:
+            reader, writer = await asyncio.open_unix_connection(path, limit=LONGEST_LINE)
+    except OSError as error:
+        raise NotRunningError(f"no dlrhub with an embedded store runs in {data_dir}") from error
+    try:
+        writer.write(orjson.dumps({"command": command, "arguments": arguments or {}}) + b"\n")
+        while line := await reader.readline():
+            answer = orjson.loads(line)
+            if "result" in answer:
+                result: dict[str, Any] = answer["result"]
+                return result
+            if "error" in answer:
+                raise BusyError(f"{command}: {answer['error']}")
+            say(answer["progress"])
+    except ConnectionError:
+        pass
+    finally:
+        writer.close()
+    raise BusyError(f"{command}: the store process ended before it was done")

@@ -1,0 +1,34 @@
+"""
+The socket between a command and the store process, and the lines on it.
+
+The socket is `control.sock` in `data_dir`, and only the user that runs dlrhub may open it. A connection carries one request,
+a line of JSON: `{"command": ..., "arguments": {...}}`. The answer is any number of lines `{"progress": "text"}` and, at the
+end, one line `{"result": {...}}` or `{"error": "text"}`.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+NAME: Final = "control.sock"
+#: The longest line that is read, in bytes.
+LONGEST_LINE: Final = 64 * 1024 * 1024
+
+#: How long a socket's path may be (sun_path in unix(7)), without its end.
+_LONGEST_PATH: Final = 107
+
+
+@contextmanager
+def socket_path(data_dir: Path) -> Iterator[str]:
+    """Yield the socket's path, or, where that is longer than a socket's may be, one through a descriptor of the folder."""
+    path = str((data_dir / NAME).absolute())
+    if len(os.fsencode(path)) <= _LONGEST_PATH:
+        yield path
+        return
+    folder = os.open(data_dir, os.O_RDONLY)
+    try:
+        yield f"/proc/self/fd/{folder}/{NAME}"
+    finally:
+        os.close(folder)

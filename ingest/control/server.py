@@ -1,0 +1,69 @@
+"""The store process' side of the control socket."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import orjson
+import structlog
+
+from ingest.control.protocol import LONGEST_LINE, NAME, socket_path
+from sinks.errors import SinkError
+
+_log = structlog.get_logger(__name__)
+
+Say = Callable[[str], None]
+#: Takes a request's arguments, and what tells its progress; returns the result. A `SinkError` becomes the answer's error.
+Command = Callable[[Mapping[str, Any], Say], Awaitable[Mapping[str, Any]]]
+
+
+@asynccontextmanager
+async def serve(data_dir: Path, commands: Mapping[str, Command]) -> AsyncIterator[None]:
+    """Answer requests for `commands` on the socket in `data_dir`."""
+    (data_dir / NAME).unlink(missing_ok=True)  # of a process that was killed: the lock of the store keeps others away
+    before = os.umask(0o177)
+    try:
+        with socket_path(data_dir) as path:
+            server = await asyncio.start_unix_server(partial(_converse, commands), path, limit=LONGEST_LINE)
+    finally:
+        os.umask(before)
+    try:
+        yield
+    finally:
+        server.close()
+        with suppress(FileNotFoundError):
+            (data_dir / NAME).unlink()
+
+
+async def _converse(
+    commands: Mapping[str, Command], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> None:
+    def write(line: Mapping[str, Any]) -> None:
+        writer.write(orjson.dumps(line) + b"\n")
+
+    try:
+        write(await _answer(await reader.readline(), commands, lambda text: write({"progress": text})))
+        await writer.drain()
+    except (ConnectionError, ValueError):
+        pass  # the command was ended, or is none of ours
+    finally:
+        writer.close()
+
+
+async def _answer(line: bytes, commands: Mapping[str, Command], say: Say) -> Mapping[str, Any]:
+    try:
+        request = orjson.loads(line)
+        command = commands[request["command"]]
+    except (orjson.JSONDecodeError, KeyError, TypeError):
+        return {"error": f"not a request; the commands are: {', '.join(commands)}"}
+    try:
+        return {"result": await command(request.get("arguments", {}), say)}
+    except SinkError as error:
+        return {"error": str(error)}
+    except Exception as error:  # noqa: BLE001 - whatever it is, the drain goes on
+        _log.exception("a command failed", command=request["command"])
+        return {"error": f"{type(error).__name__}: see the log of dlrhub"}

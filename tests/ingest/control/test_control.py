@@ -1,0 +1,89 @@
+"""What the control socket promises: a command is done by the process that serves it, and its failure is told."""
+
+import asyncio
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ingest.control.client import NotRunningError, request
+from ingest.control.protocol import NAME
+from ingest.control.server import Say, serve
+from sinks.errors import BusyError, RefusedError
+
+
+async def add(arguments: Mapping[str, Any], say: Say) -> Mapping[str, Any]:
+    """Add two numbers."""
+    say("adding")
+    return {"sum": arguments["a"] + arguments["b"]}
+
+
+async def refuse(_: Mapping[str, Any], _say: Say) -> Mapping[str, Any]:
+    """Fail in a way that is told."""
+    raise RefusedError("no room")
+
+
+COMMANDS = {"add": add, "refuse": refuse}
+
+
+async def test_a_command_is_done_and_tells_its_progress(tmp_path: Path) -> None:
+    """The result of a command comes back, after what it said on the way."""
+    said: list[str] = []
+    async with serve(tmp_path, COMMANDS):
+        assert await request(tmp_path, "add", {"a": 1, "b": 2}, said.append) == {"sum": 3}
+    assert said == ["adding"]
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments", "text"),
+    [("refuse", {}, "no room"), ("nothing", {}, "the commands are: add, refuse"), ("add", {}, "KeyError: see the log")],
+)
+async def test_a_failure_is_told(tmp_path: Path, command: str, arguments: dict[str, Any], text: str) -> None:
+    """A command that fails, and one that is not there, are told with their reason, and the next one is done."""
+    async with serve(tmp_path, COMMANDS):
+        with pytest.raises(BusyError, match=text):
+            await request(tmp_path, command, arguments)
+        assert await request(tmp_path, "add", {"a": 1, "b": 2}, lambda _: None) == {"sum": 3}
+
+
+async def test_nobody_listens_where_nothing_runs(tmp_path: Path) -> None:
+    """A command learns that no process serves it, also where a killed one has left its socket; the next one serves again."""
+    with pytest.raises(NotRunningError):
+        await request(tmp_path, "add")
+    async with serve(tmp_path, COMMANDS):
+        pass
+    with pytest.raises(NotRunningError):
+        await request(tmp_path, "add")
+    (tmp_path / NAME).touch()
+    with pytest.raises(NotRunningError):
+        await request(tmp_path, "add")
+    async with serve(tmp_path, COMMANDS):
+        assert await request(tmp_path, "add", {"a": 1, "b": 2}, lambda _: None) == {"sum": 3}
+
+
+async def test_only_its_user_may_open_the_socket(tmp_path: Path) -> None:
+    """Others on the machine can't have anything done."""
+    async with serve(tmp_path, COMMANDS):
+        assert stat.S_IMODE((tmp_path / NAME).stat().st_mode) == 0o600
+
+
+async def test_a_long_path_is_no_obstacle(tmp_path: Path) -> None:
+    """The folder's path may be longer than that of a socket."""
+    folder = tmp_path / ("x" * 120)
+    folder.mkdir()
+    async with serve(folder, COMMANDS):
+        assert await request(folder, "add", {"a": 1, "b": 2}, lambda _: None) == {"sum": 3}
+
+
+async def test_strangers_end_nothing(tmp_path: Path) -> None:
+    """What is no request, and a client that hangs up, leave the socket as it was."""
+    async with serve(tmp_path, COMMANDS):
+        for line in (b"", b"not JSON\n", b"[]\n", b"\xff\n"):
+            reader, writer = await asyncio.open_unix_connection(str(tmp_path / NAME))
+            writer.write(line)
+            writer.write_eof()
+            await reader.read()
+            writer.close()
+        assert await request(tmp_path, "add", {"a": 1, "b": 2}, lambda _: None) == {"sum": 3}
