@@ -99,9 +99,13 @@ def dead_letter_record(
     """
     Write what could not be read as a record of `dlr.dead_letters`.
 
-    Nothing of it may hold a secret: `Origin` masks them.
+    Nothing of it may hold a secret: `Origin` masks them. The id follows from the content, so that a repetition is the
+    same letter; the same record in two topics is two.
     """
-    content = b"\x00".join((provider.encode(), account.encode(), method.encode(), query, body))
+    parts = [provider.encode(), account.encode(), method.encode(), query, body]
+    if kind is LetterKind.RECORD:
+        parts.append(location.encode())
+    content = b"\x00".join(parts)
     text, encoding = _as_text(body)
     letter = DeadLetter(
         id=hashlib.blake2b(content, digest_size=16).hexdigest(),

@@ -7,6 +7,8 @@ import subprocess
 import time
 from pathlib import Path
 
+import orjson
+
 from tests.program.providers import Providers
 from tests.program.running import Program, counts
 
@@ -74,6 +76,19 @@ def test_a_part_that_dies_is_started_again(tmp_path: Path) -> None:
         wait_for_metric(program, 'dlr_callbacks_total{outcome="stored",provider="juhe"} 1.0')
         assert program.callback("juhe", b'[{"flag":1,"mid":"b","mobile":"18983437011","stat":"DELIVRD"}]')[0] == 200
         assert wait_for_store(program) == {"a", "b"}
+
+
+def test_lag_is_told_while_nothing_is_drained(tmp_path: Path) -> None:
+    """While the store process stands still, what was acknowledged is lag; it is 0 again once it is stored."""
+    with Program(tmp_path) as program:
+        wait_for_metric(program, "dlr_stream_lag_records 0.0")
+        store = child_of(program, "store-process")
+        os.kill(store, signal.SIGSTOP)
+        items = [{"flag": 1, "mid": f"m-{number}", "mobile": "18983437011", "stat": "DELIVRD"} for number in range(7)]
+        assert program.callback("juhe", orjson.dumps(items))[0] == 200
+        wait_for_metric(program, "dlr_stream_lag_records 7.0")
+        os.kill(store, signal.SIGCONT)
+        wait_for_metric(program, "dlr_stream_lag_records 0.0")
 
 
 def test_children_do_not_outlive_a_killed_parent(tmp_path: Path) -> None:

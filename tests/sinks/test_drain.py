@@ -201,6 +201,17 @@ async def test_poison_in_any_topic_is_kept_and_stops_nothing(
     await journal.close()
 
 
+async def test_the_same_poison_in_two_topics_is_two_dead_letters(
+    journal: Journal, store: Store, tmp_path: Path
+) -> None:
+    """A dead letter of a record says in which topic it stood, so that none hides another; a repetition is the same."""
+    await journal.append([Record(topic, "k", "", b"{}") for topic in (Topic.REPORTS, Topic.INBOUND, Topic.REPORTS)])
+    await drain_all(store, tmp_path)
+    rows = store.client.query(f"SELECT location, receipts FROM {store.database}.dead_letters").result_rows
+    assert {str(location) for location, _ in rows} == {"reports", "inbound"}
+    await journal.close()
+
+
 async def test_a_batch_that_is_too_large_for_the_store_is_halved(
     journal: Journal, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
