@@ -15,7 +15,8 @@ _SLIM = DEPLOY / "requirements.lock"
 _EMBEDDED = DEPLOY / "requirements-embedded.lock"
 
 
-def _pins(path: Path) -> set[tuple[str, str]]:
+def pins(path: Path) -> set[tuple[str, str]]:
+    """Return name and version of each dependency that a lock holds."""
     return set(re.findall(r"^([a-z0-9-]+)==(\S+)", path.read_text(), re.MULTILINE))
 
 
@@ -32,14 +33,14 @@ def _asked_for(*, embedded: bool, dev: bool) -> list[Requirement]:
 )
 def test_locks_hold_what_is_asked_for(lock: Path, *, embedded: bool, dev: bool) -> None:
     """Each dependency is locked at a version that pyproject.toml allows; `.ci/lock` makes it so again."""
-    pins = _pins(lock)
+    locked = pins(lock)
     for asked in _asked_for(embedded=embedded, dev=dev):
-        assert [v for name, v in pins if name == canonicalize_name(asked.name) and v in asked.specifier], str(asked)
+        assert [v for name, v in locked if name == canonicalize_name(asked.name) and v in asked.specifier], str(asked)
 
 
 def test_images_run_what_is_tested() -> None:
     """The images install the packages that the tests ran with."""
-    assert _pins(_SLIM) < _pins(_EMBEDDED) < _pins(_WHOLE)
+    assert pins(_SLIM) < pins(_EMBEDDED) < pins(_WHOLE)
 
 
 @pytest.mark.parametrize("lock", [_WHOLE, _SLIM, _EMBEDDED])
