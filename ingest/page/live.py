@@ -67,6 +67,9 @@ async def _ask(check: Check, seconds: float) -> str:
 
 #: Losses and damage, by the series that counts them; the page names those that are not 0.
 _TROUBLES: Final[Mapping[Series, str]] = {
+    catalogue.JOURNAL_LOST: "Acknowledged records lost",
+    catalogue.JOURNAL_DAMAGED: "Damaged places in journals",
+    catalogue.STORE_DAMAGED: "Unreadable parts of the store",
     catalogue.SPILL_REFUSED: "Records refused by Kafka",
     catalogue.STORE_REFUSED: "Rows refused by the store",
 }

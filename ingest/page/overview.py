@@ -145,6 +145,7 @@ def _account(
         **{name: value for name, value in asdict(counts).items() if name != "seconds"},
         "surges": counts.surges,
         "past_share": counts.past_share,
+        "alike": row.get("alike", 0),
         "finals_before": row.get("finals_before", 0),
         "failures_before": row.get("failures_before", 0),
         "per_minute": 60 * counts.reports / period.seconds,

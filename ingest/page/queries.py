@@ -9,6 +9,8 @@ the time that it asks about. Nothing of a request becomes a part of a question's
 
 from typing import Final
 
+from normalizers.model import Note
+
 #: How many seconds each range has.
 RANGES: Final = {"15m": 900, "1h": 3600, "6h": 21_600, "24h": 86_400, "7d": 7 * 86_400, "30d": 30 * 86_400}
 #: In how many steps a range is shown: beside an account's name, and in its plot.
@@ -32,7 +34,7 @@ _AT: Final = "toUnixTimestamp64Milli(toDateTime64(received_at, 3, 'UTC'))"
 _STEP: Final = f"toInt32(intDiv({_AT} - {{since:Int64}}, {{step:Int64}}))"
 
 
-#: A row an account: the time from `since`, as long before it from `before`, and what is newest from `newest`.
+#: A row an account (`alike`: reports that nothing tells apart from those of another message to the number): the time from `since`, as long before it from `before`, and what is newest from `newest`.
 ACCOUNTS: Final = f"""
 SELECT
     provider, account,
@@ -45,6 +47,7 @@ SELECT
     countIf(NOT lately AND final) AS finals_before,
     countIf(NOT lately AND failed) AS failures_before,
     countIf(lately AND unmapped) AS unmapped,
+    countIf(lately AND alike) AS alike,
     toUnixTimestamp64Milli(max(received_at)) / 1000 AS last_received,
     sumMapIf([reason], [toUInt64(1)], lately AND failed) AS reasons,
     topKIf({TOP_CODES}, 10)((reason, provider_status, provider_code), lately AND failed) AS codes,
@@ -55,7 +58,7 @@ FROM (
     SELECT
         provider, account, reason, provider_status, provider_code, unmapped, received_at, occurred_at,
         received_at >= fromUnixTimestamp64Milli({{since:Int64}}, 'UTC') AS lately,
-        final, failed, {_STEP} AS step, {_AT} AS at,
+        final, failed, has(notes, '{Note.NO_MESSAGE_IDENTITY}') AS alike, {_STEP} AS step, {_AT} AS at,
         greatest(0, dateDiff('millisecond', occurred_at, received_at)) / 1000 AS delay
     {_reports("before")}
 )

@@ -18,6 +18,7 @@ export function makeAccount(account) {
       h("p", {}, link({ view: "accounts", account: "" }, "← All accounts", "back")),
       h("h2", { id: "account-title", tabindex: "-1", "data-key": "title" }, account),
       known?.level ? h("p", { class: "statuses" }, status(known), ` ${meaning(known)}`) : null,
+      known?.alike ? h("p", { class: "strip" }, alike(known)) : null,
     );
     plots.update(details.plot, overview.seconds);
     const side = [countries(details), unmapped(details)].filter(Boolean);
@@ -34,6 +35,11 @@ export function makeAccount(account) {
 function meaning(known) {
   const past = known.past_share === null ? "" : `; in the week before, ${words.percent(known.past_share)} failed`;
   return `${words.LEVELS[known.level][3]}${past}.`;
+}
+
+function alike(known) {
+  const reports = words.counted(known.alike, "report", "reports");
+  return `${reports} had neither the reference nor the time of its message, so that messages to one number can't be told apart. Have the provider send REFERENCE and CREATED_S.`;
 }
 
 const number = (name) => [name, "number"];

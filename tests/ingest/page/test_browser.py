@@ -353,6 +353,20 @@ def test_a_code_opens_to_its_meaning(program: Program, open_page: Open) -> None:
     assert _is_accessible(page)
 
 
+def test_messages_that_nothing_tells_apart_are_told(program: Program, open_page: Open) -> None:
+    """An account whose reports name no message says so, and what to have the provider send."""
+    page = open_page(program, "/?view=program")
+
+    def alike(route: Route) -> None:
+        data = route.fetch().json()
+        data["accounts"][0]["alike"] = 7
+        route.fulfill(json=data)
+
+    page.route("**/api/overview*", alike)
+    page.goto(f"http://127.0.0.1:{program.admin}/?view=account&account=juhe/default")
+    expect(page.locator(".head .strip")).to_contain_text("7 reports had neither the reference nor the time")
+
+
 def test_a_saved_question_is_answered_with_a_click(program: Program, open_page: Open) -> None:
     """A question is one click away; its answer is a table and a plot, downloads as CSV, and has its SQL beside it."""
     page = open_page(program, "/?range=24h")

@@ -13,7 +13,7 @@ from ingest.page.live import Live
 from ingest.page.overview import Overview
 from ingest.page.period import Period
 from ingest.settings.settings import Settings
-from normalizers.model import Reason, Status
+from normalizers.model import Note, Reason, Status
 from sinks.clickhouse.migrate import migrate
 from sinks.clickhouse.store import open_server
 from sinks.records import report_record
@@ -37,6 +37,7 @@ def _reports(account: str, ago: timedelta, count: int, failed: int) -> Iterator[
                 reason=Reason.NO_ROUTE if fails else None,
                 occurred_at=at - timedelta(seconds=5),
                 received_at=at + timedelta(milliseconds=index),
+                notes=(Note.NO_MESSAGE_IDENTITY,) if account == "new" else (),
             )
         ).value
 
@@ -97,6 +98,7 @@ async def test_accounts_are_held_against_their_own_past(overview: Overview, name
     assert accounts["bad-as-ever"]["past_share"] == 0.5
     assert accounts["bad-since"]["past_share"] == 0.02
     assert accounts["new"]["past_share"] is None
+    assert (accounts["new"]["alike"], accounts["bad-since"]["alike"]) == (40, 0)
     assert accounts["gone"]["usual_reports"] == 100
     assert accounts["gone"]["last_callback"] == pytest.approx((_NOW - timedelta(days=1, minutes=30)).timestamp(), abs=1)
     assert accounts["good-until-now"]["surges"]
