@@ -8,10 +8,9 @@ from typing import Annotated, Final
 
 import typer
 
-from ingest import cli_upkeep, logs
+from ingest import cli_simulate, cli_upkeep, logs
 from ingest.cli_shared import Config, explained, fail
 from ingest.commands.output import FORMAT_HELP
-from ingest.commands.usage import UsageError
 from ingest.settings.errors import InvalidSettingsError
 from ingest.settings.loading import load
 from ingest.settings.secrets import secret_mask
@@ -24,9 +23,6 @@ app: Final = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # the plain help names no Python types
 )
-
-#: The default of `simulate --fail`: one provider that fails, mostly for one reason.
-_OUTAGES: Final = ["juhe=0.4"]
 
 
 def _print_version(wanted: bool) -> None:  # noqa: FBT001 - the signature of an option's callback
@@ -130,82 +126,6 @@ def _run_parts(
 
     logs.set_up(command, secret_mask(settings))
     asyncio.run(run(settings, Parts(command, receivers=receivers, store=store, poller=poller), config))
-
-
-@app.command()
-@explained
-def simulate(
-    *,
-    config: Config = None,
-    rate: Annotated[float, typer.Option(min=0, metavar="N", help="Callbacks a second; 0: as fast as possible.")] = 200,
-    count: Annotated[int, typer.Option(min=1, metavar="N", help="How many callbacks.")] = 2000,
-    days: Annotated[
-        float, typer.Option(min=0, metavar="N", help="Spread submissions and providers' times over so many past days.")
-    ] = 0,
-    seed: Annotated[int, typer.Option(metavar="N", help="The same seed makes the same traffic.")] = 1,
-    provider: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="Play this one alone (repeatable).")
-    ] = None,
-    fail: Annotated[
-        list[str], typer.Option(metavar="PROVIDER=SHARE", help="Let so many fail, most for one reason (repeatable).")
-    ] = _OUTAGES,
-    malformed: Annotated[
-        float, typer.Option(min=0, max=1, metavar="SHARE", help="Share of callbacks that can't be read.")
-    ] = 0.01,
-    submit: Annotated[bool, typer.Option(help="Tell dlrhub of the messages before they are reported on.")] = True,
-    url: Annotated[str, typer.Option(metavar="URL", help="The receiver (default: by the settings).")] = "",
-    admin_url: Annotated[str, typer.Option(metavar="URL", help="For submissions (default: by the settings).")] = "",
-    query_url: Annotated[
-        str, typer.Option(metavar="URL", help="Where to ask the store (default: by the settings).")
-    ] = "",
-    account: Annotated[
-        str, typer.Option(metavar="NAME", help="Account to post to (default: the first in the settings).")
-    ] = "",
-    secret: Annotated[str, typer.Option(metavar="SECRET", help="Its path secret (default: by the settings).")] = "",
-    concurrency: Annotated[int, typer.Option(min=1, metavar="N", help="Connections to the receiver.")] = 16,
-    wait: Annotated[float, typer.Option(min=0, metavar="N", help="Seconds that the store may take in nothing.")] = 30,
-    serve_pull: Annotated[
-        str, typer.Option(metavar="HOST:PORT", help="Instead, be the providers that are asked, at this address.")
-    ] = "",
-    pull_faults: Annotated[
-        float, typer.Option(min=0, max=1, metavar="SHARE", help="Share of requests that are answered wrongly.")
-    ] = 0.05,
-    output_format: Annotated[str, typer.Option("--format", metavar="FORMAT", help="table or json")] = "table",
-) -> None:
-    """
-    Act as the providers, and check what is stored.
-
-    Submissions and callbacks are posted to a running dlrhub; then what it acknowledged is compared with what the store
-    holds. The exit status is 1 where that differs, 2 where dlrhub can't be reached.
-    """
-    from ingest.simulation.run import Options, read_shares, run_simulation  # noqa: PLC0415
-
-    if serve_pull:
-        from ingest.simulation.serve_pull import run_pull_server  # noqa: PLC0415
-
-        run_pull_server(load(config), serve_pull, faults=pull_faults, reports_per_second=rate / 20, seed=seed)
-        return
-
-    options = Options(
-        per_second=rate,
-        callbacks=count,
-        seed=seed,
-        providers=tuple(provider or ()),
-        failing=read_shares(fail),
-        malformed=malformed,
-        url=url,
-        query_url=query_url,
-        account=account,
-        secret=secret,
-        concurrency=concurrency,
-        wait_seconds=wait,
-        days=days,
-        submits=submit,
-        admin_url=admin_url,
-    )
-    if output_format not in {"table", "json"}:
-        raise UsageError("--format must be table or json")
-    sys.exit(run_simulation(load(config), options, as_json=output_format == "json"))
 
 
 @app.command(context_settings={"ignore_unknown_options": True})  # SQL may begin with `--`, a comment
@@ -348,6 +268,7 @@ def store_process(config: Config = None) -> None:
     run_child("store", lambda stopping: keep(settings, stopping), secret_mask(settings))
 
 
+app.command()(cli_simulate.simulate)
 cli_upkeep.register(app)
 
 

@@ -54,6 +54,7 @@ def make_session(history: History) -> PromptSession[str]:
         key_bindings=keys,
         lexer=PygmentsLexer(SqlLexer),
         enable_history_search=True,
+        reserve_space_for_menu=0,
     )
 
 
