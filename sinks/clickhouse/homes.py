@@ -7,9 +7,10 @@ batch; a batch that is inserted again finds the homes that it was given the firs
 """
 
 import hashlib
+import struct
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -18,6 +19,9 @@ from clickhouse_connect.driver.client import Client
 from sinks.errors import RefusedError
 
 _QUERY_SETTINGS: Final = {"max_query_size": 64 * 1024 * 1024}
+#: A row of `message_homes` as ClickHouse's format RowBinary has it: message_key, home in days since 1970, generation.
+_HOME: Final = struct.Struct("<QHI")
+_FIRST_DAY: Final = date(1970, 1, 1)
 
 
 class Home(NamedTuple):
@@ -76,10 +80,8 @@ def place(client: Client, internal: str, values: Sequence[bytes], settings: Mapp
     rows = [_read(value) for value in values]
     keys = [home_key(row.provider, row.account, row.message_id) for row in rows]
     known = find_homes(client, internal, keys)
-    new: dict[int, Home] = {}
-    for key, row in zip(keys, rows, strict=True):
-        if key not in known and key not in new:
-            new[key] = Home(_day(row))
+    first = dict(zip(reversed(keys), reversed(rows), strict=True))
+    new = {key: Home(_day(row)) for key, row in first.items() if key not in known}
     write_homes(client, internal, new, settings)
     homes = {**known, **new}
     return Placed(
@@ -95,22 +97,26 @@ def place(client: Client, internal: str, values: Sequence[bytes], settings: Mapp
 def find_homes(client: Client, internal: str, keys: Iterable[int]) -> dict[int, Home]:
     """Return the homes of those messages that have one."""
     wanted = ",".join(map(str, set(keys)))
-    found = client.query(
+    found = client.raw_query(
         f"SELECT message_key, argMax(home, generation), max(generation) FROM {internal}.message_homes"  # noqa: S608 - our own names, and numbers
-        f" WHERE message_key IN ({wanted}) GROUP BY message_key",
+        f" WHERE message_key IN (SELECT arrayJoin(CAST('[{wanted}]', 'Array(UInt64)'))) GROUP BY message_key",  # text parses faster than a list of literals
         settings=_QUERY_SETTINGS,
+        fmt="RowBinary",
     )
-    return {int(key): Home(day, int(generation)) for key, day, generation in found.result_rows}
+    return {
+        key: Home(_FIRST_DAY + timedelta(day), generation) for key, day, generation in _HOME.iter_unpack(bytes(found))
+    }
 
 
 def write_homes(client: Client, internal: str, homes: Mapping[int, Home], settings: Mapping[str, Any]) -> None:
     """Write homes down; they are on the disk when this returns."""
     if homes:
-        rows: list[Sequence[Any]] = [(key, home.day, home.generation) for key, home in homes.items()]
-        client.insert(
+        rows = b"".join(_HOME.pack(key, (home.day - _FIRST_DAY).days, home.generation) for key, home in homes.items())
+        client.raw_insert(
             f"{internal}.message_homes",
-            rows,
-            column_names=("message_key", "home", "generation"),
+            ("message_key", "home", "generation"),
+            insert_block=rows,
+            fmt="RowBinary",
             settings=dict(settings),
         )
 
@@ -139,7 +145,8 @@ def _placed(
 
 
 def _day(row: _Row) -> date:
-    return row.received_at.astimezone(UTC).date()
+    at = row.received_at
+    return (at if at.tzinfo is UTC else at.astimezone(UTC)).date()
 
 
 def _deletion(row: _Row, home: Home) -> bytes:
@@ -150,7 +157,7 @@ def _deletion(row: _Row, home: Home) -> bytes:
             "account": row.account,
             "message_id": row.message_id,
             "received_at": row.received_at,
-            "stamp_day": date(1970, 1, 1),
+            "stamp_day": _FIRST_DAY,
             "home": home.day,
             "is_deleted": 1,
         }

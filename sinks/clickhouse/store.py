@@ -137,8 +137,11 @@ class Store:
         shared = placed.known - placed.again
         if topic is Topic.REPORTS:
             shared &= placed.stamped
-        if shared:
+        if shared and self._has_submissions():
             share_submissions(self.client, self.internal, {key: placed.homes[key] for key in shared}, self._settings)
+
+    def _has_submissions(self) -> bool:
+        return bool(self.client.command(f"SELECT count() > 0 FROM {self.internal}.submissions"))
 
     def replace_codes(self, rows: Sequence[Mapping[str, str]]) -> None:
         """Have the table `codes` hold these rows, and no others, from one moment to the next."""
