@@ -141,7 +141,7 @@ class Store:
             share_submissions(self.client, self.internal, {key: placed.homes[key] for key in shared}, self._settings)
 
     def _has_submissions(self) -> bool:
-        return bool(self.client.command(f"SELECT count() > 0 FROM {self.internal}.submissions"))
+        return bool(self.client.command(f"SELECT count() > 0 FROM {self.internal}.submissions"))  # noqa: S608 - our own name
 
     def replace_codes(self, rows: Sequence[Mapping[str, str]]) -> None:
         """Have the table `codes` hold these rows, and no others, from one moment to the next."""

@@ -1,0 +1,143 @@
+"""
+How the store answers as it grows: every documented question and every one of the page, at several sizes.
+
+    python -m tests.bench store [--rows 100000 1000000 10000000]
+
+Prints, for each question, CPU seconds, wall seconds and bytes read at two threads and at most 512 MiB of memory; CPU
+microseconds a row of inserts beside those of a plain MergeTree table without any deduplication; and bytes on disk.
+"""
+
+import argparse
+import resource
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from ingest.page import queries
+from sinks.clickhouse.migrate import migrate
+from sinks.clickhouse.store import Store, open_embedded
+from tests.bench.filling import Filler
+
+_QUERIES: Final = Path(__file__).parents[2] / "deploy" / "queries"
+_SETTINGS: Final = {"max_threads": 2, "max_memory_usage": 512 * 1024**2}
+_PAGE: Final = ("ACCOUNTS", "PASTS", "PLOT", "CODES", "COUNTRIES", "FAILURES")
+_ASKED: Final = {
+    "reports by status, 15 min": "SELECT status, count() FROM dlr.reports WHERE received_at >= now() - INTERVAL 15 MINUTE GROUP BY status",
+    "reports by status, 1 d": "SELECT status, count() FROM dlr.reports WHERE received_at >= now() - INTERVAL 1 DAY GROUP BY status",
+    "reports by status, 30 d": "SELECT status, count() FROM dlr.reports WHERE received_at >= now() - INTERVAL 30 DAY GROUP BY status",
+    "stats, 1 h": "SELECT status, sum(reports) FROM dlr.stats WHERE minute >= now() - INTERVAL 1 HOUR GROUP BY status",
+    "reports by recipient": "SELECT * FROM dlr.reports WHERE recipient = (SELECT any(recipient) FROM dlr_store.reports)",
+    "reports by reference": "SELECT * FROM dlr.reports WHERE reference = 'ref-7'",
+    "reports by message_id": "SELECT * FROM dlr.reports WHERE message_id = lower(substring(hex(MD5('7')), 1, 16))",
+    "messages by message_id": "SELECT * FROM dlr.messages WHERE message_id = lower(substring(hex(MD5('7')), 1, 16))",
+    "messages by country, 1 d": "SELECT country, countIf(status = 'delivered') / countIf(final) FROM dlr.messages WHERE first_received_at >= now() - INTERVAL 1 DAY GROUP BY country",
+    "messages by country, 30 d": "SELECT country, countIf(status = 'delivered') / countIf(final) FROM dlr.messages WHERE first_received_at >= now() - INTERVAL 30 DAY GROUP BY country",
+    "missing, 7 d": "SELECT sum(missing_reports) FROM dlr.missing WHERE hour >= now() - INTERVAL 7 DAY",
+    "country_returns": "SELECT * FROM dlr.country_returns",
+    "plain MergeTree by status, 1 d": "SELECT status, count() FROM dlr_store.plain WHERE received_at >= now() - INTERVAL 1 DAY GROUP BY status",
+    "plain MergeTree by status, 30 d": "SELECT status, count() FROM dlr_store.plain WHERE received_at >= now() - INTERVAL 30 DAY GROUP BY status",
+}
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Measure each size, and print."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench store")
+    parser.add_argument("--rows", type=int, nargs="+", default=[100_000, 1_000_000, 10_000_000])
+    parser.add_argument("--folder", type=Path)
+    chosen = parser.parse_args(arguments)
+    with tempfile.TemporaryDirectory(dir=chosen.folder) as folder:
+        store = open_embedded(Path(folder))
+        for rows in chosen.rows:
+            measure(store, rows)
+            for database in (store.database, store.internal):
+                store.client.command(f"DROP DATABASE {database}")
+        store.close()
+
+
+def measure(store: Store, rows: int) -> None:
+    """Fill a store with so many rows, ask every question, and print what it took."""
+    migrate(store)
+    began = _cpu_seconds()
+    Filler(store, rows).fill()
+    filling = _cpu_seconds() - began
+    stored = int(
+        str(
+            store.client.command(
+                f"SELECT sum(rows) FROM system.parts WHERE active AND database = '{store.internal}' AND table = 'reports'"
+            )
+        )
+    )
+    began = _cpu_seconds()
+    store.client.command(
+        f"CREATE TABLE {store.internal}.plain ENGINE = MergeTree ORDER BY received_at AS SELECT * FROM {store.internal}.reports"
+    )
+    plain = _cpu_seconds() - began
+    print(
+        f"\n{rows} rows: {1e6 * filling / stored:.1f} CPU us a row to fill (plain MergeTree {1e6 * plain / stored:.1f})"
+    )
+    _settle(store)
+    for table, count, parts, size in store.client.query(
+        "SELECT table, sum(rows), count(), sum(bytes_on_disk) FROM system.parts"
+        f" WHERE active AND database = '{store.internal}' GROUP BY table ORDER BY table"
+    ).result_rows:
+        print(f"  {table:20} {count:10} rows {parts:5} parts {size / stored:7.1f} bytes a report")
+    for name, sql, parameters in _questions():
+        print(f"  {name:34} {_ask(store, sql, parameters)}", flush=True)
+    store.client.command("SYSTEM START MERGES")
+
+
+def _settle(store: Store) -> None:
+    """Merge partitions that have been quiet for a week, as the engine does an hour after the last insert."""
+    for table in ("reports", "messages", "submissions"):
+        quiet = store.client.query(
+            f"SELECT DISTINCT toRelativeDayNum(today() - number) % 64 FROM numbers(9, {30 - 9 + 2})"
+        ).result_rows
+        for (partition,) in quiet:
+            store.client.command(f"OPTIMIZE TABLE {store.internal}.{table} PARTITION {partition} FINAL")
+    store.client.command("SYSTEM STOP MERGES")
+
+
+def _questions() -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for name, sql in _ASKED.items():
+        yield name, sql, {}
+    for path in sorted(_QUERIES.glob("*.sql")):
+        yield path.stem, path.read_text("utf-8"), {}
+    until = int(datetime.now(UTC).timestamp() * 1000)
+    for name in ("15m", "24h", "30d"):
+        length = 1000 * queries.RANGES[name]
+        parameters = {
+            "since": until - length,
+            "until": until,
+            "before": until - 2 * length,
+            "newest": until - length // 10,
+            "step": max(1, length // queries.TREND_STEPS),
+            "past": until - length - 7 * 86_400_000,
+            "past_end": until - length,
+            "oldest": until - length - 7 * 86_400_000,
+            "youngest": until,
+            "provider": "cm",
+            "account": "default",
+        }
+        for question in _PAGE:
+            sql = getattr(queries, question).replace("FROM reports", "FROM dlr.reports")
+            yield f"page {question.lower()}, {name}", sql, parameters
+
+
+def _ask(store: Store, sql: str, parameters: dict[str, Any]) -> str:
+    began, started = _cpu_seconds(), time.monotonic()
+    try:
+        summary = store.client.query(sql, parameters=parameters, settings=_SETTINGS).summary
+    except ClickHouseError as error:
+        return f"{getattr(error, 'name', None) or str(error)[:200]}"
+    read = int(summary.get("read_bytes", 0)) / 1e6
+    return f"{_cpu_seconds() - began:7.2f} CPU s {time.monotonic() - started:7.2f} s {read:9.1f} MB read"
+
+
+def _cpu_seconds() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
