@@ -107,6 +107,6 @@ def test_a_report_without_a_time_is_stored_at_the_home_of_its_message(store: Sto
     for days in (3, 0, 40):
         report = make_report(occurred_at=None, received_at=NOON + timedelta(days=days))
         store.insert(Topic.REPORTS, [report_record(report).value])
-    days = f"SELECT DISTINCT toString(day) FROM {store.internal}.reports"
-    assert store.client.command(days) == str((NOON + timedelta(days=3)).date())
+    stored = f"SELECT DISTINCT toString(day) FROM {store.internal}.reports"
+    assert store.client.command(stored) == str((NOON + timedelta(days=3)).date())
     assert store.client.command(f"SELECT count() FROM {store.database}.reports") == 1
