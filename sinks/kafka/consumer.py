@@ -19,8 +19,8 @@ from sinks.errors import BusyError, RefusedError, SinkError
 from sinks.kafka.cluster import Cluster
 from sinks.kafka.messages import read_headers, read_value
 from sinks.kafka.observer import Observer
-from sinks.kafka.old_records import refuse_old_records
-from sinks.kafka.topics import Topics, ensure_topics
+from sinks.kafka.old_records import CheckedTopics
+from sinks.kafka.topics import Topics
 from sinks.stream import BATCH_BYTES, Batch, Record, Topic
 
 #: After this long without a record, though there are some, a consumer is taken to be stuck.
@@ -123,7 +123,7 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka
         self._observer = observer or Observer(cluster, group, topics)
         self._topic_ids: Mapping[str, bytes | None] = {}
         self._look_at = 0.0
-        self._known_new = False
+        self._checked_topics = CheckedTopics(cluster)
         self._client: AIOKafkaConsumer | None = None
         self._connecting: asyncio.Task[Topics] | None = None
         self._assignment = 0
@@ -139,10 +139,7 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka
         """
         try:
             async with asyncio.timeout(_CONNECT_SECONDS):
-                topics = await ensure_topics(self._cluster)
-                if not self._known_new:
-                    await refuse_old_records(self._cluster, topics)
-                    self._known_new = True
+                topics = await self._checked_topics.look()
                 self._topic_ids = await self._observer.topic_ids()
                 self._client = await self._join()
         except TimeoutError:

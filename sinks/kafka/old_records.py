@@ -17,11 +17,33 @@ from aiokafka.structs import TopicPartition
 from sinks.errors import BusyError, RefusedError
 from sinks.kafka.cluster import Cluster
 from sinks.kafka.messages import read_headers
-from sinks.kafka.topics import Topics
+from sinks.kafka.topics import Topics, ensure_topics
 
 #: The schema version of dlrhub 0.1.
 _OLD_VERSION: Final = 1
 _FETCH_SECONDS: Final = 3.0
+
+
+class CheckedTopics:
+    """The topics of a cluster; the first look at them also refuses records of dlrhub 0.1."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        """Look at nothing yet."""
+        self._cluster = cluster
+        self._without_old_records = False
+
+    async def look(self) -> Topics:
+        """
+        Make the topics that are missing, and look at the others.
+
+        Raises `RefusedError` if the settings, the cluster or old records have to be changed first, `BusyError` if
+        Kafka can't be reached.
+        """
+        topics = await ensure_topics(self._cluster)
+        if not self._without_old_records:
+            await refuse_old_records(self._cluster, topics)
+            self._without_old_records = True
+        return topics
 
 
 async def refuse_old_records(cluster: Cluster, topics: Topics) -> None:

@@ -25,9 +25,9 @@ from aiokafka.errors import (
 from sinks.errors import BusyError, RefusedError
 from sinks.kafka.cluster import Cluster
 from sinks.kafka.messages import headers
-from sinks.kafka.old_records import refuse_old_records
+from sinks.kafka.old_records import CheckedTopics
 from sinks.kafka.partitions import partition_of
-from sinks.kafka.topics import Topics, ensure_topics
+from sinks.kafka.topics import Topics
 from sinks.stream import Record, Topic
 
 #: A batch is closed at this size, before compression; a larger record is a batch of its own.
@@ -53,7 +53,7 @@ class KafkaProducer:
         self._cluster = cluster
         self._client: AIOKafkaProducer | None = None
         self._max_bytes = 0
-        self._known_new = False
+        self._checked_topics = CheckedTopics(cluster)
         self._ending: set[asyncio.Task[None]] = set()
 
     @property
@@ -69,10 +69,7 @@ class KafkaProducer:
         """
         try:
             async with asyncio.timeout(_CONNECT_SECONDS):
-                topics = await ensure_topics(self._cluster)
-                if not self._known_new:
-                    await refuse_old_records(self._cluster, topics)
-                    self._known_new = True
+                topics = await self._checked_topics.look()
                 self._max_bytes = topics.max_message_bytes
                 self._client = await self._start()
         except TimeoutError:
