@@ -177,6 +177,25 @@ def find(
 
 @app.command()
 @explained
+def new_provider(
+    name: Annotated[str, typer.Argument(metavar="NAME", hidden=True)],
+    folder: Annotated[Path, typer.Option("--in", metavar="FOLDER", help="Where its folder is made.")] = Path(),
+) -> None:
+    """
+    Write the files of a provider, ready to fill in.
+
+    They are a package of its own, dlrhub-NAME: the parser, its tables, example requests, a dialect for simulate, and the
+    tests that every provider passes. Once it is installed beside dlrhub, its provider is served.
+    """
+    from ingest.commands.new_provider import write_provider  # noqa: PLC0415
+
+    package = write_provider(name, folder)
+    typer.echo(f"{package} is written. Install and test it, and follow its README.md:\n")
+    typer.echo(f"    cd {package} && pip install -e '.[test]' && pytest")
+
+
+@app.command()
+@explained
 def codes(
     provider: Annotated[list[str] | None, typer.Argument(metavar="PROVIDER...", hidden=True)] = None,
     output_format: Annotated[str, typer.Option("--format", metavar="FORMAT", help="table, csv or json")] = "table",

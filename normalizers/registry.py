@@ -16,7 +16,8 @@ from typing import Final
 from normalizers.provider import Provider
 
 GROUP: Final = "dlrhub.providers"
-_NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,31}")
+#: A name is a URL segment, a label of metrics, and part of the name of a module.
+NAME_PATTERN: Final = re.compile(r"[a-z][a-z0-9_]{0,31}")
 
 
 class InvalidProviderError(Exception):
@@ -63,7 +64,7 @@ def _load(entry: EntryPoint) -> Provider:
         raise InvalidProviderError(f"{_place(entry)} can't be loaded: {type(error).__name__}: {error}") from error
     if not isinstance(provider, Provider):
         raise InvalidProviderError(f"{_place(entry)} is no normalizers.provider.Provider")
-    if _NAME.fullmatch(provider.name) is None:
+    if NAME_PATTERN.fullmatch(provider.name) is None:
         raise InvalidProviderError(
             f'{_place(entry)}: "{provider.name}" is no name: use lower-case letters, digits and underscores'
         )
