@@ -275,3 +275,20 @@ async def test_a_full_disk_is_busy_and_never_a_false_acknowledgement(
     await emptied(producer, tmp_path)
     await producer.close()
     assert {*acknowledged, 5000} <= set(await numbers_in(cluster))
+
+
+async def test_a_restart_on_a_full_disk_publishes_what_was_spilled(
+    kafka: str, nowhere: Cluster, tmp_path: Path
+) -> None:
+    """A process that starts while the disk is full empties its spill into Kafka first, and takes records meanwhile."""
+    before = await open_spilling(nowhere, tmp_path)
+    await before.append([numbered(number) for number in range(100)])
+    await before.close()
+    cluster = make_cluster(kafka)
+    with full_disk(200):  # the cursor can be written in its place, and no new file
+        producer = await open_spilling(cluster, tmp_path)
+        await emptied(producer, tmp_path)
+        await producer.append([numbered(100)])
+        await until(lambda: journal_bytes(tmp_path) == 0)
+        await producer.close()
+    assert sorted(await numbers_in(cluster)) == list(range(101))

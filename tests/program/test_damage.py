@@ -1,0 +1,69 @@
+"""What the running program does about damage on its disk: it says so, keeps what it can't read, and goes on."""
+
+from pathlib import Path
+
+import pytest
+
+from sinks.journal.consumer import lag
+from sinks.journal.segment import SegmentFile, segments_in
+from tests.program.running import Program
+from tests.waiting import until
+
+_REPORT = '[{"flag":1,"mid":"m%d","mobile":"18983437011","stat":"DELIVRD","time":"2026-11-20 12:00:00"}]'
+
+
+def post(program: Program, *numbers: int) -> None:
+    """Post reports, each of which has to be acknowledged."""
+    for number in numbers:
+        assert program.callback("juhe", (_REPORT % number).encode())[0] == 200
+
+
+def metric(program: Program, name: str) -> float:
+    """Return a gauge."""
+    lines = program.get(program.admin, "/metrics")[1].decode().splitlines()
+    return float(next((line.split()[-1] for line in lines if line.startswith(f"{name} ")), "nan"))
+
+
+def damage(journal: Path) -> None:
+    """Flip six bytes of the third report, cut the last two off, and put a file there that is none of the journal's."""
+    [segment] = segments_in(journal)
+    with SegmentFile(segment) as file:
+        starts = [group.start for group in file.groups()]
+    content = bytearray(segment.path.read_bytes())
+    content[starts[3] + 50 : starts[3] + 56] = b"\xff" * 6
+    segment.path.write_bytes(content[: starts[9] + 7])
+    (journal / "foreign").write_bytes(b"SQLite format 3\0")
+
+
+async def test_damaged_journals_are_told_of_and_all_else_is_drained(tmp_path: Path) -> None:
+    """Flipped bytes, a lost end and a foreign file stop nothing: what is whole is stored, the rest counted and kept."""
+    with Program(tmp_path, ("ingest",)) as ingest:
+        post(ingest, *range(10))
+        assert ingest.stop() == 0
+    journal = tmp_path / "dlrhub-data" / "journal" / "receiver-0"
+    damage(journal)
+    with Program(tmp_path, ("run",)) as run:
+        post(run, *range(10, 15))
+        await until(lambda: lag(journal.parent) == 0, seconds=60)
+        held = {row["message_id"] for row in run.ask("SELECT message_id FROM reports")}
+        assert held == {f"m{number}" for number in (0, 1, 3, 4, 5, 6, 7, *range(10, 15))}
+        await until(lambda: metric(run, "dlr_journal_lost_records") == 3, seconds=30)
+        assert metric(run, "dlr_journal_damaged") == 2
+        assert run.get(run.admin, "/readyz")[0] == 200
+        log = run.log.read_text()
+        assert "1 acknowledged records are lost" in log
+        assert "2 acknowledged records are lost" in log
+        assert "foreign is no file of the journal" in log
+        assert "a process died" not in log
+    assert {path.suffix for path in (journal.parent / "damaged").iterdir()} >= {".json"}
+
+
+@pytest.mark.parametrize("old", ["journal/receiver-0.db", "spill/17-4/records.db"])
+def test_data_of_0_1_is_refused_and_left_as_it_is(tmp_path: Path, old: str) -> None:
+    """A folder with a journal or a spill of version 0.1 stops the start with a message that says what to do."""
+    data = tmp_path / "dlrhub-data"
+    (data / old).parent.mkdir(parents=True)
+    (data / old).write_bytes(b"SQLite format 3\0")
+    with pytest.raises(AssertionError, match=r"is a journal of dlrhub 0\.1 \(SQLite\).*let 0\.1 drain it"):
+        Program(tmp_path).start()
+    assert [path for path in data.rglob("*") if path.is_file()] == [data / old]
