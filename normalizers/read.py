@@ -35,6 +35,8 @@ _elements: Final = msgspec.json.Decoder(list[msgspec.Raw])
 
 FIRST_YEAR: Final = 1970
 LAST_YEAR: Final = 2100
+#: An array with more items than this that can't be read can't be read as a whole.
+MOST_UNREADABLE: Final = 10_000
 _LONGEST_STAMP: Final = 64
 #: Floats below hold every whole number.
 _EXACT: Final = 2**53
@@ -121,11 +123,13 @@ def each(
     elements: Sequence[tuple[str, msgspec.Raw]],
     read: Callable[[str, msgspec.Raw], DeliveryReport | InboundMessage],
     keep: Callable[[msgspec.Raw], bytes] = bytes,
+    most_unreadable: int = MOST_UNREADABLE,
 ) -> list[Item]:
     """
     Read every element; one that can't be read costs itself, and `keep` makes of it what is read again later.
 
-    Raises the first one's `MalformedError` where there are some and none can be read.
+    Raises the first one's `MalformedError` where there are some and none can be read, or more than `most_unreadable`
+    can't: reading hundreds of thousands of them would hold up all other callbacks, and the whole is kept anyway.
     """
     items: list[Item] = []
     errors: list[MalformedError] = []
@@ -135,6 +139,8 @@ def each(
         except MalformedError as error:
             errors.append(error)
             items.append(Reject(error, keep(element)))
+            if len(errors) > most_unreadable:
+                raise errors[0] from None
     if errors and len(errors) == len(items):
         raise errors[0]
     return items

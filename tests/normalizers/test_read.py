@@ -4,12 +4,15 @@ from datetime import UTC, datetime, timedelta, timezone
 from urllib.parse import parse_qsl, urlencode
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from normalizers import read
 from normalizers.errors import Fault, MalformedError
+from normalizers.model import DeliveryReport
+from tests.factories import make_report
 
 AT = datetime(2025, 11, 20, 12, 0, 5, tzinfo=UTC)
 
@@ -185,3 +188,22 @@ def test_an_element_keeps_its_own_bytes() -> None:
     """The kept bytes of an item are those that came."""
     elements = read.json_elements(b' [ {"a": 1.50 } ,\n"x"]', "$.b")
     assert [(where, bytes(element)) for where, element in elements] == [("$.b[0]", b'{"a": 1.50 }'), ("$.b[1]", b'"x"')]
+
+
+def test_an_array_of_too_many_items_that_can_t_be_read_is_unreadable_as_a_whole() -> None:
+    """Some bad items cost themselves alone; from a bound on, reading ends with the first one's fault."""
+    tried = 0
+
+    def read_item(where: str, _: msgspec.Raw) -> DeliveryReport:
+        nonlocal tried
+        tried += 1
+        if where == "$[0]":
+            return make_report()
+        raise MalformedError(Fault.BAD_VALUE, where, "is bad")
+
+    elements = read.json_elements(b"[{}" + b",1" * 1000 + b"]")
+    assert len(read.each(elements, read_item, most_unreadable=1000)) == 1001
+    tried = 0
+    with pytest.raises(MalformedError, match=r"\$\[1\]: is bad"):
+        read.each(elements, read_item, most_unreadable=10)
+    assert tried == 12
