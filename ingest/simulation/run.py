@@ -24,7 +24,7 @@ from ingest.simulation.persistence import UnreachableError
 from ingest.simulation.plan import RUN_LENGTH
 from ingest.simulation.send import TIMEOUT, CallbackSender
 from ingest.simulation.submit import SubmissionSender
-from ingest.simulation.summary import Exit, Result, differences, json_of, print_result
+from ingest.simulation.summary import Exit, SimulationResult, differences, json_of, print_result
 from ingest.simulation.targets import Line, admin_target, open_lines, receiver_url
 from ingest.simulation.traffic import Mix, Schedule, Traffic
 
@@ -88,7 +88,7 @@ def run_simulation(settings: Settings, options: Options, *, as_json: bool = Fals
     return result.status
 
 
-async def simulate(settings: Settings, options: Options) -> Result:
+async def simulate(settings: Settings, options: Options) -> SimulationResult:
     """Play the providers, and compare; raises `InvalidSettingsError` if an option can't be used."""
     lines = open_lines(settings, providers=options.providers, account=options.account, secret=options.secret)
     run = secrets.token_hex(RUN_LENGTH // 2)
@@ -96,7 +96,7 @@ async def simulate(settings: Settings, options: Options) -> Result:
     with closing(Ledger()) as ledger:
         sender = _sender(settings, options, lines, ledger)
         gone: list[str] = []
-        result = Result(Exit.UNREACHABLE, sender.sent, days=options.days)
+        result = SimulationResult(Exit.UNREACHABLE, sender.sent, days=options.days)
         try:
             await _arrive(sender)
             gone = await _send(sender, traffic, options)

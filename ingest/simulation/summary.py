@@ -24,7 +24,7 @@ class Exit(IntEnum):
 
 
 @dataclass(slots=True)
-class Result:
+class SimulationResult:
     """
     How a run went.
 
@@ -39,7 +39,7 @@ class Result:
     words: list[str] = field(default_factory=list)
 
 
-def print_result(result: Result, console: Console) -> None:
+def print_result(result: SimulationResult, console: Console) -> None:
     """Print tables and verdict for a person."""
     if any(went.callbacks for went in result.sent.values()):
         console.print(_callbacks_table(result.sent))
@@ -51,7 +51,7 @@ def print_result(result: Result, console: Console) -> None:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-def json_of(result: Result) -> bytes:
+def json_of(result: SimulationResult) -> bytes:
     """Return the same as JSON."""
     callbacks = [
         {
@@ -67,7 +67,7 @@ def json_of(result: Result) -> bytes:
     return orjson.dumps({**said, "callbacks": callbacks, "store": store}, option=orjson.OPT_INDENT_2)
 
 
-def differences(result: Result) -> list[str]:
+def differences(result: SimulationResult) -> list[str]:
     """Return what is not as it should be, in words."""
     unexpected = [
         f"{provider}: {count} callbacks were answered {status}, such as: {went.answers[status]}"
@@ -77,7 +77,7 @@ def differences(result: Result) -> list[str]:
     return unexpected + [_difference(*finding) for finding in result.findings if finding[2].differences]
 
 
-def _remarks(result: Result) -> Iterable[str]:
+def _remarks(result: SimulationResult) -> Iterable[str]:
     if result.submitted is not None:
         yield f"dlrhub was told of {result.submitted} submissions"
     if result.days:
