@@ -176,8 +176,12 @@ def _number(account: Account, number: str) -> tuple[str, str]:
 def _meaning(account: Account, said: _Said) -> CodeMeaning:
     """Return what state and code mean together; an SMPP word that contradicts the state means nothing."""
     word = MESSAGE_STATES.find(said.code)
-    fits = word is not None and (said.state == _DELIVERED_STATE) != word.status.failed
-    contradicts = said.state in _POLLED_AS and not fits
+    contradicts = (
+        word is not None
+        and word.status is not Status.UNKNOWN
+        and said.state in _POLLED_AS
+        and word.status.failed == (said.state == _DELIVERED_STATE)
+    )
     return find_meaning(f"{said.state}|{said.code}", CODES, account.codes, state="" if contradicts else said.code)
 
 

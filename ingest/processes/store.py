@@ -20,6 +20,8 @@ from ingest.processes.child import say_ready
 from ingest.settings.accounts import effective_accounts
 from ingest.settings.settings import Settings
 from ingest.settings.values import split_address
+from normalizers import PROVIDERS
+from normalizers.code_rows import all_code_rows
 from sinks.clickhouse.store import TABLES, Store, engine_path
 from sinks.drain import Drain
 from sinks.journal.consumer import JournalConsumer
@@ -45,6 +47,7 @@ async def keep(settings: Settings, stopping: asyncio.Event) -> None:
         return
     async with AsyncExitStack() as ending:
         ending.callback(store.close)
+        await _write_codes(settings, store)
         if settings.clickhouse.url is None:
             await ending.enter_async_context(_query_interface(settings, store))
             await ending.enter_async_context(_checking_parts(settings))
@@ -62,6 +65,16 @@ async def keep(settings: Settings, stopping: asyncio.Event) -> None:
             await stopping.wait()
             drain.stop()
             telling.cancel()
+
+
+async def _write_codes(settings: Settings, store: Store) -> None:
+    """Make `dlr.codes` equal to the program's tables and the settings; where that fails, the drain goes on."""
+    accounts = [(account.provider.name, account.reading) for account in effective_accounts(settings)]
+    rows = [msgspec.to_builtins(row) for row in all_code_rows(PROVIDERS, accounts)]
+    try:
+        await asyncio.to_thread(store.replace_codes, rows)
+    except Exception as error:  # noqa: BLE001 - a library's error of any kind
+        _log.warning("the table of codes can't be written", error=str(error))
 
 
 async def _tell_stalled(drain: Drain) -> None:

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from normalizers import PROVIDERS
 from normalizers.identity import event_id, inbound_event_id, submission_event_id
-from normalizers.model import Account, Callback, CodeTable, DeliveryReport, InboundMessage, Item, Source
+from normalizers.model import Account, Callback, CodeTable, DeliveryReport, InboundMessage, Item, Source, Status
 from normalizers.polling import Subject
 from normalizers.testing.examples import RECEIVED_AT, Example, event_ids
 from tests.normalizers.examples import examples
@@ -360,3 +360,28 @@ def test_an_id_never_changes() -> None:
         "cloudsms": "5c060606-0afd-c92b-926a-e51f4e4cff68",
         "cmessages": "c5a3d787-3aef-bc16-aba0-f69a112c2d50",
     }
+
+
+@pytest.mark.parametrize(
+    ("state", "word", "status"),
+    [
+        ("500", "UNDELIV", Status.UNDELIVERABLE),
+        ("400", "EXPIRED", Status.EXPIRED),
+        ("0", "ACCEPTD", Status.ACCEPTED),
+        ("7", "REJECTD", Status.REJECTED),
+        ("", "DELIVRD", Status.DELIVERED),
+        ("400", "DELIVRD", Status.UNKNOWN),
+        ("0", "UNDELIV", Status.UNKNOWN),
+        ("500", "ACCEPTD", Status.UNKNOWN),
+    ],
+)
+def test_a_word_that_contradicts_its_state_means_nothing(state: str, word: str, status: Status) -> None:
+    """A word of SMPP's beside a state of Santo's is read unless the two contradict each other."""
+    report = santo(state, word)
+    assert report.status is status
+    assert report.unmapped == (status is Status.UNKNOWN)
+
+
+def test_an_unknown_state_is_known_to_be_unknown() -> None:
+    """SMPP's word for an unknown state is in the table, in whatever state of Santo's it comes."""
+    assert [santo(state, "UNKNOWN").unmapped for state in ("0", "400", "500")] == [False, False, False]
