@@ -11,7 +11,7 @@ from tests.deploy.files import DEPLOY, assert_is_a_command, documents
 
 _FOLDER = DEPLOY / "kubernetes"
 #: Kinds that Kubernetes' own schemas do not describe.
-_OTHERS = ("kustomization.yaml", "drain-scaling.yaml")
+_OTHERS = ("kustomization.yaml", "drain-scaling.yaml", "service-monitor.yaml")
 _FILES = sorted(path for path in _FOLDER.glob("*.yaml") if path.name not in _OTHERS)
 _PARTS = ("ingest", "drain", "poll")
 
@@ -91,3 +91,23 @@ def test_scaling_finds_what_it_scales() -> None:
     assert scaled["spec"]["scaleTargetRef"]["name"] == _workload("drain")["metadata"]["name"]
     [trigger] = scaled["spec"]["triggers"]
     assert trigger["metadata"]["consumerGroup"] == KafkaSettings.model_fields["group"].default
+
+
+def test_the_service_monitor_finds_every_part() -> None:
+    """The Prometheus operator scrapes each part's admin port as the job that the alert rules look for, with the token."""
+    [monitor] = documents(_FOLDER / "service-monitor.yaml")
+    [endpoint] = monitor["spec"]["endpoints"]
+    wanted = monitor["spec"]["selector"]["matchLabels"]
+    services = {
+        found["metadata"]["labels"]["app.kubernetes.io/component"]: found
+        for part in _PARTS
+        for found in documents(_FOLDER / f"{part}.yaml")
+        if found["kind"] == "Service" and wanted.items() <= found["metadata"].get("labels", {}).items()
+    }
+    assert set(services) == set(_PARTS)
+    for service in services.values():
+        assert endpoint["port"] in {port["name"] for port in service["spec"]["ports"]}
+        assert service["metadata"]["labels"][monitor["spec"]["jobLabel"]] == "dlrhub"
+    [secret] = documents(_FOLDER / "secret.example.yaml")
+    assert endpoint["authorization"]["credentials"]["name"] == secret["metadata"]["name"]
+    assert endpoint["authorization"]["credentials"]["key"] in secret["stringData"]

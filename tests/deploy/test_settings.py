@@ -2,7 +2,9 @@
 
 import os
 import re
+import shlex
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -68,3 +70,18 @@ def test_compose_settings_can_be_used(read: Read, part: str) -> None:
         for name, value in compose["services"][part]["environment"].items()
     }
     assert read(settings).accounts
+
+
+@pytest.mark.parametrize("network", ["host", "published"])
+def test_the_containers_ports_can_be_reached(read: Read, network: str) -> None:
+    """What `docker run` of the README sets are settings, with which the receiver and the status page can be reached."""
+    text = (DEPLOY / "README.md").read_text(encoding="utf-8").replace("\\\n", " ")
+    recipes = [shlex.split(line) for line in text.splitlines() if line.startswith("docker run ")]
+    [recipe] = [recipe for recipe in recipes if ("--network" in recipe) == (network == "host")]
+    given = dict(value.split("=", 1) for option, value in pairwise(recipe) if option == "--env")
+    settings = read(given)
+    assert settings.receiver_listen == "0.0.0.0:8080"
+    if network == "published":
+        published = {value.rpartition(":")[2] for option, value in pairwise(recipe) if option == "--publish"}
+        assert published == {"8080", settings.admin.listen.rpartition(":")[2]}
+        assert settings.admin.listen.startswith("0.0.0.0:")

@@ -8,6 +8,7 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
+from normalizers.model import Persistence, Reason, Status
 from sinks.kafka.messages import headers
 from sinks.stream import Topic
 from tests.deploy.schemas.generate import text
@@ -63,6 +64,51 @@ def test_asyncapi_describes_the_headers() -> None:
         described = _resolve(message["headers"])
         assert described["required"] == list(described["properties"]) == list(written)
         Draft202012Validator(described).validate(written)
+
+
+def test_asyncapi_names_a_server() -> None:
+    """A consumer reads where the brokers are and how they are authenticated against."""
+    [server] = ASYNCAPI["servers"].values()
+    assert server["protocol"] == "kafka-secure"
+    assert [_resolve(scheme)["type"] for scheme in server["security"]] == ["scramSha512"]
+
+
+@pytest.mark.parametrize("topic", Topic)
+def test_asyncapi_has_an_example_of_every_payload(topic: Topic) -> None:
+    """The example of a topic is as published, with the headers that the program writes."""
+    [message] = ASYNCAPI["channels"][topic]["messages"].values()
+    [example] = _resolve(message)["examples"]
+    assert [error.message for error in validator(topic).iter_errors(example["payload"])] == []
+    assert set(example["payload"]) == set(schema(topic)["properties"])
+    provider = example["payload"]["provider"]
+    assert example["headers"] == {name: value.decode() for name, value in headers(provider)}
+
+
+@pytest.mark.parametrize("topic", [Topic.REPORTS, Topic.INBOUND])
+def test_the_examples_are_what_the_program_writes(topic: Topic) -> None:
+    """A report and an inbound message of the examples are records of requests that the tests read."""
+    [message] = ASYNCAPI["channels"][topic]["messages"].values()
+    [example] = _resolve(message)["examples"]
+    written = [orjson.loads(record.value) for record in records() if record.topic is topic]
+    versions = {"normalizer", "identity"}
+    assert _without(versions, example["payload"]) in [_without(versions, value) for value in written]
+
+
+def _without(names: set[str], value: dict[str, Any]) -> dict[str, Any]:
+    return {name: each for name, each in value.items() if name not in names}
+
+
+def test_asyncapi_tells_rank_finality_and_persistence() -> None:
+    """Every status has its rank and whether it is final and a failure; every reason whether sending again can help."""
+    status, reason = (ASYNCAPI["components"]["schemas"][name] for name in ("status", "reason"))
+    assert status["enum"] == list(Status)
+    assert status["x-states"] == [
+        {"status": each, "rank": each.rank, "final": each.final, "failed": each.failed} for each in Status
+    ]
+    assert reason["enum"] == list(Reason)
+    assert reason["x-persistence"] == {
+        kind: [each for each in Reason if each.persistence is kind] for kind in Persistence
+    }
 
 
 def test_every_reference_in_asyncapi_leads_somewhere() -> None:
