@@ -55,7 +55,7 @@ class Batch:
 class Producer(Protocol):
     """The producing side of a stream."""
 
-    #: How many appends are worth having under way: more than one where they wait for others than this process.
+    #: How many appends to have in progress at once: more than one if they wait for other machines.
     at_once: int
 
     async def append(self, records: Sequence[Record]) -> None:

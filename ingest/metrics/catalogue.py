@@ -82,7 +82,7 @@ REFUSED: Final = Counter(
 )
 CONNECTIONS: Final = Gauge("dlr_receiver_connections", "Connections that clients have open to the receiver")
 CALLBACK_SECONDS: Final = Histogram(
-    "dlr_callback_seconds", "From a callback's headers to its answer", ("provider",), _MILLISECONDS
+    "dlr_callback_seconds", "Time between the headers of a callback and its answer", ("provider",), _MILLISECONDS
 )
 LAST_REPORT: Final = Gauge(
     "dlr_last_report_timestamp_seconds", "When a callback was last stored", ("provider", "account"), max
@@ -92,10 +92,10 @@ REPORTS: Final = Counter("dlr_reports", "Distinct reports that reached the store
 FAILURES: Final = Counter("dlr_failures", "Distinct reports of a failure", ("provider", "account", "reason"))
 INBOUND: Final = Counter("dlr_inbound", "Distinct inbound messages that reached the store", ("provider", "account"))
 UNMAPPED: Final = Counter("dlr_unmapped_codes", "Distinct reports whose code is in no table", ("provider",))
-NOTES: Final = Counter("dlr_notes", "Distinct reports with something odd about them", ("provider", "note"))
+NOTES: Final = Counter("dlr_notes", "Distinct reports in which something was unusual", ("provider", "note"))
 DUPLICATES: Final = Counter("dlr_duplicates", "Copies of reports and inbound messages stored lately", ("provider",))
 REPORT_DELAY: Final = Histogram(
-    "dlr_report_delay_seconds", "From the provider's time of a report to its receipt", ("provider",), _DELAYS
+    "dlr_report_delay_seconds", "Time between a report's occurred_at and its receipt", ("provider",), _DELAYS
 )
 STREAM_LAG: Final = Gauge(
     "dlr_stream_lag_records", "Records that were acknowledged and are not in the store yet", combine=max

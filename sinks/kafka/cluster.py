@@ -18,7 +18,7 @@ from aiokafka.helpers import create_ssl_context
 from sinks.errors import BusyError, RefusedError, SinkError
 from sinks.stream import Topic
 
-#: One request's; a broker that is frozen or cut off is given up after this, and another one asked.
+#: Time-out of one request: then a broker that is frozen or cut off is given up, and another one is asked.
 REQUEST_SECONDS: Final = 4.0
 
 _SETTINGS_AT_FAULT: Final = (

@@ -29,8 +29,7 @@ STALL_SECONDS: Final = 60.0
 _COMMIT_SECONDS: Final = 5.0
 _CLOSE_SECONDS: Final = 1.5
 _CONNECT_SECONDS: Final = 15.0
-#: A batch that has begun is what comes until nothing more does for so long; or, where less waits than would fill it, for
-#: so long in all.
+#: A batch ends if nothing more comes for the first time, or, if too little waits to fill it, after the second one.
 NEXT_SECONDS: Final = 0.02
 BATCH_SECONDS: Final = 0.3
 _REBALANCE_SECONDS: Final = 0.5
@@ -42,7 +41,7 @@ _MESSAGES_AT_ONCE: Final = 256
 #: Bytes that the client fetches ahead: of one partition, and in one answer of a broker. A larger message comes alone.
 _PARTITION_BYTES: Final = 1024 * 1024
 _ANSWER_BYTES: Final = 8 * 1024 * 1024
-#: A broker is asked for nothing else while it waits for records of partitions that have none.
+#: How long a broker may wait for new records before it answers. Its connection carries nothing else in the meantime.
 _LONG_POLL_MS: Final = 100
 
 
@@ -51,7 +50,7 @@ class StalledError(SinkError):
 
 
 class _Place(NamedTuple):
-    """A partition, as long as it is this member's: another number tells another time."""
+    """A partition during one assignment to this member; each rebalance has another number."""
 
     partition: TopicPartition
     assignment: int

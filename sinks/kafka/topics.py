@@ -1,4 +1,4 @@
-"""The topics: made where they are missing, and looked over, so that what can't work is told before it is used."""
+"""Makes missing topics, and checks the settings of the others, so that what can't work is reported at the start."""
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
