@@ -2,13 +2,14 @@
 
 import asyncio
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 from ingest.metrics.catalogue import DISK_FREE, JOURNAL_DAMAGED, JOURNAL_LOST
 from ingest.metrics.series import Totals
 from sinks.journal.damage import damages
-from sinks.journal.writer import LEAST_FREE_BYTES
+from sinks.journal.writer import lack_of_room
 
 _EVERY_SECONDS: Final = 2.0
 
@@ -17,13 +18,18 @@ class DiskMeter:
     """Measures again and again, into `totals`."""
 
     def __init__(
-        self, data_dir: Path, journals: Path, totals: Totals, *, least_free_bytes: int = LEAST_FREE_BYTES
+        self,
+        data_dir: Path,
+        journals: Path,
+        totals: Totals,
+        *,
+        lack_of_room: Callable[[Path], str] = lack_of_room,
     ) -> None:
         """Measure the disk of `data_dir`, and look at what was set aside in the folder `journals`."""
         self._data_dir = data_dir
         self._journals = journals
         self._totals = totals
-        self._least_free_bytes = least_free_bytes
+        self._lack_of_room = lack_of_room
 
     async def run(self, every_seconds: float = _EVERY_SECONDS) -> None:
         """Measure until cancelled."""
@@ -45,10 +51,5 @@ class DiskMeter:
 
     def fault(self) -> str:
         """Say that the disk is full, so that callbacks are answered `busy`; empty if it is not."""
-        free = shutil.disk_usage(self._data_dir).free
-        if free >= self._least_free_bytes:
-            return ""
-        return (
-            f"full: {free >> 20} MiB are free in {self._data_dir}, and callbacks are answered `busy` while there are less"
-            f" than {self._least_free_bytes >> 20}"
-        )
+        lack = self._lack_of_room(self._data_dir)
+        return f"full: {lack}, so callbacks are answered `busy`" if lack else ""

@@ -31,8 +31,10 @@ from sinks.stream import Record
 #: A segment is left at this size, or at this age even where nothing more is written: the reader deletes whole segments.
 SEGMENT_BYTES: Final = 16 * 1024 * 1024
 SEGMENT_SECONDS: Final = 60.0
-#: Nothing is acknowledged while the disk has less room than this, so that the store can go on and free some.
+#: Nothing is acknowledged while the disk has less room than this, or than this share of a small disk: the store needs some
+#: to go on, and to free more.
 LEAST_FREE_BYTES: Final = 64 * 1024 * 1024
+LEAST_FREE_SHARE: Final = 0.1
 
 _Made = TypeVar("_Made")
 
@@ -49,12 +51,13 @@ class Journal:
         segment_bytes: int = SEGMENT_BYTES,
         segment_seconds: float = SEGMENT_SECONDS,
         least_free_bytes: int = LEAST_FREE_BYTES,
+        least_free_share: float = LEAST_FREE_SHARE,
     ) -> None:
         """Open (or make) the journal in `folder`, or with the first append where the disk is full; needs a loop."""
         self.folder = folder
         self._segment_bytes = segment_bytes
         self._segment_seconds = segment_seconds
-        self._least_free_bytes = least_free_bytes
+        self._least_free = (least_free_bytes, least_free_share)
         self._loop = asyncio.get_running_loop()
         self._disk = ThreadPoolExecutor(1, thread_name_prefix="journal")
         self._group = GroupCommit(lambda group: self._loop.create_task(self._commit(group)))
@@ -94,7 +97,8 @@ class Journal:
         """Return the segment that the next group goes to, a new one where that is due."""
         if self._mark_file is None:
             await self._in_thread(self._open)
-        self._check_room()
+        if lack := lack_of_room(self.folder, *self._least_free):
+            raise OSError(errno.ENOSPC, lack)
         if self._segment is None or self._segment.is_due(self._segment_bytes, self._segment_seconds):
             self._leave_segment()
             self._segment = await self._in_thread(self._make_segment)
@@ -103,11 +107,6 @@ class Journal:
 
     def _in_thread(self, work: Callable[..., _Made], *given: bytes) -> Awaitable[_Made]:
         return self._loop.run_in_executor(self._disk, work, *given)
-
-    def _check_room(self) -> None:
-        found = os.statvfs(self.folder)
-        if found.f_bavail * found.f_frsize < self._least_free_bytes:
-            raise OSError(errno.ENOSPC, f"less than {self._least_free_bytes >> 20} MiB of the disk are free")
 
     def _make_segment(self) -> "_OpenSegment":
         segment = Segment.create(self.folder, self._last + 1)
@@ -153,6 +152,16 @@ class Journal:
             os.close(mark_file)
             raise
         self._mark_file = mark_file
+
+
+def lack_of_room(
+    folder: Path, least_free_bytes: int = LEAST_FREE_BYTES, least_free_share: float = LEAST_FREE_SHARE
+) -> str:
+    """Say that a folder's disk has too little room to acknowledge anything; empty where it has enough."""
+    found = os.statvfs(folder)
+    least = min(least_free_bytes, int(found.f_blocks * found.f_frsize * least_free_share))
+    free = found.f_bavail * found.f_frsize
+    return f"{free >> 20} MiB of the disk are free, and {least >> 20} are needed" if free < least else ""
 
 
 class _OpenSegment:

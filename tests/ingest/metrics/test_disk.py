@@ -1,5 +1,6 @@
 """Reports on the disk, and on journals that can't be read."""
 
+from functools import partial
 from pathlib import Path
 
 from prometheus_client.core import Metric
@@ -7,6 +8,7 @@ from prometheus_client.core import Metric
 from ingest.metrics import catalogue
 from ingest.metrics.disk import DiskMeter
 from ingest.metrics.series import Totals
+from sinks.journal.writer import lack_of_room
 from tests.sinks.journal.records import segment_files, values_in, write
 
 
@@ -41,6 +43,7 @@ def test_a_full_disk_is_a_fault(tmp_path: Path) -> None:
     """Readiness says that the disk is full, how much is left, and what becomes of callbacks."""
     totals = Totals(catalogue.ALL)
     assert not DiskMeter(tmp_path, tmp_path, totals).fault()
-    fault = DiskMeter(tmp_path, tmp_path, totals, least_free_bytes=1 << 60).fault()
-    assert "MiB are free" in fault
+    full = partial(lack_of_room, least_free_bytes=1 << 60, least_free_share=1.1)
+    fault = DiskMeter(tmp_path, tmp_path, totals, lack_of_room=full).fault()
+    assert "MiB of the disk are free" in fault
     assert "`busy`" in fault

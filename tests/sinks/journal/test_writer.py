@@ -121,7 +121,7 @@ async def test_a_journal_opens_on_a_full_disk(tmp_path: Path) -> None:
 
 async def test_the_last_of_the_disk_is_left_to_the_store(tmp_path: Path) -> None:
     """If the disk has less room than the journal's reserve, nothing is acknowledged, and the error says so."""
-    journal = Journal(tmp_path / "j", least_free_bytes=1 << 60)
+    journal = Journal(tmp_path / "j", least_free_bytes=1 << 60, least_free_share=1.1)
     with pytest.raises(BusyError, match="MiB of the disk are free"):
         await append(journal, 1)
     await journal.close()
