@@ -1,7 +1,8 @@
 """The stream that the settings name: a journal, or Kafka with a spill."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -91,18 +92,24 @@ async def open_consumer(settings: Settings, topics: Sequence[Topic]) -> Consumer
     return consumer
 
 
-def lag_sources(settings: Settings) -> list[Callable[[], Awaitable[int]]]:
+@asynccontextmanager
+async def lag_sources(settings: Settings) -> AsyncIterator[list[Callable[[], Awaitable[int]]]]:
     """
-    Return what tells how many records wait in each stream that the settings name: the journals, and Kafka.
+    Open what tells how many records wait in each stream that the settings name: the journals, and Kafka.
 
     Each raises `BusyError` if it can't be known now. They may be asked from any process.
     """
     sources: list[Callable[[], Awaitable[int]]] = [lambda: asyncio.to_thread(lag, journals(settings))]
-    if settings.kafka is not None:
-        from sinks.kafka.observer import Observer  # noqa: PLC0415
+    if settings.kafka is None:
+        yield sources
+        return
+    from sinks.kafka.observer import Observer  # noqa: PLC0415
 
-        sources.append(Observer(cluster(settings.kafka), settings.kafka.group).lag)
-    return sources
+    observer = Observer(cluster(settings.kafka), settings.kafka.group)
+    try:
+        yield [*sources, observer.lag]
+    finally:
+        await observer.close()
 
 
 async def set_back(settings: Settings, at: datetime) -> None:

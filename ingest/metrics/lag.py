@@ -25,40 +25,39 @@ STALLED_SECONDS: Final = 30.0
 class LagMeter:
     """Measures again and again, into `totals`."""
 
-    def __init__(self, sources: Sequence[Source], totals: Totals, *, stalled_seconds: float = STALLED_SECONDS) -> None:
-        """Add up `sources`; `totals` also tells whether rows reach the store."""
-        self._sources = sources
+    def __init__(self, totals: Totals, *, stalled_seconds: float = STALLED_SECONDS) -> None:
+        """Measure nothing yet; `totals` also tells whether rows reach the store."""
         self._totals = totals
         self._stalled_seconds = stalled_seconds
-        self._known: list[int | None] = [None] * len(sources)
+        self._known: dict[int, int] = {}
         self._lag: int | None = None
         self._rows = 0.0
         self._progress_at = time.monotonic()
 
-    async def run(self, every_seconds: float = _EVERY_SECONDS) -> None:
+    async def run(self, sources: Sequence[Source], every_seconds: float = _EVERY_SECONDS) -> None:
         """Measure until cancelled."""
         while True:
-            await self.measure()
+            await self.measure(sources)
             await asyncio.sleep(every_seconds)
 
-    async def measure(self) -> None:
+    async def measure(self, sources: Sequence[Source]) -> None:
         """
-        Measure once.
+        Measure once, and add up what waits in all sources.
 
-        A source that does not answer counts as before: the records that waited there still wait. Until each has answered once, a
-        sum of 0 is not told, since it may be wrong.
+        A source that does not answer counts as before: the records that waited there still wait. Until each has
+        answered once, a sum of 0 is not told, since it may be wrong.
         """
-        for number, source in enumerate(self._sources):
+        for number, source in enumerate(sources):
             try:
                 self._known[number] = await source()
             except BusyError:
                 continue
-        lag = sum(known or 0 for known in self._known)
+        lag = sum(self._known.values())
         rows = self._totals.sum_of(STORE_ROWS)
         if lag == 0 or rows > self._rows or (self._lag is not None and lag < self._lag):
             self._progress_at = time.monotonic()
         self._rows = rows
-        self._lag = lag if lag or None not in self._known else None
+        self._lag = lag if lag or len(self._known) == len(sources) else None
         if self._lag is not None:
             self._totals.update("lag", {STREAM_LAG.name: [((), self._lag)]})
 

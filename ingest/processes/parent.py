@@ -64,7 +64,7 @@ async def run(settings: Settings, parts: Parts, config: Path | None) -> None:
         totals.update("settings", catalogue.zeros([account.key for account in effective_accounts(settings)]))
         totals.update("build", catalogue.build_info())
         stages = _stages(settings, parts, config, totals)
-        meter = LagMeter(lag_sources(settings), totals)
+        meter = LagMeter(totals)
         disk = DiskMeter(settings.data_dir, journals(settings), totals)
         submissions = SubmissionsEndpoint(settings, f"admin-{parts.command}")
         checks = {**_checks(settings, parts, stages, meter, totals), "disk": _faultless(disk.fault)}
@@ -75,15 +75,21 @@ async def run(settings: Settings, parts: Parts, config: Path | None) -> None:
             async with _serve(app, settings.admin.listen):
                 beside = (
                     asyncio.create_task(_announce(settings, parts, stages)),
-                    asyncio.create_task(meter.run()),
+                    asyncio.create_task(_measure_lag(settings, meter)),
                     asyncio.create_task(disk.run()),
                 )
                 await supervise(stages, stopping)
                 for task in beside:
                     task.cancel()
+                await asyncio.gather(*beside, return_exceptions=True)
             _log.info("dlrhub has stopped")
         finally:
             await submissions.close()
+
+
+async def _measure_lag(settings: Settings, meter: LagMeter) -> None:
+    async with lag_sources(settings) as sources:
+        await meter.run(sources)
 
 
 def _stop(signum: int, stopping: asyncio.Event) -> None:

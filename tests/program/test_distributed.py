@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+import orjson
 import pytest
 
 from tests.ingest.query.fixtures import QueryServer
 from tests.program.providers import Providers
 from tests.program.running import Program, Server, counts, kafka_settings
+from tests.program.test_kills import wait_for_metric
 from tests.sinks.kafka.broker import Broker
 
 GROUP_SECONDS = 120
@@ -105,6 +107,15 @@ def test_a_stalled_broker_costs_neither_answers_nor_memory(parts: Parts, kafka_b
     parts.wait_for(providers.acknowledged)
     assert counts(parts.ask) == {len(providers.acknowledged)}
     _wait_for_metric(parts, parts.ingest, "dlr_spill_records", zero=True)
+
+
+def test_lag_is_told_though_no_drain_runs(tmp_path: Path, kafka: str, name: str) -> None:
+    """A receiver alone tells what waits in Kafka for the store."""
+    with Program(tmp_path, ("ingest",), kafka_settings(kafka, name, partitions=1)) as program:
+        items = [{"flag": 1, "mid": f"m-{number}", "mobile": "18983437011", "stat": "DELIVRD"} for number in range(7)]
+        assert program.callback("juhe", orjson.dumps(items))[0] == 200
+        wait_for_metric(program, "dlr_stream_lag_records 7.0")
+        assert program.stop() == 0
 
 
 def _resident_mib(program: Program) -> float:

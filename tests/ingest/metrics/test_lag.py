@@ -30,20 +30,20 @@ def told(totals: Totals) -> list[float]:
 async def test_what_waits_in_every_stream_is_added_up() -> None:
     """The lag is what waits in the journals and in Kafka."""
     totals = Totals(ALL)
-    await LagMeter([Stream(3).lag, Stream(4).lag], totals).measure()
+    await LagMeter(totals).measure([Stream(3).lag, Stream(4).lag])
     assert told(totals) == [7]
 
 
 async def test_a_stream_that_can_t_be_asked_keeps_its_lag() -> None:
     """While a stream is away what waited there still counts; before it was ever asked, no 0 is told."""
     totals, journal, kafka = Totals(ALL), Stream(0), Stream(None)
-    meter = LagMeter([journal.lag, kafka.lag], totals)
-    await meter.measure()
+    sources, meter = [journal.lag, kafka.lag], LagMeter(totals)
+    await meter.measure(sources)
     assert told(totals) == []
     kafka.waiting = 5
-    await meter.measure()
+    await meter.measure(sources)
     kafka.waiting, journal.waiting = None, 2
-    await meter.measure()
+    await meter.measure(sources)
     assert told(totals) == [7]
 
 
@@ -53,23 +53,23 @@ async def test_progress_is_rows_or_a_lag_that_falls(progress: str, monkeypatch: 
     clock = [1000.0]
     monkeypatch.setattr("time.monotonic", lambda: clock[0])
     totals, stream = Totals(ALL), Stream(9)
-    meter = LagMeter([stream.lag], totals)
-    await meter.measure()
+    meter = LagMeter(totals)
+    await meter.measure([stream.lag])
     clock[0] += 31
     if progress == "rows":
         totals.update("store", {STORE_ROWS.name: [(("reports",), 5)]})
     if progress == "lag":
         stream.waiting = 8
-    await meter.measure()
+    await meter.measure([stream.lag])
     assert meter.fault() == ("" if progress != "nothing" else "stores nothing for 31 s, though 9 records wait")
 
 
 async def test_a_drain_that_says_that_it_is_stuck_is_believed() -> None:
     """The drain's own clock counts too: others of its group may make progress."""
     totals = Totals(ALL)
-    meter = LagMeter([Stream(0).lag], totals)
+    meter = LagMeter(totals)
     totals.update("store", {DRAIN_STALLED.name: [((), 31.0)]})
-    await meter.measure()
+    await meter.measure([Stream(0).lag])
     assert meter.fault() == "stores nothing for 31 s, though some records wait"
 
 
