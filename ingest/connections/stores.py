@@ -28,7 +28,12 @@ def open_store(settings: Settings) -> Store:
     database, url = settings.clickhouse.database, settings.clickhouse.url
     if url is None:
         return open_embedded(store_folder(settings), database)
-    return open_server(url.get_secret_value(), database, async_insert=settings.clickhouse.async_insert)
+    return open_server(
+        url.get_secret_value(),
+        database,
+        async_insert=settings.clickhouse.async_insert,
+        quorum=bool(settings.clickhouse.cluster),
+    )
 
 
 def require_embedded() -> None:

@@ -21,6 +21,14 @@ from sinks.errors import BusyError, SinkError
 
 T = TypeVar("T")
 
+#: What inserts and their merges may take beside the queries.
+_INSERTS_BYTES: Final = 512 * 1024**2
+_MEMORY_LIMIT_EXCEEDED: Final = 241
+_NARROW: Final = (
+    " (dlrhub: the query needs more memory than there is for queries now. Bound it by received_at in reports, by minute in"
+    " stats, by first_received_at or submitted_at in messages; or name fewer columns, or group by fewer values)"
+)
+
 #: How much longer than its time a query may take to notice that it is over, before it is killed.
 _GRACE_SECONDS: Final = 2.0
 
@@ -39,7 +47,8 @@ class Limits:
     """
     How much a query may take, and how many run at once.
 
-    `memory_bytes` is shared out among the connections: together they never use more. A result over `result_rows` or
+    `memory_bytes` is for all queries together: a lone one may take all of it, and where several want more, the largest
+    is stopped. A result over `result_rows` or
     `result_bytes` (as columns, before it is written in its format) is an error, never cut off. A query that runs on
     `stuck_seconds` after its time although it was killed is stuck: the engine checks for a kill between blocks of rows,
     and one call of some functions takes minutes.
@@ -141,7 +150,8 @@ class ReadOnlyEngine:
         limits = self.limits
         return {
             "max_execution_time": limits.query_seconds,
-            "max_memory_usage": limits.memory_bytes // limits.connections,
+            "max_memory_usage": limits.memory_bytes,
+            "max_memory_usage_for_user": limits.memory_bytes + _INSERTS_BYTES,  # the engine has one user
             "max_result_rows": limits.result_rows,
             "max_result_bytes": limits.result_bytes,
             "result_overflow_mode": "throw",
@@ -230,4 +240,6 @@ class ReadOnlyEngine:
 
 def _query_error(text: str) -> QueryError:
     code = re.search(r"Code: (\d+)", text)
+    if code and int(code[1]) == _MEMORY_LIMIT_EXCEEDED:
+        text += _NARROW
     return QueryError(int(code[1]) if code else 0, text[code.start() :] if code else text)

@@ -167,36 +167,37 @@ CREATE TABLE IF NOT EXISTS ${internal}.messages ${on_cluster} (
     home Date,
     message_key UInt64 COMMENT 'As in reports',
     generation UInt32 COMMENT 'As in message_homes',
-    provider LowCardinality(String),
-    account LowCardinality(String),
-    message_id String CODEC(ZSTD(1)),
-    recipient String CODEC(ZSTD(1)),
-    message_stamp String CODEC(ZSTD(1)),
+    provider SimpleAggregateFunction(any, LowCardinality(String)),
+    account SimpleAggregateFunction(any, LowCardinality(String)),
+    message_id SimpleAggregateFunction(any, String) CODEC(ZSTD(1)),
+    recipient SimpleAggregateFunction(any, String) CODEC(ZSTD(1)),
+    message_stamp SimpleAggregateFunction(any, String) CODEC(ZSTD(1)),
+    message_row UInt64 MATERIALIZED cityHash64(provider, account, message_id, recipient, message_stamp)
+        COMMENT 'Tells messages that share a message_key apart: the two hashes together are 128 bits',
     verdict SimpleAggregateFunction(max, UInt64)
         COMMENT 'Precedence of the deciding report, which holds its status and occurred_at, too: see messages_from_reports',
-    route SimpleAggregateFunction(max, Tuple(precedence UInt64, country String, operator String)) CODEC(ZSTD(1))
+    outcome SimpleAggregateFunction(max, Tuple(precedence UInt64, reason String, country String, operator String))
+        CODEC(ZSTD(1)) COMMENT 'Of the deciding report; country: of the submission where there is no report',
+    details SimpleAggregateFunction(max, Tuple(
+        precedence UInt64, provider_status String, provider_code String, provider_text String, sender String,
+        reference String)) CODEC(ZSTD(1))
         COMMENT 'Of the deciding report',
-    failure SimpleAggregateFunction(max, Tuple(
-        precedence UInt64, reason String, provider_status String, provider_code String)) CODEC(ZSTD(1))
-        COMMENT 'Of the deciding report',
-    words SimpleAggregateFunction(max, Tuple(precedence UInt64, sender String, reference String, provider_text String))
-        CODEC(ZSTD(1)) COMMENT 'Of the deciding report',
     first_received_at SimpleAggregateFunction(min, Nullable(DateTime64(6, 'UTC'))) CODEC(ZSTD(1)),
     last_received_at SimpleAggregateFunction(max, Nullable(DateTime64(6, 'UTC'))) CODEC(ZSTD(1)),
     delivered_received_at SimpleAggregateFunction(min, Nullable(DateTime64(6, 'UTC'))) CODEC(ZSTD(1))
         COMMENT 'When the first report of a delivery was received',
     failed_received_at SimpleAggregateFunction(min, Nullable(DateTime64(6, 'UTC'))) CODEC(ZSTD(1))
         COMMENT 'When the first report of a failure was received',
-    events SimpleAggregateFunction(groupUniqArrayArray, Array(UInt64)) COMMENT 'Hashes of the event_ids of its reports',
-    superseded SimpleAggregateFunction(groupUniqArrayArray, Array(UInt64))
+    events SimpleAggregateFunction(groupUniqArrayArray, Array(UInt32)) COMMENT 'Hashes of the event_ids of its reports',
+    superseded SimpleAggregateFunction(groupUniqArrayArray, Array(UInt32))
         COMMENT 'Hashes of the event_ids that do not count, since a callback says the same',
-    outcomes SimpleAggregateFunction(groupBitOr, UInt8)
+    finals SimpleAggregateFunction(groupBitOr, UInt8)
         COMMENT 'Bits 0 to 4: this final status was reported; 5, 6: a failure, a delivery was (also by a poll without time)',
     days SimpleAggregateFunction(groupUniqArrayArray, Array(Date)) COMMENT 'The days of its reports in the table reports',
     submitted_at SimpleAggregateFunction(min, Nullable(DateTime64(6, 'UTC'))) CODEC(ZSTD(1)),
     deadline_at SimpleAggregateFunction(min, Nullable(DateTime64(6, 'UTC'))) CODEC(ZSTD(1)),
     submission SimpleAggregateFunction(max, Tuple(
-        version UInt64, country String, reference String, tags Map(String, String))) CODEC(ZSTD(1))
+        version UInt64, reference String, tags Map(String, String))) CODEC(ZSTD(1))
         COMMENT 'Of the submission that was received first',
     claimed SimpleAggregateFunction(max, UInt8)
         COMMENT '1: its submission belongs to messages of the same id that have a message_stamp',
@@ -210,7 +211,7 @@ CREATE TABLE IF NOT EXISTS ${internal}.messages ${on_cluster} (
 ENGINE = ${replicated}AggregatingMergeTree
 PARTITION BY toRelativeDayNum(home) % 64
 PRIMARY KEY (home, message_key)
-ORDER BY (home, message_key, generation, recipient, message_stamp, message_id, account, provider)
+ORDER BY (home, message_key, generation, message_row)
 ${settings}, ${quiet}
 COMMENT 'What is known of each message, in parts that merges add up; read it through ${database}.messages';
 
@@ -269,18 +270,17 @@ WITH
 SELECT
     home, message_key, generation, provider, account, message_id, recipient, message_stamp,
     precedence AS verdict,
-    (precedence, country, operator) AS route,
-    (precedence, reason, provider_status, provider_code) AS failure,
-    (precedence, sender, reference, provider_text) AS words,
+    (precedence, reason, country, operator) AS outcome,
+    (precedence, provider_status, provider_code, provider_text, sender, reference) AS details,
     received_at AS first_received_at,
     received_at AS last_received_at,
     if(rank = 5, received_at, NULL) AS delivered_received_at,
     if(rank = 4, received_at, NULL) AS failed_received_at,
-    [cityHash64(event_id)] AS events,
-    if(supersedes IS NULL, [], [cityHash64(assumeNotNull(supersedes))]) AS superseded,
+    [toUInt32(cityHash64(event_id) % 4294967296)] AS events,
+    if(supersedes IS NULL, [], [toUInt32(cityHash64(assumeNotNull(supersedes)) % 4294967296)]) AS superseded,
     if(source = 'poll' AND occurred_at IS NULL, 0, transform(
             status, ['expired', 'deleted', 'undeliverable', 'rejected', 'delivered'], [1, 2, 4, 8, 16], 0))
-        + if(rank = 4, 32, 0) + if(rank = 5, 64, 0) AS outcomes,
+        + if(rank = 4, 32, 0) + if(rank = 5, 64, 0) AS finals,
     [day] AS days
 FROM ${internal}.reports_to_messages;
 
@@ -319,8 +319,9 @@ CREATE MATERIALIZED VIEW IF NOT EXISTS ${internal}.messages_from_submissions ${o
 TO ${internal}.messages AS
 SELECT
     home, message_key, generation, provider, account, message_id, recipient, message_stamp,
+    (0, '', country, '') AS outcome,
     submitted_at, deadline_at,
-    (version, country, reference, tags) AS submission
+    (version, reference, tags) AS submission
 FROM ${internal}.submissions_to_messages;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS ${internal}.submissions_feed ${on_cluster}
@@ -334,33 +335,33 @@ FROM ${internal}.submissions;
 CREATE VIEW IF NOT EXISTS ${database}.messages ${on_cluster} AS
 SELECT
     provider, account, message_id, recipient, message_stamp,
-    if(verdict > 0, route.country, submission.country) AS country,
-    route.operator AS operator,
-    words.sender AS sender,
-    if(words.reference != '', words.reference, submission.reference) AS reference,
+    outcome.country AS country,
+    outcome.operator AS operator,
+    details.sender AS sender,
+    if(details.reference != '', details.reference, submission.reference) AS reference,
     transform(
         bitAnd(verdict, 15), [1, 2, 3, 4, 5, 6, 7, 8],
         ['scheduled', 'accepted', 'enroute', 'expired', 'deleted', 'undeliverable', 'rejected', 'delivered'],
         'unknown') AS status,
-    failure.reason AS reason,
+    outcome.reason AS reason,
     bitShiftRight(verdict, 61) >= 4 AS final,
     bitShiftRight(verdict, 61) = 4 AS failed,
     multiIf(
         NOT failed, '',
-        failure.reason IN ('expired', 'absent_subscriber', 'handset_error', 'network_error', 'throttled',
+        outcome.reason IN ('expired', 'absent_subscriber', 'handset_error', 'network_error', 'throttled',
             'insufficient_balance', 'insufficient_subscriber_credit', 'spend_limit', 'provider_error'), 'temporary',
-        failure.reason IN ('deleted', 'no_route', 'invalid_number', 'blocklisted', 'subscriber_barred', 'content_rejected',
+        outcome.reason IN ('deleted', 'no_route', 'invalid_number', 'blocklisted', 'subscriber_barred', 'content_rejected',
             'not_registered', 'unsupported'), 'permanent',
         'unknown') AS retryable,
-    failure.provider_status AS provider_status,
-    failure.provider_code AS provider_code,
-    words.provider_text AS provider_text,
+    details.provider_status AS provider_status,
+    details.provider_code AS provider_code,
+    details.provider_text AS provider_text,
     if(bitTest(verdict, 60), fromUnixTimestamp64Milli(
         toInt64(bitAnd(bitShiftRight(verdict, 16), 17592186044415)) - 2208988800000, 'UTC'), NULL) AS occurred_at,
     length(events) - length(arrayIntersect(events, superseded)) AS reports,
     first_received_at,
     last_received_at,
-    bitCount(bitAnd(outcomes, 31)) > 1 OR bitAnd(outcomes, 96) = 96 AS conflict,
+    bitCount(bitAnd(finals, 31)) > 1 OR bitAnd(finals, 96) = 96 AS conflict,
     submitted_at,
     deadline_at,
     multiIf(
@@ -378,8 +379,8 @@ SELECT
     submission.tags AS tags
 FROM (
     SELECT
-        provider, account, message_id, recipient, message_stamp, verdict, route, failure, words, events, superseded,
-        first_received_at, last_received_at, delivered_received_at, failed_received_at, outcomes, submitted_at,
+        provider, account, message_id, recipient, message_stamp, verdict, outcome, details, events, superseded,
+        first_received_at, last_received_at, delivered_received_at, failed_received_at, finals, submitted_at,
         deadline_at, submission, claimed
     FROM ${internal}.messages FINAL
     WHERE replaced = 0

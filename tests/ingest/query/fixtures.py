@@ -79,7 +79,7 @@ def query_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[QueryServ
     """Run a query server with limits that a test can reach."""
     limits = {
         "query_seconds": 3,
-        "memory_bytes": 1024**3,
+        "memory_bytes": 350_000_000,
         "wait_seconds": 0.5,
         "connections": 3,
         "result_bytes": 50_000_000,

@@ -46,6 +46,17 @@ def test_a_query_stays_within_memory_and_rows(query_server: QueryServer, sql: st
     assert query_server.ask("SELECT count() FROM reports").text == "1000\n"
 
 
+def test_a_lone_query_may_take_the_memory_of_all(query_server: QueryServer) -> None:
+    """Memory is shared: a query that runs alone is answered where a third of the memory would not do."""
+    sql = "SELECT count() FROM (SELECT number FROM numbers(4000000) GROUP BY number)"
+    assert query_server.ask(sql, max_threads="1").text == "4000000\n"
+
+
+def test_a_query_without_enough_memory_is_told_what_to_narrow(query_server: QueryServer) -> None:
+    """The error of a query that needs too much memory names the columns to bound it by."""
+    assert "first_received_at" in query_server.ask("SELECT groupArray(number) FROM numbers(1000000000)").text
+
+
 def test_a_wide_format_counts_as_memory(query_server: QueryServer) -> None:
     """A result that is small in columns but large in its format stays within the memory too."""
     columns = ", ".join(f"toUInt8(1) AS {'c' * 100}{number}" for number in range(100))
