@@ -5,7 +5,7 @@ A request is stored whole or not at all. If any of its submissions is wrong, the
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime
 from typing import Final
 
@@ -14,11 +14,9 @@ import orjson
 import structlog
 from aiohttp import web
 
-from ingest.connections.streams import open_producer
 from ingest.same_origin import is_foreign
-from ingest.settings.accounts import EffectiveAccount, effective_accounts
+from ingest.settings.accounts import EffectiveAccount
 from ingest.settings.errors import InvalidSettingsError
-from ingest.settings.settings import Settings
 from normalizers.errors import Fault, MalformedError
 from normalizers.submissions import Submission, SubmittingAccount, SubmittingAccounts, read_submission, read_submissions
 from sinks.errors import RefusedError, SinkError
@@ -42,12 +40,25 @@ def senders(accounts: Iterable[EffectiveAccount]) -> SubmittingAccounts:
 class SubmissionsEndpoint:
     """Takes submissions in: handler of `POST /submissions`."""
 
-    def __init__(self, settings: Settings, name: str) -> None:
-        """Append to a stream of its own, by this name; it is opened with the first submission."""
-        self._settings = settings
-        self._name = name
-        self._senders = senders(effective_accounts(settings))
-        self._guarded = settings.admin.token is not None
+    def __init__(
+        self,
+        accounts: SubmittingAccounts,
+        open_stream: Callable[[], Awaitable[Producer]],
+        *,
+        guarded: bool,
+        body_seconds: float,
+        max_body_bytes: int,
+    ) -> None:
+        """
+        Take submissions of these accounts, and append them to the stream, which is opened with the first of them.
+
+        `guarded` tells that callers have a token. A body has to arrive whole within `body_seconds`.
+        """
+        self._accounts = accounts
+        self._open_stream = open_stream
+        self._guarded = guarded
+        self._body_seconds = body_seconds
+        self._max_body_bytes = max_body_bytes
         self._producer: Producer | None = None
         self._opening = asyncio.Lock()
 
@@ -55,14 +66,13 @@ class SubmissionsEndpoint:
         """Answer 202 once every submission is durable, or 400 and what is wrong, with nothing kept."""
         if is_foreign(request, guarded=self._guarded):
             raise web.HTTPForbidden(text="not for web pages\n")
-        receiver = self._settings.receiver
         try:
-            async with asyncio.timeout(receiver.body_timeout_s):
-                body = await request.clone(client_max_size=receiver.max_body_bytes).read()
+            async with asyncio.timeout(self._body_seconds):
+                body = await request.clone(client_max_size=self._max_body_bytes).read()
         except TimeoutError:
             raise web.HTTPRequestTimeout(text="the body took too long\n") from None
         try:
-            found = await asyncio.to_thread(read_submissions, body, self._senders, datetime.now(UTC))
+            found = await asyncio.to_thread(read_submissions, body, self._accounts, datetime.now(UTC))
         except MalformedError as error:
             return _refuse([error])
         faults = [fault for fault in found if isinstance(fault, MalformedError)]
@@ -89,7 +99,7 @@ class SubmissionsEndpoint:
     async def _open(self) -> Producer:
         async with self._opening:
             if self._producer is None:
-                self._producer = await open_producer(self._settings, self._name)
+                self._producer = await self._open_stream()
             return self._producer
 
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from importlib.resources import files
 from typing import Any, Final, NamedTuple
 
@@ -10,7 +10,7 @@ import orjson
 from aiohttp import web
 
 from ingest.admin.server import Check
-from ingest.connections.clickhouse import DEFAULT_LIMITS, QueryLimits, StoreClient, StoreError, open_client
+from ingest.connections.clickhouse import StoreClient, StoreError
 from ingest.metrics.series import Totals
 from ingest.page.answering import Questions
 from ingest.page.cache import Answers
@@ -22,8 +22,7 @@ from ingest.page.overview import Overview
 from ingest.page.period import Period
 from ingest.page.queries import RANGES
 from ingest.same_origin import is_foreign
-from ingest.settings.accounts import effective_accounts
-from ingest.settings.settings import Settings
+from ingest.settings.accounts import EffectiveAccount
 from normalizers import PROVIDERS
 
 _FOLDER: Final = files("ingest.page") / "static"
@@ -61,23 +60,32 @@ class Page:
 
     def __init__(
         self,
-        settings: Settings,
+        store: StoreClient | None,
+        accounts: Collection[EffectiveAccount],
         checks: Mapping[str, Check],
         totals: Totals,
         *,
-        has_store: bool,
-        limits: QueryLimits = DEFAULT_LIMITS,
+        guarded: bool = False,
+        show_numbers: bool = False,
+        has_kafka: bool = False,
+        open_to_all: str = "",
     ) -> None:
-        """Show the state that `checks` and `totals` tell, and the store's data if this command has a store."""
-        self._store = open_client(settings, limits) if has_store else None
+        """
+        Show the state that `checks` and `totals` tell, and the store's data if this command has a store.
+
+        `guarded` tells that callers have a token. `open_to_all` is the receiver's URL while anybody may post there.
+        """
+        self._store = store
         self._answers = Answers()
         self._checks = checks
         self._totals = totals
-        self._show_numbers = settings.admin.show_numbers
-        self._overview = Overview(self._store, self._answers, settings)
-        self._finder = Finder(effective_accounts(settings), show_numbers=settings.admin.show_numbers)
-        self._questions = Questions(show_numbers=settings.admin.show_numbers)
-        self._guarded = settings.admin.token is not None
+        self._show_numbers = show_numbers
+        self._overview = Overview(
+            store, self._answers, accounts, has_kafka=has_kafka, show_numbers=show_numbers, open_to_all=open_to_all
+        )
+        self._finder = Finder(accounts, show_numbers=show_numbers)
+        self._questions = Questions(show_numbers=show_numbers)
+        self._guarded = guarded
         self._shell = _read("index.html")
         self._files = {name: _read(path) for name, path in FILES.items()}
 

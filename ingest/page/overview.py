@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any, Final
 
@@ -13,8 +13,7 @@ from ingest.page.levels import Counts, judge, usual
 from ingest.page.live import Live
 from ingest.page.masks import shown
 from ingest.page.period import Period
-from ingest.settings.accounts import effective_accounts
-from ingest.settings.settings import Settings
+from ingest.settings.accounts import EffectiveAccount
 from normalizers.model import Reason
 
 _Account = tuple[str, str]
@@ -34,23 +33,26 @@ class Overview:
         self,
         store: StoreClient | None,
         answers: Answers,
-        settings: Settings,
+        accounts: Iterable[EffectiveAccount],
+        *,
+        has_kafka: bool = False,
+        show_numbers: bool = False,
+        open_to_all: str = "",
         patience_seconds: float = _PATIENCE_SECONDS,
     ) -> None:
         """
-        Show the accounts of the settings, and whatever others the store knows; `store` is None if there is none.
+        Show these accounts, and whatever others the store knows; `store` is None if there is none.
 
         A provider that only answers when it is asked is left out if no account of it is set up to be asked.
+        `open_to_all` is the receiver's URL while anybody may post there.
         """
         self._store = store
         self._answers = answers
         self._patience_seconds = patience_seconds
-        self._accounts = [
-            account.key for account in effective_accounts(settings) if account.provider.methods or account.poll
-        ]
-        self._has_kafka = settings.kafka is not None
-        self._show_numbers = settings.admin.show_numbers
-        self._open_to_all = "" if settings.accounts else f"http://{settings.receiver_listen}"
+        self._accounts = [account.key for account in accounts if account.provider.methods or account.poll]
+        self._has_kafka = has_kafka
+        self._show_numbers = show_numbers
+        self._open_to_all = open_to_all
 
     async def make(self, period: Period, live: Live) -> dict[str, Any]:
         """Return the first screen's data; if the store does not answer in time, the part that needs no store."""

@@ -14,7 +14,6 @@ from aiohttp import web
 
 from ingest import http_server
 from ingest.admin.server import Admin, Check, make_app
-from ingest.admin.submissions import SubmissionsEndpoint
 from ingest.backup.restoring import refuse_unfinished
 from ingest.connections.data_dir import locked
 from ingest.connections.ports import reserve
@@ -25,7 +24,7 @@ from ingest.metrics import catalogue
 from ingest.metrics.disk import DiskMeter
 from ingest.metrics.lag import LagMeter
 from ingest.metrics.series import Totals
-from ingest.page.api import Page
+from ingest.processes.admin import make_page, make_submissions
 from ingest.processes.supervisor import Child, supervise
 from ingest.settings.accounts import effective_accounts
 from ingest.settings.settings import Settings
@@ -66,11 +65,12 @@ async def run(settings: Settings, parts: Parts, config: Path | None) -> None:
         stages = _stages(settings, parts, config, totals)
         meter = LagMeter(totals)
         disk = DiskMeter(settings.data_dir, journals(settings), totals)
-        submissions = SubmissionsEndpoint(settings, f"admin-{parts.command}")
+        submissions = make_submissions(settings, f"admin-{parts.command}")
         checks = {**_checks(settings, parts, stages, meter, totals), "disk": _faultless(disk.fault)}
         app = make_app(Admin(checks, totals), settings.admin)
         app.router.add_post("/submissions", submissions.post)
-        Page(settings, checks, totals, has_store=parts.store or settings.clickhouse.url is not None).add_to(app)
+        has_store = parts.store or settings.clickhouse.url is not None
+        make_page(settings, checks, totals, has_store=has_store).add_to(app)
         try:
             async with _serve(app, settings.admin.listen):
                 beside = (

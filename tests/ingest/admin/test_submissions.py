@@ -12,8 +12,8 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from ingest.admin.server import Admin, make_app
-from ingest.admin.submissions import SubmissionsEndpoint
 from ingest.metrics.series import Totals
+from ingest.processes.admin import make_submissions
 from ingest.settings.settings import Settings
 from sinks.errors import BusyError
 from sinks.journal.consumer import JournalConsumer
@@ -29,7 +29,7 @@ Client = TestClient[web.Request, web.Application]
 async def door(folder: Path, **given: Any) -> AsyncIterator[Client]:
     """Serve the admin listener."""
     settings = Settings.model_validate({"data_dir": folder, **given})
-    submissions = SubmissionsEndpoint(settings, "admin-test")
+    submissions = make_submissions(settings, "admin-test")
     app = make_app(Admin({}, Totals([])), settings.admin)
     app.router.add_post("/submissions", submissions.post)
     try:

@@ -18,10 +18,10 @@ from ingest.admin.server import Admin, make_app
 from ingest.connections.clickhouse import DEFAULT_LIMITS, QueryLimits, open_client
 from ingest.metrics import catalogue
 from ingest.metrics.series import Snapshot, Totals
-from ingest.page.api import Page
 from ingest.page.details import Details
 from ingest.page.live import read_live
 from ingest.page.period import Period
+from ingest.processes.admin import make_page
 from ingest.settings.settings import Settings
 from tests.ingest.page.conftest import NUMBERS
 from tests.program.running import Program, free_port
@@ -68,7 +68,7 @@ def open_page(aiohttp_client: AiohttpClient) -> Open:
         totals.update("receiver-0", {"dlr_last_report_timestamp_seconds": [(("cm", "default"), 1_790_000_000.0)]})
         totals.update("store", counted)
         app = make_app(Admin({"receiver-0": ready}, totals), read.admin)
-        Page(read, {"receiver-0": ready}, totals, has_store=has_store, limits=limits).add_to(app)
+        make_page(read, {"receiver-0": ready}, totals, has_store=has_store, limits=limits).add_to(app)
         return await aiohttp_client(app)
 
     return opened
@@ -104,7 +104,9 @@ def test_the_program_tells_of_itself(program: Program) -> None:
     while live["stream_lag"] != 0 and time.monotonic() < deadline:
         time.sleep(0.5)
         live = _get(program, "/api/overview")[1]["live"]
-    assert live["parts"] == [{"name": name, "fault": ""} for name in ("receiver-0", "store", "drain", "query")]
+    assert live["parts"] == [
+        {"name": name, "fault": ""} for name in ("receiver-0", "store", "drain", "parts", "query", "disk")
+    ]
     assert live["stream_lag"] == 0
     assert {"provider": "juhe", "outcome": "malformed", "callbacks": 3} in live["callbacks"]
 

@@ -12,6 +12,7 @@ from ingest.page.cache import Answers
 from ingest.page.live import Live
 from ingest.page.overview import Overview
 from ingest.page.period import Period
+from ingest.settings.accounts import effective_accounts
 from ingest.settings.settings import Settings
 from normalizers.model import Note, Reason, Status
 from sinks.clickhouse.migrate import migrate
@@ -71,7 +72,7 @@ def settings(writable_server: QueryServer) -> Settings:
 async def overview(settings: Settings) -> AsyncIterator[Overview]:
     """Ask that database."""
     store, answers = open_client(settings), Answers()
-    yield Overview(store, answers, settings, patience_seconds=60)
+    yield Overview(store, answers, effective_accounts(settings), patience_seconds=60)
     await answers.close()
     await store.close()
 
