@@ -2,11 +2,11 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import aiohttp
 import structlog
@@ -59,9 +59,7 @@ async def run(settings: Settings, parts: Parts, config: Path | None) -> None:
     for signum in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(signum, _stop, signum, stopping)
     with _alone(settings, parts):
-        totals = Totals(catalogue.ALL)
-        totals.update("settings", catalogue.zeros([account.key for account in effective_accounts(settings)]))
-        totals.update("build", catalogue.build_info())
+        totals = _totals(settings)
         stages = _stages(settings, parts, config, totals)
         meter = LagMeter(totals)
         disk = DiskMeter(settings.data_dir, journals(settings), totals)
@@ -72,19 +70,34 @@ async def run(settings: Settings, parts: Parts, config: Path | None) -> None:
         has_store = parts.store or settings.clickhouse.url is not None
         make_page(settings, checks, totals, has_store=has_store).add_to(app)
         try:
-            async with _serve(app, settings.admin.listen):
-                beside = (
-                    asyncio.create_task(_announce(settings, parts, stages)),
-                    asyncio.create_task(_measure_lag(settings, meter)),
-                    asyncio.create_task(disk.run()),
-                )
+            async with (
+                _serve(app, settings.admin.listen),
+                _beside(_announce(settings, parts, stages), _measure_lag(settings, meter), disk.run()),
+            ):
                 await supervise(stages, stopping)
-                for task in beside:
-                    task.cancel()
-                await asyncio.gather(*beside, return_exceptions=True)
             _log.info("dlrhub has stopped")
         finally:
             await submissions.close()
+
+
+def _totals(settings: Settings) -> Totals:
+    """Return what all processes count together, with every counter of every account at 0."""
+    totals = Totals(catalogue.ALL)
+    totals.update("settings", catalogue.zeros([account.key for account in effective_accounts(settings)]))
+    totals.update("build", catalogue.build_info())
+    return totals
+
+
+@asynccontextmanager
+async def _beside(*works: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Do these at the same time as the body, and end them with it."""
+    tasks = [asyncio.create_task(work) for work in works]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _measure_lag(settings: Settings, meter: LagMeter) -> None:
