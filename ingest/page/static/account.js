@@ -12,7 +12,8 @@ export function makeAccount(account) {
   const plots = makePlots();
   const tables = h("div", { class: "tables" });
   const element = h("section", { "aria-labelledby": "account-title" }, head, plots.element, tables);
-  const update = (details, overview, known) => {
+  const update = (details, overview) => {
+    const known = overview.accounts.find((each) => words.name(each) === account);
     show(
       head,
       h("p", {}, link({ view: "accounts", account: "" }, "← All accounts", "back")),

@@ -365,6 +365,7 @@ def test_messages_that_nothing_tells_apart_are_told(program: Program, open_page:
     page.route("**/api/overview*", alike)
     page.goto(f"http://127.0.0.1:{program.admin}/?view=account&account=juhe/default")
     expect(page.locator(".head .strip")).to_contain_text("7 reports had neither the reference nor the time")
+    expect(page.locator(".head .status").first).to_have_text("✕Failing")
 
 
 def test_a_saved_question_is_answered_with_a_click(program: Program, open_page: Open) -> None:
