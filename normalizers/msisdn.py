@@ -29,7 +29,7 @@ def read_number(text: str, *, default_region: str | None = None, international: 
     Return a number's E.164 form with `+`, and its country (ISO 3166-1 alpha-2, or empty if there is none).
 
     `+` and `00` begin an international number. Bare digits are international where `international` says so, and
-    national in `default_region` where they are not or can't be. What is no possible number is returned as it came,
+    national in `default_region` where they are not or can't be. A text that is no possible number is returned
     trimmed, with no country.
     """
     text = text.strip()
@@ -48,7 +48,7 @@ def read_split_number(calling_code: str, text: str) -> _Number:
 
     The rest may begin with the calling code all the same. Where both readings make a number, the one that is a mobile
     phone's is taken, since that is what gets a message, and where both are or none is, the one without a second code.
-    What is no possible number is returned as the rest came, with the calling code's country where that is one.
+    A text that is no possible number is returned as the rest came, with the calling code's country where that is one.
     """
     text = text.strip()
     code, _ = _digits(calling_code)

@@ -76,7 +76,7 @@ def replace_number(text: str, number: str, replacement: str) -> str:
 
 def number_regexp(number: str) -> str:
     """
-    Return a regular expression (RE2) that finds every text that may spell `number`; empty where it has too few digits.
+    Return a regular expression (RE2) that finds every text that may spell `number`; empty if it has too few digits.
 
     It matches inside longer numbers, too: what stands before and after it is for the caller to look at.
     """

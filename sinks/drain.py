@@ -61,7 +61,7 @@ class Drain:
 
         A stopped drain goes on to the end of the stream, or, without `to_the_end`, to the end of its batch: other
         programs may write to the stream for ever. `complete` makes a row of a topic's value before that is checked; it
-        raises `RefusedError` where it can't. `pause` waits for the seconds that it is given; without it the drain waits
+        raises `RefusedError` if it can't. `pause` waits for the seconds that it is given; without it the drain waits
         for so long, or until it is stopped.
         """
         self._consumer = consumer

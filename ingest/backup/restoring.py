@@ -18,12 +18,12 @@ from sinks.clickhouse.store import engine_path, open_embedded
 from sinks.errors import RefusedError
 
 _RESTORING: Final = "restoring"
-#: What may stand in an empty `data_dir`: the locks that the restore itself holds.
+#: Files that an empty `data_dir` may have: the locks that the restore itself holds.
 _LOCKS: Final = "*.lock"
 
 
 def refuse_unfinished(data_dir: Path) -> None:
-    """Raise `InvalidSettingsError` where a restore was cut short."""
+    """Raise `InvalidSettingsError` if a restore was cut short."""
     if (data_dir / _RESTORING).exists():
         raise InvalidSettingsError(
             f"data_dir = {data_dir}: a restore into it was cut short: run `dlrhub restore` again"
@@ -31,7 +31,7 @@ def refuse_unfinished(data_dir: Path) -> None:
 
 
 def restore(backup: Path, data_dir: Path, database: str, say: Callable[[str], None]) -> None:
-    """Restore a backup; raises `RefusedError` where `data_dir` is not empty, or the backup is not one for this version."""
+    """Restore a backup; raises `RefusedError` if `data_dir` is not empty, or the backup is not one for this version."""
     locks = set(data_dir.glob(_LOCKS))
     found = [path for path in data_dir.iterdir() if path not in locks]
     if found and not (data_dir / _RESTORING).exists():

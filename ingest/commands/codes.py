@@ -1,4 +1,4 @@
-"""`dlrhub codes`: what the providers' codes mean to the program, and which codes came that are in no table."""
+"""`dlrhub codes`: the meaning of the providers' codes, and the received codes that are in no table."""
 
 import csv
 import json

@@ -28,7 +28,7 @@ async def print_answer(settings: Settings, sql: str, format_name: str) -> None:
 
 
 def read_sql(argument: str | None, file: Path | None) -> str | None:
-    """Return the SQL of the argument, the file, or the standard input; None if a person is to type it."""
+    """Return the SQL of the argument, the file or the standard input; None if it is to be typed."""
     if argument is not None and file is not None:
         raise UsageError("give the SQL as an argument or with --file, not both")
     if file is not None:

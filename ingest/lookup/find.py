@@ -2,9 +2,9 @@
 Finds messages by number, id or reference, and puts together what the store knows of each.
 
 It reads the views that analysts read, so that it says what they would see. Numbers are returned as they are stored:
-who shows them masks them where that is asked for.
+the caller masks them if that is asked for.
 """
-# ruff: noqa: S608 - the statements are put together from what stands here; what is looked for is a parameter
+# ruff: noqa: S608 - the statements are put together from what stands here; the searched value is a parameter
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
@@ -74,7 +74,7 @@ class FoundMessage:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What was found: the newest messages first; dead letters that mention what was looked for."""
+    """The messages that were found, newest first, and dead letters that mention the searched text."""
 
     messages: Sequence[FoundMessage] = ()
     dead_letters: Sequence[Row] = field(default=())

@@ -21,7 +21,7 @@ class Questions:
         self._show_numbers = show_numbers
 
     def find(self, name: str) -> SavedQuestion | None:
-        """Return the question of that name, None where there is none."""
+        """Return the question of that name, None if there is none."""
         return self._questions.get(name)
 
     def titles(self) -> Mapping[str, Any]:

@@ -220,7 +220,7 @@ class _BadRequestError(Exception):
 
 
 class _NotFoundError(Exception):
-    """What is asked for is not there."""
+    """The requested thing does not exist."""
 
 
 def _range(request: web.Request) -> str:
@@ -231,7 +231,7 @@ def _range(request: web.Request) -> str:
 
 
 def _owner(request: web.Request) -> tuple[str, str]:
-    """Return the provider and the account that are asked for; empty where none is."""
+    """Return the provider and the account that are asked for; empty if none is."""
     provider, account = request.query.get("provider", ""), request.query.get("account", "")
     if not provider and not account:
         return "", ""
@@ -243,7 +243,7 @@ def _owner(request: web.Request) -> tuple[str, str]:
 
 
 def _after(request: web.Request) -> tuple[int, str]:
-    """Return where a page of letters begins: what the page before gave as `next`."""
+    """Return where a page of letters begins: the `next` of the page before."""
     found = _AFTER.fullmatch(request.query.get("after", _NEWEST))
     if found is None:
         raise _BadRequestError("after: must be the `next` of the letters before")

@@ -1,4 +1,4 @@
-"""What is behind a line of the first screen: an account's reports, and dead letters. Numbers leave masked."""
+"""The details behind a line of the first screen: an account's reports, and dead letters. Numbers leave masked."""
 
 import asyncio
 import base64
@@ -18,7 +18,7 @@ from normalizers.model import Reason
 
 _LONGEST_BODY: Final = 64 * 1024
 _LETTERS_A_PAGE: Final = 50
-#: What a provider or a stranger wrote, of a letter and of a report.
+#: Fields of a letter and of a report that a provider or a stranger wrote.
 _WRITTEN: Final = ("location", "detail", "method", "path", "query")
 
 
@@ -68,7 +68,7 @@ class Details:
         }
 
     async def letter(self, letter_id: str) -> dict[str, Any] | None:
-        """Return one dead letter, its headers as pairs and its body as text; None where there is no such letter."""
+        """Return one dead letter, its headers as pairs and its body as text; None if there is no such letter."""
         rows = await self._store.rows(queries.LETTER, {"id": letter_id})
         if not rows:
             return None

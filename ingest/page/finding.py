@@ -36,7 +36,7 @@ class Finder:
         }
 
     async def of_report(self, store: StoreClient, received: int, event: str) -> dict[str, Any] | None:
-        """Return the message of a report that was received at `received` (microseconds); None where there is none."""
+        """Return the message of a report that was received at `received` (microseconds); None if there is none."""
         keys = await store.rows(_OF_REPORT, {"received": received, "event": event})
         messages = await messages_of(store, keys)
         return {"messages": [self._message(message) for message in messages], "dead_letters": []} if messages else None

@@ -104,7 +104,7 @@ ORDER BY step
 LIMIT {PLOT_STEPS + 1}
 """
 
-#: What the provider said, behind each reason; and its codes that are in no table.
+#: The provider's statuses and codes behind each reason, and its codes that are in no table.
 CODES: Final = f"""
 SELECT
     status, reason, unmapped, provider_status, provider_code,

@@ -52,7 +52,7 @@ async def run(settings: Settings, parts: Parts, config: Path | None) -> None:
     """
     Run the parts until SIGTERM or SIGINT, then stop within ten seconds.
 
-    Raises `InvalidSettingsError` where an address or the data is in use or can't be used, and `UnusableError` where a
+    Raises `InvalidSettingsError` if an address or the data is in use or can't be used, and `UnusableError` if a
     process can't work with the settings.
     """
     stopping = asyncio.Event()

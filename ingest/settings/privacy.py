@@ -23,7 +23,7 @@ class RetentionDays(Section):
 
 class PrivacySettings(Section):
     """
-    What is kept of personal data.
+    How records keep personal data.
 
     `key_file` holds the keys of `store_numbers = "keyed_hash"`, one a line, each of at least 16 characters; the first
     line is the key that numbers are hashed with. Rotating means adding a line in front.

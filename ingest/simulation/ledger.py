@@ -54,7 +54,7 @@ _COUNT: Final = "SELECT count() FROM sent WHERE kept = ? AND provider = ? AND ac
 
 
 class Ledger:
-    """What was sent so far; exact repeats are one row."""
+    """The rows of callbacks that were sent so far; exact repeats are one row."""
 
     def __init__(self) -> None:
         """Open an empty one."""

@@ -19,7 +19,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Route(NamedTuple):
-    """Where a provider answers which requests."""
+    """The paths of a provider's interface and their handlers."""
 
     method: str
     path: str

@@ -19,7 +19,7 @@ from normalizers import PROVIDERS
 
 
 def run_pull_server(settings: Settings, address: str, *, faults: float, reports_per_second: float, seed: int) -> None:
-    """Serve; raises `InvalidSettingsError` where the address can't be used."""
+    """Serve; raises `InvalidSettingsError` if the address can't be used."""
     credentials, messages = _credentials(settings), KnownMessages(seed)
     juhe = JuheServer(messages, credentials.get("juhe"), reports_per_second=reports_per_second, seed=seed)
     cmessages = CmessagesServer(messages, credentials.get("cmessages"))

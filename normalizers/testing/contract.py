@@ -1,5 +1,5 @@
 """
-What every provider promises, whatever arrives.
+Promises of every provider, for any input.
 
 A package runs it over its provider in one file of its tests:
 

@@ -31,7 +31,7 @@ _EMPTY_MUTATION: Final = "DELETE WHERE 0"
 @dataclass(frozen=True, slots=True)
 class _Table:
     """
-    Where a table holds numbers.
+    A table that holds phone numbers, and its columns.
 
     A row is deleted where one of `numbers` is the number. `texts` may contain it: for each, an expression that yields
     its text, and an assignment in which the expressions in braces are redacted. `keys` belong to the sort key, which
@@ -81,7 +81,7 @@ _TABLES: Final[Mapping[str, _Table]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErasedTable:
-    """What an erasure did to one table; `left` rows still contain the number where it can't be changed (a message id)."""
+    """The result of an erasure in one table; `left` rows still contain the number where it can't be changed (a message id)."""
 
     table: str
     deleted: int

@@ -13,7 +13,7 @@ from typing import Final
 from sinks.clickhouse.store import Store
 
 _FROZEN: Final = "dlrhub"
-#: What records the migrations is written by the migrations themselves.
+#: The table of migrations is written by the migrations themselves.
 _NOT_KEPT: Final = ("migrations",)
 
 

@@ -25,14 +25,14 @@ _FIRST_DAY: Final = date(1970, 1, 1)
 
 
 class Home(NamedTuple):
-    """Where the rows of a message are: its day, and how often the message was computed anew from its reports."""
+    """The place of a message's rows: its day, and how often the message was computed anew from its reports."""
 
     day: date
     generation: int = 0
 
 
 class _Row(msgspec.Struct):
-    """What is read of a report or submission to find its home."""
+    """The fields of a report or submission that decide its home."""
 
     provider: str
     account: str
@@ -75,7 +75,7 @@ def place(client: Client, internal: str, values: Sequence[bytes], settings: Mapp
     Find the homes of reports or submissions, write down those of new messages, and put them into the values.
 
     A callback that says what a poll said (`supersedes`) is followed by a row that takes the poll's report out of all
-    counts. Raises `RefusedError` where a value is none of these records.
+    counts. Raises `RefusedError` if a value is none of these records.
     """
     rows = [_read(value) for value in values]
     keys = [home_key(row.provider, row.account, row.message_id) for row in rows]

@@ -104,7 +104,7 @@ class PartChecker:
 
 
 def _fault(connection: Connection, part: Part) -> str:
-    """Return what is wrong with a part; empty where nothing is, or where it is not there any more."""
+    """Return what is wrong with a part; empty if nothing is, or where it is not there any more."""
     table, name = f"`{part.database}`.`{part.table}`", part.name.replace("'", "\\'")
     try:
         answer = _text(connection, f"CHECK TABLE {table} PART '{name}' SETTINGS check_query_single_value_result = 0")

@@ -1,4 +1,4 @@
-"""What a backup promises: all that was acknowledged before it began, row for row, whatever happens meanwhile."""
+"""The promise of a backup: all that was acknowledged before it began, row for row, whatever happens meanwhile."""
 
 import os
 import signal

@@ -97,7 +97,7 @@ _PARAMETERS: Final = frozenset({"MessageSid", "MessageStatus", "To", "From", "Er
 
 
 def parse(callback: Callback) -> Sequence[DeliveryReport]:
-    """Read the one report that the form makes; raises `ForbiddenError` where the signature is wrong."""
+    """Read the one report that the form makes; raises `ForbiddenError` if the signature is wrong."""
     form = read.pairs(read.without_mark(callback.body))
     _check_signature(callback, form)
     if form.keys().isdisjoint(_PARAMETERS):

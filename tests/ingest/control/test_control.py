@@ -1,4 +1,4 @@
-"""What the control socket promises: a command is done by the process that serves it, and its failure is told."""
+"""The promise of the control socket: a command is done by the process that serves it, and its failure is told."""
 
 import asyncio
 import stat
@@ -78,7 +78,7 @@ async def test_a_long_path_is_no_obstacle(tmp_path: Path) -> None:
 
 
 async def test_strangers_end_nothing(tmp_path: Path) -> None:
-    """What is no request, and a client that hangs up, leave the socket as it was."""
+    """The socket survives malformed requests and clients that hang up."""
     async with serve(tmp_path, COMMANDS):
         for line in (b"", b"not JSON\n", b"[]\n", b"\xff\n"):
             reader, writer = await asyncio.open_unix_connection(str(tmp_path / NAME))

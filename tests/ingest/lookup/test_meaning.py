@@ -1,4 +1,4 @@
-"""What codes mean in words."""
+"""Meanings of codes in words."""
 
 from ingest.lookup.meaning import meaning_of
 from normalizers import PROVIDERS

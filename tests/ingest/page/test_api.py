@@ -290,7 +290,7 @@ async def test_a_store_that_does_not_answer_is_told_at_once(open_page: Open, sil
 
 
 async def test_a_store_that_takes_too_long_is_called_slow(open_page: Open, silent_port: int) -> None:
-    """Where there is nothing to show without the store, the page waits for it as long as a query may take."""
+    """If there is nothing to show without the store, the page waits for it as long as a query may take."""
     client = await open_page(query={"listen": f"127.0.0.1:{silent_port}"}, limits=QueryLimits(wait_seconds=0.1))
     answer = await client.get("/api/dead-letters")
     assert (answer.status, (await answer.json())["store"]) == (503, "slow")
@@ -311,7 +311,7 @@ async def test_a_part_that_does_not_answer_delays_nothing() -> None:
 
 
 async def test_losses_are_told(open_page: Open) -> None:
-    """What was refused for good is told with its number; where there is none, nothing is said of it."""
+    """Records that were refused for good are shown with their number; without any, nothing is shown."""
     quiet = await (await (await open_page(has_store=False)).get("/api/overview")).json()
     assert quiet["live"]["troubles"] == []
     lost = await open_page(has_store=False, counted={"dlr_store_refused": [(("reports",), 2), (("inbound",), 1)]})

@@ -141,7 +141,7 @@ async def test_only_what_the_filter_names_is_read(store: Store) -> None:
 
 
 async def test_hidden_numbers_stay_hidden(store: Store) -> None:
-    """Where numbers are stored masked, reading again changes the status and not the recipient."""
+    """If numbers are stored masked, reading again changes the status and not the recipient."""
     privacy = Privacy(StoredNumbers.MASKED)
     [account] = _accounts("MK:0004")
     hidden = [privacy.report(report) for report in _reports(1, "MK:0004", _accounts())]

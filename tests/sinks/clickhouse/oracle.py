@@ -1,4 +1,4 @@
-"""What the views must show of records that were inserted, told by plain Python."""
+"""The expected content of the views after inserts, computed in plain Python."""
 
 import hashlib
 import random
@@ -23,7 +23,7 @@ ODD_TIMES = (
 
 
 class Key(NamedTuple):
-    """What makes a message one message."""
+    """The key of a message."""
 
     provider: str
     account: str
