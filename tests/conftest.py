@@ -5,6 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.leaks import search
+
 pytest_plugins = [
     "tests.deploy.alerts.fixtures",
     "tests.sinks.kafka.fixtures",
@@ -20,14 +22,42 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             pytest.skip(f"{marker.args[0]} names no server")
 
 
+_leaks = pytest.StashKey[list[str]]()
+
+
+class _Printed:
+    """A plugin that keeps what the tests print."""
+
+    def __init__(self) -> None:
+        self.texts: list[tuple[str, str]] = []
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Keep what one test printed."""
+        if report.when == "teardown":
+            self.texts += [(report.nodeid, text) for _, text in report.sections]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep what the tests print, to be searched for secrets and phone numbers."""
+    config.pluginmanager.register(_Printed(), "printed")
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest removes the folders of the tests
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """In CI, fail where a test was skipped."""
-    if any(_forbidden_skips(session.config)) and session.exitstatus == pytest.ExitCode.OK:
+    """Fail where a secret or a number was printed or kept, and in CI where a test was skipped."""
+    config = session.config
+    printed: _Printed | None = config.pluginmanager.getplugin("printed")
+    factory = getattr(config, "_tmp_path_factory", None)
+    if factory is not None and printed is not None and not hasattr(config, "workerinput"):  # pytest-xdist's controller
+        config.stash[_leaks] = search(factory.getbasetemp(), printed.texts)
+    if (config.stash.get(_leaks, []) or any(_forbidden_skips(config))) and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """In CI, name what was skipped."""
+    """Name what was printed or kept that must not be, and in CI what was skipped."""
+    for leak in config.stash.get(_leaks, []):
+        terminalreporter.write_line(f"LEAKED: {leak}", red=True)
     for report in _forbidden_skips(config):
         terminalreporter.write_line(f"SKIPPED IN CI: {report.nodeid}", red=True)
 
