@@ -5,6 +5,7 @@ Each fault names its place (the file and the line, or the variable), the setting
 A value that may be a secret is never shown.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,6 +21,8 @@ from ingest.settings.values import closest, did_you_mean
 
 PREFIX: Final = "DLRHUB_"
 _LONGEST_SHOWN: Final = 60
+#: The words of pydantic's list of what may be given.
+_QUOTED: Final = re.compile(r"'([^']*)'")
 _ORDINALS: Final = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
 #: Words for pydantic's error types; `{...}` is filled in from the error's own context.
 _WORDS: Final = {
@@ -135,7 +138,8 @@ def _told(detail: ErrorDetails) -> tuple[KeyPath, str]:
         return path, "must be a list of tables: begin each account with [[accounts]]"
     words = _WORDS.get(detail["type"])
     shown = {name: f"{value:g}" if isinstance(value, float) else value for name, value in context.items()}
-    return path, detail["msg"] if words is None else words.format(**shown)
+    hint = did_you_mean(str(detail["input"]), _QUOTED.findall(context["expected"])) if "expected" in context else ""
+    return path, (detail["msg"] if words is None else words.format(**shown)) + hint
 
 
 def _unknown(path: KeyPath) -> str:
