@@ -6,11 +6,15 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
+import msgspec
 import structlog
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
+from ingest.settings.accounts import effective_accounts
 from ingest.settings.errors import InvalidSettingsError
 from ingest.settings.settings import Settings
+from normalizers import PROVIDERS
+from normalizers.code_rows import CodeRow, all_code_rows
 from sinks.clickhouse.migrate import Migration, migrate
 from sinks.clickhouse.retention import apply_retention
 from sinks.clickhouse.store import Store, open_embedded, open_server
@@ -60,10 +64,16 @@ def prepare(store: Store, settings: Settings) -> list[Migration]:
     chosen = settings.clickhouse
     try:
         applied = migrate(store, cluster=chosen.cluster)
+        store.replace_codes([msgspec.to_builtins(row) for row in _code_rows(settings)])
         apply_retention(store, chosen.retention_days, cluster=chosen.cluster)
     except ClickHouseError as error:
         raise BusyError(f"the tables can't be brought up to date: {error}") from error
     return applied
+
+
+def _code_rows(settings: Settings) -> list[CodeRow]:
+    accounts = ((account.provider.name, account.reading) for account in effective_accounts(settings))
+    return all_code_rows(PROVIDERS, accounts)
 
 
 async def wait_for_store(settings: Settings, stopping: asyncio.Event) -> Store | None:

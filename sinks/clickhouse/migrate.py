@@ -89,14 +89,20 @@ def migrate(store: Store, *, cluster: str = "", wanted: Iterable[Migration] | No
     for statement in ("CREATE DATABASE IF NOT EXISTS ${internal} ${on_cluster}", _RECORD):
         store.client.command(Template(statement).substitute(variables))
     for migration in pending:
-        for statement in migration.statements():
-            store.client.command(Template(statement).substitute(variables))
+        for statement in rendered(migration, store, cluster=cluster):
+            store.client.command(statement)
         store.client.insert(
             f"{store.internal}.migrations",
             [(migration.number, migration.name, migration.checksum)],
             column_names=("number", "name", "checksum"),
         )
     return pending
+
+
+def rendered(migration: Migration, store: Store, *, cluster: str = "") -> list[str]:
+    """Return a migration's statements as they are sent."""
+    variables = _variables(store, cluster)
+    return [Template(statement).substitute(variables) for statement in migration.statements()]
 
 
 def _variables(store: Store, cluster: str) -> dict[str, str]:

@@ -145,11 +145,13 @@ class Store:
 
     def replace_codes(self, rows: Sequence[Mapping[str, str]]) -> None:
         """Have the table `codes` hold these rows, and no others, from one moment to the next."""
-        self.client.command(f"TRUNCATE TABLE {self.internal}.codes")
         columns = tuple(rows[0])
-        self.client.insert(
-            f"{self.internal}.codes", [tuple(row[name] for name in columns) for row in rows], column_names=columns
-        )
+        wanted = [tuple(row[name] for name in columns) for row in rows]
+        there = self.client.query(f"SELECT {', '.join(columns)} FROM {self.database}.codes").result_rows  # noqa: S608 - our own names
+        if sorted(map(tuple, there)) == sorted(wanted):
+            return
+        self.client.command(f"TRUNCATE TABLE {self.internal}.codes")
+        self.client.insert(f"{self.internal}.codes", wanted, column_names=columns)
         self.client.command(f"ALTER TABLE {self.database}.codes REPLACE PARTITION tuple() FROM {self.internal}.codes")
 
     def ping(self) -> bool:

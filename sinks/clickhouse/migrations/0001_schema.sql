@@ -537,3 +537,173 @@ ENGINE = ${replicated}MergeTree
 ORDER BY (provider, account, kind, code)
 ${settings}
 COMMENT 'The next content of ${database}.codes, while it is written';
+
+-- What each column of a view holds.
+
+ALTER TABLE ${database}.reports ${on_cluster}
+    COMMENT COLUMN event_id 'Identity of the report, from the provider''s own words: the same however often and by whatever path it comes',
+    COMMENT COLUMN provider 'Provider: cm, juhe, santo, cloudsms, cmessages',
+    COMMENT COLUMN account 'Account at the provider, as the settings name it',
+    COMMENT COLUMN message_id 'The provider''s id of the message',
+    COMMENT COLUMN reference 'The customer''s own reference of the message',
+    COMMENT COLUMN message_stamp 'When CM created the message, in its own words: tells messages apart that share an id',
+    COMMENT COLUMN recipient 'Number the message was sent to: E.164 with +, or as received where it can''t be read',
+    COMMENT COLUMN country 'Country of the recipient: ISO 3166-1 alpha-2, or empty',
+    COMMENT COLUMN operator 'Operator as the provider gives it; CM: MCC-MNC',
+    COMMENT COLUMN sender 'Sender as the provider gives it',
+    COMMENT COLUMN status 'State: SMPP''s message states in lower case',
+    COMMENT COLUMN reason 'Why the message failed; empty where it did not',
+    COMMENT COLUMN final '1: nothing is expected to follow',
+    COMMENT COLUMN failed '1: the message is known not to have arrived',
+    COMMENT COLUMN retryable 'Whether sending a failed message again can help: temporary, permanent or unknown; empty where it did not fail',
+    COMMENT COLUMN code_source 'Table that gave the code its meaning: document, smpp or settings; empty: none',
+    COMMENT COLUMN provider_status 'The provider''s status, as it came',
+    COMMENT COLUMN provider_code 'The provider''s error code, as it came',
+    COMMENT COLUMN provider_text 'The provider''s explanation, as it came',
+    COMMENT COLUMN occurred_at 'When it happened by the provider''s clock (UTC); null where it names no time',
+    COMMENT COLUMN received_at 'When it was first received here (UTC)',
+    COMMENT COLUMN source 'How it came: callback, poll or replay',
+    COMMENT COLUMN custom 'JSON that the customer attached to the message',
+    COMMENT COLUMN unmapped 'Whether the provider''s code is in no table',
+    COMMENT COLUMN notes 'What was odd about the report',
+    COMMENT COLUMN stamp_day 'Day of the time that is part of the identity, as the provider wrote it; 1970-01-01: none',
+    COMMENT COLUMN raw 'The report as it was received',
+    COMMENT COLUMN normalizer 'Version of the parser and tables that read it',
+    COMMENT COLUMN identity 'Version of the rule that made the event_id',
+    COMMENT COLUMN revision 'How often it was read again since it was received',
+    COMMENT COLUMN supersedes 'The event_id of the answer to a poll that this callback makes superfluous';
+
+ALTER TABLE ${database}.messages ${on_cluster}
+    COMMENT COLUMN provider 'Provider: cm, juhe, santo, cloudsms, cmessages',
+    COMMENT COLUMN account 'Account at the provider, as the settings name it',
+    COMMENT COLUMN message_id 'The provider''s id of the message',
+    COMMENT COLUMN recipient 'Number the message was sent to: E.164 with +, or as received where it can''t be read',
+    COMMENT COLUMN message_stamp 'When CM created the message, in its own words: tells messages apart that share an id',
+    COMMENT COLUMN country 'Country of the recipient: ISO 3166-1 alpha-2, or empty',
+    COMMENT COLUMN operator 'Operator as the provider gives it; CM: MCC-MNC',
+    COMMENT COLUMN sender 'Sender as the provider gives it',
+    COMMENT COLUMN reference 'The customer''s own reference of the message',
+    COMMENT COLUMN status 'State by the deciding report; unknown where there is none yet',
+    COMMENT COLUMN reason 'Why the message failed; empty where it did not',
+    COMMENT COLUMN final '1: nothing is expected to follow',
+    COMMENT COLUMN failed '1: the message is known not to have arrived',
+    COMMENT COLUMN retryable 'Whether sending a failed message again can help: temporary, permanent or unknown; empty where it did not fail',
+    COMMENT COLUMN provider_status 'The provider''s status, as it came',
+    COMMENT COLUMN provider_code 'The provider''s error code, as it came',
+    COMMENT COLUMN provider_text 'The provider''s explanation, as it came',
+    COMMENT COLUMN occurred_at 'occurred_at of the deciding report',
+    COMMENT COLUMN reports 'How many different reports there are on the message',
+    COMMENT COLUMN first_received_at 'When the first report was received (UTC); null: none yet',
+    COMMENT COLUMN last_received_at 'When anything was last received on the message, copies included (UTC)',
+    COMMENT COLUMN conflict '1: two different final states were reported',
+    COMMENT COLUMN submitted_at 'When the message was handed to the provider; null where nobody said so',
+    COMMENT COLUMN deadline_at 'No report is expected after this time',
+    COMMENT COLUMN latency_clock 'Whose clock latency_seconds is by: provider or receipt; empty: none',
+    COMMENT COLUMN latency_seconds 'From the submission to the final state',
+    COMMENT COLUMN orphan '1: reported on, and never submitted',
+    COMMENT COLUMN missing '1: submitted, and no final report by the deadline',
+    COMMENT COLUMN tags 'Tags of the submission';
+
+ALTER TABLE ${database}.stats ${on_cluster}
+    COMMENT COLUMN minute 'Minute in which the reports were first received (UTC)',
+    COMMENT COLUMN provider 'Provider: cm, juhe, santo, cloudsms, cmessages',
+    COMMENT COLUMN account 'Account at the provider, as the settings name it',
+    COMMENT COLUMN country 'Country of the recipient: ISO 3166-1 alpha-2, or empty',
+    COMMENT COLUMN status 'State: SMPP''s message states in lower case',
+    COMMENT COLUMN reason 'Why the message failed; empty where it did not',
+    COMMENT COLUMN reports 'How many different reports';
+
+ALTER TABLE ${database}.submissions ${on_cluster}
+    COMMENT COLUMN event_id 'Identity of the submission',
+    COMMENT COLUMN provider 'Provider: cm, juhe, santo, cloudsms, cmessages',
+    COMMENT COLUMN account 'Account at the provider, as the settings name it',
+    COMMENT COLUMN message_id 'The provider''s id of the message',
+    COMMENT COLUMN recipient 'Number the message was sent to: E.164 with +, or as received where it can''t be read',
+    COMMENT COLUMN country 'Country of the recipient: ISO 3166-1 alpha-2, or empty',
+    COMMENT COLUMN reference 'The customer''s own reference of the message',
+    COMMENT COLUMN submitted_at 'When the message was handed to the provider; null where nobody said so',
+    COMMENT COLUMN deadline_at 'No report is expected after this time',
+    COMMENT COLUMN received_at 'When the submission was received here (UTC)',
+    COMMENT COLUMN tags 'Tags that the customer gave it';
+
+ALTER TABLE ${database}.submissions_lately ${on_cluster}
+    COMMENT COLUMN provider 'Provider: cm, juhe, santo, cloudsms, cmessages',
+    COMMENT COLUMN account 'Account at the provider, as the settings name it',
+    COMMENT COLUMN received_at 'When the submission was received here (UTC)',
+    COMMENT COLUMN message_id 'The provider''s id of the message',
+    COMMENT COLUMN recipient 'Number the message was sent to: E.164 with +, or as received where it can''t be read',
+    COMMENT COLUMN deadline_at 'No report is expected after this time';
+
+ALTER TABLE ${database}.inbound ${on_cluster}
+    COMMENT COLUMN event_id 'Identity of the message, from the provider''s own words',
+    COMMENT COLUMN provider 'Provider: cm, juhe, santo, cloudsms, cmessages',
+    COMMENT COLUMN account 'Account at the provider, as the settings name it',
+    COMMENT COLUMN message_id 'The provider''s id of the message',
+    COMMENT COLUMN sender 'Number that sent the message',
+    COMMENT COLUMN recipient 'Number or short code that it was sent to',
+    COMMENT COLUMN content 'Text of the message',
+    COMMENT COLUMN occurred_at 'When it happened by the provider''s clock (UTC); null where it names no time',
+    COMMENT COLUMN received_at 'When it was first received here (UTC)',
+    COMMENT COLUMN source 'How it came: callback, poll or replay',
+    COMMENT COLUMN stamp_day 'Day of the time that is part of the identity, as the provider wrote it; 1970-01-01: none',
+    COMMENT COLUMN raw 'The report as it was received',
+    COMMENT COLUMN normalizer 'Version of the parser and tables that read it',
+    COMMENT COLUMN identity 'Version of the rule that made the event_id',
+    COMMENT COLUMN revision 'How often it was read again since it was received';
+
+ALTER TABLE ${database}.dead_letters ${on_cluster}
+    COMMENT COLUMN id 'Hash of the content',
+    COMMENT COLUMN provider 'Provider: cm, juhe, santo, cloudsms, cmessages',
+    COMMENT COLUMN account 'Account at the provider, as the settings name it',
+    COMMENT COLUMN why 'Why it could not be read',
+    COMMENT COLUMN location 'Where in the payload',
+    COMMENT COLUMN detail 'What was wrong',
+    COMMENT COLUMN kind 'What body holds: callback, item, answer or record',
+    COMMENT COLUMN method 'HTTP method',
+    COMMENT COLUMN path 'Path of the request, secrets masked',
+    COMMENT COLUMN query 'Query string, secrets masked',
+    COMMENT COLUMN headers 'Headers as JSON, secrets masked',
+    COMMENT COLUMN body 'Body',
+    COMMENT COLUMN body_encoding 'utf-8 or base64',
+    COMMENT COLUMN receipts 'How often it was received',
+    COMMENT COLUMN first_received_at 'When it was first received (UTC)',
+    COMMENT COLUMN last_received_at 'When it was last received (UTC)',
+    COMMENT COLUMN resolved_at 'When a replay read it; null: not yet, or it came again since',
+    COMMENT COLUMN resolution 'What came of the latest replay';
+
+ALTER TABLE ${database}.dead_letter_receipts ${on_cluster}
+    COMMENT COLUMN id 'Hash of the content',
+    COMMENT COLUMN provider 'Provider: cm, juhe, santo, cloudsms, cmessages',
+    COMMENT COLUMN account 'Account at the provider, as the settings name it',
+    COMMENT COLUMN why 'Why it could not be read',
+    COMMENT COLUMN location 'Where in the payload',
+    COMMENT COLUMN detail 'What was wrong',
+    COMMENT COLUMN kind 'What body holds: callback, item, answer or record',
+    COMMENT COLUMN method 'HTTP method',
+    COMMENT COLUMN path 'Path of the request, secrets masked',
+    COMMENT COLUMN query 'Query string, secrets masked',
+    COMMENT COLUMN headers 'Headers as JSON, secrets masked',
+    COMMENT COLUMN body 'Body',
+    COMMENT COLUMN body_encoding 'utf-8 or base64',
+    COMMENT COLUMN received_at 'When it was received here (UTC)';
+
+ALTER TABLE ${database}.missing ${on_cluster}
+    COMMENT COLUMN hour 'Hour of the submission (UTC)',
+    COMMENT COLUMN provider 'Provider: cm, juhe, santo, cloudsms, cmessages',
+    COMMENT COLUMN account 'Account at the provider, as the settings name it',
+    COMMENT COLUMN country 'Country of the recipient: ISO 3166-1 alpha-2, or empty',
+    COMMENT COLUMN submitted 'Messages submitted',
+    COMMENT COLUMN missing_reports 'Of those, without a final report by the deadline',
+    COMMENT COLUMN silent 'Of those, without any report';
+
+ALTER TABLE ${database}.country_returns ${on_cluster}
+    COMMENT COLUMN provider 'Provider: cm, juhe, santo, cloudsms, cmessages',
+    COMMENT COLUMN account 'Account at the provider, as the settings name it',
+    COMMENT COLUMN country 'Country of the recipient: ISO 3166-1 alpha-2, or empty',
+    COMMENT COLUMN due 'Submissions whose deadline has passed',
+    COMMENT COLUMN returned 'Of those, with a final report',
+    COMMENT COLUMN share 'returned / due',
+    COMMENT COLUMN due_lately 'Submissions whose deadline passed in the last day',
+    COMMENT COLUMN returned_lately 'Of those, with a final report',
+    COMMENT COLUMN share_lately 'returned_lately / due_lately',
+    COMMENT COLUMN last_returned_at 'When the last final report was received';
