@@ -24,9 +24,9 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from normalizers.errors import CallbackError, ForbiddenError, MalformedError
-from normalizers.model import Account, Callback, CodeTable, DeliveryReport, InboundMessage, Item, Reject, Source, Status
-from normalizers.provider import Provider, Reply
-from normalizers.testing.code_tables import differences, mutants, survivors, tables, transcribed
+from normalizers.model import Account, Callback, CodeTable, DeliveryReport, InboundMessage, Item, Reject, Source
+from normalizers.provider import Reply
+from normalizers.testing.codes_contract import CodesContract
 from normalizers.testing.examples import (
     RECEIVED_AT,
     Example,
@@ -46,6 +46,7 @@ from normalizers.testing.variants import (
     replaced,
     truncated,
     turned,
+    with_floats,
     with_json,
 )
 
@@ -64,12 +65,10 @@ def _examples(folder: Path, provider: str) -> tuple[Example, ...]:
     return tuple(read_examples(folder, provider))
 
 
-class ProviderContract:
+class ProviderContract(CodesContract):
     """The tests of one provider: `examples_folder` has its example requests, `codes_folder` its code tables as csv."""
 
-    provider: ClassVar[Provider]
     examples_folder: ClassVar[Path]
-    codes_folder: ClassVar[Path]
 
     # ---- the examples
 
@@ -198,6 +197,21 @@ class ProviderContract:
                     example.callback
                 )
 
+    def test_a_byte_order_mark_means_nothing(self, subtests: pytest.Subtests) -> None:
+        """A body that begins with UTF-8's byte order mark means the same as without."""
+        for example in self._all():
+            with subtests.test(str(example)):
+                body = BOM_UTF8 + example.callback.body.removeprefix(BOM_UTF8)
+                assert self._outcome(replace(example.callback, body=body)) == self._outcome(example.callback)
+
+    def test_a_whole_number_may_be_a_float(self, subtests: pytest.Subtests) -> None:
+        """A whole number means the same written as `2` and as `2.0`."""
+        for example in self._json():
+            if "items" in example.said:
+                with subtests.test(str(example)):
+                    floats = with_json(example, with_floats(json_body(example)))
+                    assert _identities(self._records(floats)) == _identities(self._records(example.callback))
+
     def test_null_is_as_good_as_missing(self, subtests: pytest.Subtests) -> None:
         """A member that is null is a member that is missing."""
         for example in self._json():
@@ -274,37 +288,6 @@ class ProviderContract:
         query = "&".join(f"{name}={value}" for name, value in pairs).encode("utf-8", "replace")
         for method in ("GET", "POST"):
             self._outcome(Callback(account=Account(), method=method, query=query, body=query, received_at=RECEIVED_AT))
-
-    # ---- the code tables
-
-    def test_a_table_is_its_documents(self) -> None:
-        """Every code of a provider's document means here what it means there, and there is none besides."""
-        for name, table in tables(self.provider).items():
-            assert differences(table.rows(), transcribed(self.codes_folder / f"{name}.csv")) == []
-            assert table.document
-
-    def test_no_change_of_a_table_goes_unnoticed(self) -> None:
-        """A code with another status or reason, renamed, removed or added, fails the comparison."""
-        for name, table in tables(self.provider).items():
-            rows, copy = table.rows(), transcribed(self.codes_folder / f"{name}.csv")
-            assert survivors(rows, lambda mutant, copy=copy: differences(mutant, copy)) == []  # type: ignore[misc]
-            assert len(list(mutants(rows))) > 25 * len(rows)
-
-    def test_every_code_of_a_table_is_found(self) -> None:
-        """A code is found as the document writes it, and has an English meaning."""
-        for table in tables(self.provider).values():
-            assert all(table.find(key) is code for key, code in table.exact.items())
-            assert all((code.english or code.meaning).isascii() for code in table.rows().values())
-
-    def test_a_failure_has_a_reason_and_nothing_else_has(self) -> None:
-        """A reason says why a message failed, if only that nobody knows."""
-        for code in self.provider.codes.rows().values():
-            assert code.meaning
-            assert code.status.failed == (code.reason is not None)
-        if self.provider.reasons is not None:
-            for code in self.provider.reasons.rows().values():
-                assert code.status is Status.UNKNOWN
-                assert code.reason is not None
 
     # ---- what the tests above are made of
 

@@ -34,6 +34,15 @@ def turned(value: Json) -> Json:
     return [turned(element) for element in value] if isinstance(value, list) else value
 
 
+def with_floats(value: Json) -> Json:
+    """Return a JSON value with every whole number that a float can hold as one."""
+    if isinstance(value, dict):
+        return {name: with_floats(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [with_floats(element) for element in value]
+    return float(value) if type(value) is int and abs(value) < 2**53 else value
+
+
 def doubled(value: Json) -> Json:
     """Return a JSON value with the elements of every array twice."""
     if isinstance(value, dict):

@@ -57,26 +57,42 @@ def count(program: Program, where: str) -> int:
     return int(program.ask(f"SELECT count() AS n FROM dlr.messages WHERE {where}")[0]["n"])
 
 
+def sources(program: Program, message_id: str) -> list[str]:
+    """Return how the reports on a message came."""
+    return [row["source"] for row in program.ask(f"SELECT source FROM dlr.reports WHERE message_id = '{message_id}'")]
+
+
+def santo_callback(message_id: str, state: str, code: str) -> str:
+    """Return the address of a callback of Santo's on a message that the simulated providers know."""
+    said = f"{message_id}%7C{state}%7C{code}"
+    return f"santo?command=RT_REQUEST&msgid={message_id}&da=86{mobile_of(message_id)}&rsm={said}"
+
+
 def submission(provider: str, message_id: str) -> dict[str, str]:
     """Return a submission of a message that the simulated providers know."""
     return {"provider": provider, "message_id": message_id, "recipient": f"+86{mobile_of(message_id)}"}
 
 
 async def test_submitted_called_back_polled_and_missing(tmp_path: Path, server: tuple[SimulatedProviders, str]) -> None:
-    """Messages that are called back are not asked about, the others are, and what nobody knows of stays pending."""
+    """
+    Messages that are called back are not polled, the others are, and those that nobody knows of stay pending.
+
+    A callback that tells what a poll told before takes its place.
+    """
     simulated, url = server
     write_settings(tmp_path, url, "santo", "cmessages", "juhe")
     simulated.states |= {"s-poll": "delivered", "s-never": "pending", "c-poll": "failed", "c-never": "pending"}
     simulated.reports.append(juhe_report("j-poll"))
-    names = ["s-call", "s-poll", "s-never", "c-poll", "c-never", "j-poll"]
     owners = {"s": "santo", "c": "cmessages", "j": "juhe"}
+    names = ("s-call", "s-poll", "s-never", "c-poll", "c-never", "j-poll")
     body = orjson.dumps([submission(owners[name[0]], name) for name in names])
     program = Program(tmp_path)
     async with started(program):
-        called = f"santo?command=RT_REQUEST&msgid=s-call&da=86{mobile_of('s-call')}&rsm=s-call%7C400%7C402"
-        assert (await asyncio.to_thread(program.callback, called))[0] == 200
+        assert (await asyncio.to_thread(program.callback, santo_callback("s-call", "400", "402")))[0] == 200
         assert (await asyncio.to_thread(program.post, program.admin, "/submissions", body))[0] == 202
         await until(lambda: count(program, "final") == 4 and count(program, "reports > 0") >= 5)
+        assert (await asyncio.to_thread(program.callback, santo_callback("s-poll", "0", "DELIVRD")))[0] == 200
+        await until(lambda: sources(program, "s-poll") == ["callback"])
         found = await asyncio.to_thread(program.ask, "SELECT * FROM dlr.messages ORDER BY message_id")
         status, shown = await asyncio.to_thread(program.get, program.admin, "/metrics")
         assert await asyncio.to_thread(program.stop) == 0
