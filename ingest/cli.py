@@ -100,7 +100,7 @@ def poll(config: Config = None) -> None:
     """
     settings = load(config)
     if not settings.polls:
-        raise InvalidSettingsError("accounts: none has poll")
+        raise InvalidSettingsError("no account has `poll` in the settings: there is no provider to ask")
     _run_parts(settings, "poll", config, poller=True)
 
 

@@ -30,7 +30,7 @@ async def print_found(settings: Settings, what: str, format_name: str) -> bool:
     if format_name == "json":
         typer.echo(msgspec.json.format(msgspec.json.encode(found)).decode())
     else:
-        typer.echo("\n".join(text_of(found)))
+        typer.echo("\n".join(text_of(found)).rstrip())
     return bool(found.messages or found.dead_letters)
 
 

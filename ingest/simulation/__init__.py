@@ -1,13 +1,14 @@
 """
 `dlrhub simulate`: the providers, played against a running receiver.
 
-    traffic     what the providers are going to say, planned ahead from a seed (`plan` has its values)
-    dialects    how each of them says it over HTTP
-    send        saying it, and trying again as a provider does
-    ledger      what was acknowledged
-    audit       what the store holds, compared with the ledger
-    pull        the providers that are asked, as a server
+    traffic     the callbacks and submissions of a run, planned ahead from a seed (`plan` has the classes)
+    dialects    one file a provider: how it writes a callback, and how it answers if it is polled
+    submit      posting the submissions
+    send        posting the callbacks, and again if they are not acknowledged
+    ledger      the record of all that was posted, and whether it was acknowledged
+    audit       the comparison of the store with the ledger
+    pull        the server of the providers that are polled
 
-What a report means is told here a second time, from the documents and not by the normalizers, so that a mistake in
-either of them is a difference.
+The meaning of each code is written here a second time, from the providers' documents and not from the normalizers, so
+that a mistake in either place shows as a difference.
 """

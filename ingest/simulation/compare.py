@@ -15,11 +15,11 @@ _SHOWN: Final = 3
 @dataclass(frozen=True, slots=True)
 class Tally:
     """
-    How rows of the store compare with what they have to be.
+    The comparison of the store's rows with the acknowledged ones.
 
-    `expected` counts the distinct ones that were acknowledged, `stored` all rows. `lost` ones are missing, `doubled`
-    ones are there once too often, of `wrong` ones the message is there and the row says something else, `foreign` ones
-    were never sent. `examples` are some message ids of these.
+    `expected` counts the distinct acknowledged rows, `stored` all rows in the store. `lost` rows were acknowledged and
+    are not stored; `doubled` ones are stored more than once; `wrong` ones are stored with other values; `foreign` ones
+    are stored and were never sent. `examples` are some message ids of these.
     """
 
     expected: int = 0
@@ -89,7 +89,7 @@ def messages_of(reports: Mapping[Row, bool]) -> dict[Row, bool]:
 
 
 def _states(rows: Mapping[Row, bool]) -> Iterator[Row]:
-    """Yield what the store may say of a message: one thing only, where all its reports were acknowledged."""
+    """Yield every row that the store may have for a message: only one, if all of its reports were acknowledged."""
     certain = tuple(row for row, acknowledged in rows.items() if acknowledged)
     uncertain = [row for row, acknowledged in rows.items() if not acknowledged]
     for size in range(len(uncertain) + 1):

@@ -1,4 +1,4 @@
-"""Ways to spoil a request. Each leaves the message id in it, by which the dead letter is found again."""
+"""Ways to make a request unreadable. The message id stays somewhere in it, so that the audit finds the dead letter."""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -27,7 +27,7 @@ def one(_: Random) -> int:
 
 
 def tell_occurrence(_: PlannedCallback, report: PlannedReport) -> datetime | None:
-    """Return the time that a report names: when what it tells happened."""
+    """Return the time in a report: that of the event which it reports."""
     return report.occurred_at
 
 
@@ -76,7 +76,7 @@ class Dialect:
 
 
 def whims_of(seed: int) -> Random:
-    """Return what decides how something is written where a provider has a choice: the same for the same seed."""
+    """Return the generator that chooses among the ways in which a provider may write something."""
     return Random(seed)  # noqa: S311 - wire forms, not secrets
 
 

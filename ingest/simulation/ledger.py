@@ -24,7 +24,7 @@ from ingest.simulation.plan import (
     PlannedSubmission,
 )
 
-#: The message id, and what else a row of the store has to say.
+#: A row of the store: the message id, then the columns that are compared.
 Row: TypeAlias = tuple[str | int | None, ...]
 
 
@@ -91,7 +91,7 @@ class Ledger:
             yield tuple(orjson.loads(row)), bool(acknowledged)
 
     def acknowledged(self, kept: RecordKind, provider: str) -> int:
-        """Count what the store has to hold."""
+        """Count the rows that were acknowledged, which the store has to hold."""
         [count] = self._database.execute(_COUNT, (kept, provider)).fetchone()
         return int(count)
 
@@ -108,7 +108,7 @@ class Ledger:
 
 
 def _mark(report: PlannedReport) -> str:
-    """Return what a dead letter is found by."""
+    """Return the text by which the audit finds a dead letter."""
     return report.message_id[:STEM_LENGTH].lower()
 
 

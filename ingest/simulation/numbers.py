@@ -9,7 +9,7 @@ import phonenumbers
 from ingest.simulation.plan import Number
 
 _DIGITS: Final = "0123456789"
-#: How many last digits of a number are free, and what stands for all that they can be when a prefix is tried.
+#: A prefix is used if a number is valid with each of these as its last digits; then any last digits are.
 _FREE: Final = 4
 _PROBES: Final = ("0000", "3517", "9999")
 _PREFIXES: Final = 12

@@ -1,4 +1,4 @@
-"""Trying again what failed for a while, as a provider does that was not acknowledged."""
+"""Tries a failed request again for a while, as a provider does until it is acknowledged."""
 
 import asyncio
 import time

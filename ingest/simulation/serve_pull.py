@@ -1,4 +1,4 @@
-"""`dlrhub simulate --serve-pull`: plays the providers that are asked, until it is interrupted, and says what it answered."""
+"""`dlrhub simulate --serve-pull`: plays the polled providers until it is interrupted, then counts its answers."""
 
 import asyncio
 import signal

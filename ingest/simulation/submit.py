@@ -1,4 +1,4 @@
-"""Telling dlrhub what was sent, as an application does that sends messages: `POST /submissions`."""
+"""Posts submissions to `POST /submissions`, as an application does that sends messages."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

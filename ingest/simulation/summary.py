@@ -1,4 +1,4 @@
-"""What a simulation tells: two tables and a verdict, or the same as JSON."""
+"""The output of a simulation: two tables and a verdict, or the same as JSON."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -68,7 +68,7 @@ def json_of(result: SimulationResult) -> bytes:
 
 
 def differences(result: SimulationResult) -> list[str]:
-    """Return what is not as it should be, in words."""
+    """Return every difference in words."""
     unexpected = [
         f"{provider}: {count} callbacks were answered {status}, such as: {went.answers[status]}"
         for provider, went in result.sent.items()

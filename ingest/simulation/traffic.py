@@ -45,13 +45,14 @@ _CAMPAIGNS: Final = ("verification", "reminder", "autumn")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mix:
     """
-    How often what happens, as shares of 1.
+    The shares, of 1, of everything that can happen.
 
-    `repeated` reports come again exactly; of `disordered` messages the reports change places; `late` ones happened
-    hours or days ago; `unfinished` messages lack their last report; `conflicting` ones get two final ones. dlrhub is told
-    of `submitted` messages before they are reported on; `silent` ones are never reported on. `malformed`
-    is a share of the callbacks, `rejected` of the batches, `inbound` of the items where a provider mixes them in.
-    `failing` is the share of a provider's messages that fail beyond the usual, as in an outage: most for one reason.
+    Of messages: `disordered` ones are reported on in another order, `late` ones hours or days afterwards, `unfinished`
+    ones without the last report, `conflicting` ones with two final reports, `silent` ones not at all; `submitted` ones
+    are submitted to dlrhub first. Of reports: `repeated` ones are posted twice. Of callbacks: `malformed` ones can't be
+    read. Of batches: `rejected` ones have an item that can't be read. Of items, if the provider mixes them in: `inbound`
+    ones are inbound messages. `failing` has the share of messages, by provider, that fail in an outage, most of them for
+    one reason.
     """
 
     repeated: float = 0.03
@@ -129,7 +130,7 @@ class Traffic:
         return items
 
     def _group(self, dialect: Dialect, step: int) -> Group:
-        """Return what is due, else the beginning of a new message."""
+        """Return items that are due, else the first of a new message."""
         due = self._due[dialect.name]
         if due and due[0][0] <= step:
             return heapq.heappop(due)[-1]
@@ -232,7 +233,7 @@ class Traffic:
         )
 
     def _lives(self, dialect: Dialect) -> list[list[PlannedOutcome]]:
-        """Return what is said of each recipient of one message: the same steps, and an end of its own."""
+        """Return the outcomes for each recipient of one message: the same steps on the way, and a final one of its own."""
         steps = [outcome for outcome in dialect.steps if self._happens(outcome.weight)]
         recipients = dialect.recipients(self._rng)
         if steps and self._happens(self._mix.unfinished):
@@ -253,7 +254,7 @@ class Traffic:
         return self._final(dialect, failing=True)
 
     def _outage(self, dialect: Dialect) -> PlannedOutcome:
-        """Choose what most messages of an outage fail for: something that can be told."""
+        """Choose the outcome of most messages of an outage, one with a reason."""
         while (outcome := self._final(dialect, failing=True)).reason in {None, Reason.UNKNOWN}:
             pass
         return outcome

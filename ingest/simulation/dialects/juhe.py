@@ -110,7 +110,7 @@ def _item(item: PlannedItem, account: Account) -> dict[str, object]:
 
 
 def _report(report: PlannedReport, account: Account) -> dict[str, object]:
-    """Write a report as in the example of section 6.2, or with what is seen elsewhere."""
+    """Write a report as in the example of section 6.2, or with the variations of other sections."""
     whims = whims_of(report.seed)
     fields: dict[str, object] = {
         "flag": 1,
@@ -175,7 +175,7 @@ class JuheServer:
     Hands over reports and inbound messages, each once, sends messages, and tells the balance.
 
     `reports_per_second` new reports are made for messages that nobody sent, and an inbound message with some of them;
-    `handed_over` counts what was fetched.
+    `handed_over` counts the items that were fetched.
     """
 
     name = "juhe"
