@@ -21,6 +21,7 @@ from sinks.kafka.messages import read_headers, read_value
 from sinks.kafka.observer import Observer
 from sinks.kafka.old_records import CheckedTopics
 from sinks.kafka.topics import Topics
+from sinks.kafka.undecodable import read_one_by_one
 from sinks.stream import BATCH_BYTES, Batch, Record, Topic
 
 #: After this long without a record, though there are some, a consumer is taken to be stuck.
@@ -63,7 +64,7 @@ class _OpenBatch:
         self.records: list[Record] = []
         self.unreadable: list[tuple[Record, RefusedError]] = []
         self.positions: dict[Hashable, int] = {}
-        self._most = most
+        self.most = most
         self._most_bytes = most_bytes
         self._count = 0
         self._bytes = 0
@@ -82,14 +83,14 @@ class _OpenBatch:
 
     @property
     def full(self) -> bool:
-        return self._count >= self._most or self._bytes >= self._most_bytes
+        return self._count >= self.most or self._bytes >= self._most_bytes
 
     def room(self) -> int:
         """How many messages to ask for next: few while their size is not known, never many large ones."""
         if not self._count:
-            return min(self._most, _FIRST_MESSAGES)
+            return min(self.most, _FIRST_MESSAGES)
         mean = max(1, self._bytes // self._count)
-        return max(1, min(self._most - self._count, (self._most_bytes - self._bytes) // mean, _MESSAGES_AT_ONCE))
+        return max(1, min(self.most - self._count, (self._most_bytes - self._bytes) // mean, _MESSAGES_AT_ONCE))
 
 
 class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka has no types
@@ -181,20 +182,38 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka
         if client is None:
             return Batch([], {})
         await self._commit(client)
-        batch = _OpenBatch(most, most_bytes)
+        try:
+            batch = await self._fill(client, _OpenBatch(most, most_bytes), wait_seconds)
+        except UnicodeDecodeError:
+            batch = await self._read_past_undecodable(client)
+        await self._watch_progress(found=bool(batch.positions))
+        return Batch(batch.records, batch.positions, batch.unreadable)
+
+    async def _fill(self, client: AIOKafkaConsumer, batch: "_OpenBatch", wait_seconds: float) -> "_OpenBatch":
         found = await _fetch(client, batch.room(), wait_seconds)
         closes_at = time.monotonic() + self._batch_seconds
         while found:
-            for partition, messages in found.items():
-                for message in messages:
-                    self._take(batch, message)
-                batch.positions[_Place(partition, self._assignment)] = messages[-1].offset + 1
-                self._committed.setdefault(partition, messages[0].offset)
-            if batch.full or (time.monotonic() >= closes_at and await self.lag() < most):
+            for messages in found.values():
+                self._take(batch, messages)
+            if batch.full or (time.monotonic() >= closes_at and await self.lag() < batch.most):
                 break
             found = await _fetch(client, batch.room(), self._next_seconds)
-        await self._watch_progress(found=bool(batch.positions))
-        return Batch(batch.records, batch.positions, batch.unreadable)
+        return batch
+
+    async def _read_past_undecodable(self, client: AIOKafkaConsumer) -> "_OpenBatch":
+        """Read up to the message that aiokafka can't decode, and set that aside; it stays in Kafka alone."""
+        batch = _OpenBatch(1, 1)
+        messages, left_out = await read_one_by_one(client)
+        for message in messages:
+            self._take(batch, [message])
+        if left_out is not None:
+            partition, offset = left_out
+            place = f"topic {partition.topic}, partition {partition.partition}, offset {offset}"
+            record = Record(self._topics[partition.topic], "", "", place.encode())
+            batch.add_unreadable(record, RefusedError("the name of a header is not UTF-8; the message stays in Kafka"))
+            batch.positions[_Place(partition, self._assignment)] = offset + 1
+            self._committed.setdefault(partition, offset)
+        return batch
 
     async def _connected(self, wait_seconds: float) -> AIOKafkaConsumer | None:
         """Return the client; without one, keep trying in the background."""
@@ -207,15 +226,19 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka
                     connecting.result()
         return self._client
 
-    def _take(self, batch: "_OpenBatch", message: Any) -> None:
-        """Add a message to the batch, as a record or as one that can't be read."""
-        provider, version = read_headers(message.headers)
-        key = (message.key or b"").decode("utf-8", "replace")
-        topic = self._topics[message.topic]
-        try:
-            batch.add(Record(topic, key, provider, read_value(message.value, version)))
-        except RefusedError as error:
-            batch.add_unreadable(Record(topic, key, provider, message.value or b""), error)
+    def _take(self, batch: "_OpenBatch", messages: Sequence[Any]) -> None:
+        """Add messages of one partition to the batch, each as a record or as one that can't be read."""
+        for message in messages:
+            provider, version = read_headers(message.headers)
+            key = (message.key or b"").decode("utf-8", "replace")
+            topic = self._topics[message.topic]
+            try:
+                batch.add(Record(topic, key, provider, read_value(message.value, version)))
+            except RefusedError as error:
+                batch.add_unreadable(Record(topic, key, provider, message.value or b""), error)
+        partition = TopicPartition(messages[0].topic, messages[0].partition)
+        batch.positions[_Place(partition, self._assignment)] = messages[-1].offset + 1
+        self._committed.setdefault(partition, messages[0].offset)
 
     async def commit(self, batch: Batch) -> None:
         """

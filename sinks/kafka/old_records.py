@@ -77,7 +77,8 @@ async def _oldest(reader: AIOKafkaConsumer, counts: Mapping[str, int]) -> Sequen
         return []
     reader.assign(list(wanted.values()))
     found: dict[str, Any] = {}
-    with suppress(TimeoutError):  # these may be no records but a transaction's marks
+    # There may be nothing to read but a transaction's marks, or a message that dlrhub did not write and can't decode.
+    with suppress(TimeoutError, UnicodeDecodeError):
         async with asyncio.timeout(_FETCH_SECONDS):
             while len(found) < len(wanted):
                 for message in _messages(await reader.getmany(timeout_ms=100, max_records=1)):
