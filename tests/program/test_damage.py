@@ -7,6 +7,7 @@ import pytest
 from sinks.journal.consumer import lag
 from sinks.journal.segment import SegmentFile, segments_in
 from tests.program.running import Program
+from tests.sinks.journal.records import write
 from tests.waiting import until
 
 _REPORT = '[{"flag":1,"mid":"m%d","mobile":"18983437011","stat":"DELIVRD","time":"2026-11-20 12:00:00"}]'
@@ -33,6 +34,19 @@ def damage(journal: Path) -> None:
     content[starts[3] + 50 : starts[3] + 56] = b"\xff" * 6
     segment.path.write_bytes(content[: starts[9] + 7])
     (journal / "foreign").write_bytes(b"SQLite format 3\0")
+
+
+async def test_check_reads_every_journal(tmp_path: Path) -> None:
+    """`dlrhub check` says what journals hold and what of them can't be read, fails on damage, and changes nothing."""
+    data = tmp_path / "dlrhub-data"
+    await write(data / "journal" / "receiver-0", *range(10))
+    program = Program(tmp_path)
+    assert "10 records can be read, 10 wait to be drained" in program.call("check")
+    damage(data / "journal" / "receiver-0")
+    files = {path: path.read_bytes() for path in data.rglob("*") if path.is_file()}
+    with pytest.raises(AssertionError):
+        program.call("check")
+    assert files == {path: path.read_bytes() for path in data.rglob("*") if path.is_file()}
 
 
 async def test_damaged_journals_are_told_of_and_all_else_is_drained(tmp_path: Path) -> None:
