@@ -119,7 +119,9 @@ class _ReportFields(NamedTuple):
 
 def parse(callback: Callback) -> Sequence[Item]:
     """Read the parameters of a GET, of a POST's URL or of a form, or the messages of a POST."""
-    if callback.method != "POST" or not read.holds_json(read.without_mark(callback.body)):
+    content = read.without_mark(callback.body).strip()
+    is_empty = bool(callback.query) and content in {b"{}", b"[]"}
+    if callback.method != "POST" or is_empty or not read.holds_json(content):
         encoded, where = _encoded(callback)
         return [_from_parameters(callback, encoded, where)]
     messages = read.json_members(read.member(read.json_members(read.body(callback)), "messages"), "$.messages")

@@ -250,10 +250,14 @@ def _request(path: str, asking: Asking, **fields: str) -> PollRequest:
     return PollRequest(method="GET", path=path, query=urlencode({**asking.credentials, **fields}))
 
 
+def _is_number(recipient: str) -> bool:
+    return recipient.removeprefix("+").isdecimal()
+
+
 def _query(asking: Asking) -> PollRequest:
     [subject] = asking.subjects
     number = subject.recipient.removeprefix("+")
-    named = {"da": number} if number.isdecimal() else {}  # the store may keep it masked or hashed, and `da` is optional
+    named = {"da": number} if _is_number(number) else {}  # the store may keep it masked or hashed, and `da` is optional
     return _request("/get-rptstatus", asking, msgid=subject.message_id, **named)
 
 
@@ -290,6 +294,8 @@ def _answer(callback: Callback, asked: Subject | None, where: str, element: msgs
     fields = read.json_object(element, where)
     named = Subject(read.optional(fields, "msgid", where), read.optional(fields, "da", where))
     subject = asked or named
+    if named.recipient and not _is_number(subject.recipient):  # the store keeps it masked or hashed
+        subject = subject._replace(recipient=named.recipient)
     if not (subject.message_id and subject.recipient):
         raise MalformedError(Fault.MISSING_FIELD, f"{where}.msgid", "is missing, or da is")
     mtstat = _mtstat(fields, where)

@@ -285,9 +285,11 @@ def santo(state: str, code: str, da: str = "8613910825657") -> DeliveryReport:
     return report
 
 
-def santo_polled(mtstat: str, account: str = "default") -> DeliveryReport:
+def santo_polled(
+    mtstat: str, account: str = "default", recipient: str = "+8613910825657", da: str = "8615711586282"
+) -> DeliveryReport:
     """Return the report that an answer of Santo about the message `M1` makes; it names the document's other number."""
-    answer = [{"cpid": "Test101", "errcode": "000", "mtstat": mtstat, "msgid": "M1", "da": "8615711586282"}]
+    answer = [{"cpid": "Test101", "errcode": "000", "mtstat": mtstat, "msgid": "M1", "da": da}]
     callback = Callback(
         account=Account(name=account),
         method="GET",
@@ -298,7 +300,7 @@ def santo_polled(mtstat: str, account: str = "default") -> DeliveryReport:
     poll = PROVIDERS["santo"].poll
     assert poll is not None
     assert poll.by_message is not None
-    [report] = poll.by_message.read(callback, [Subject("M1", "+8613910825657")])
+    [report] = poll.by_message.read(callback, [Subject("M1", recipient)])
     assert isinstance(report, DeliveryReport)
     return report
 
@@ -315,6 +317,14 @@ def test_a_santo_callback_supersedes_the_answer_that_says_the_same(mtstat: str, 
         assert callback.supersedes == polled.event_id
         assert callback.event_id != polled.event_id
     assert polled.supersedes is None
+
+
+def test_an_answer_about_a_masked_number_is_superseded_too() -> None:
+    """Where the store keeps numbers masked, the answer's own number makes its id, so that its callback supersedes it."""
+    masked = santo_polled("success", recipient="+86*********57", da="8613910825657")
+    assert masked.event_id == santo("0", "DELIVRD").supersedes
+    assert masked.recipient == "+8613910825657"
+    assert masked.notes == ()
 
 
 def test_a_santo_callback_supersedes_nothing_else() -> None:
