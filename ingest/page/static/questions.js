@@ -8,6 +8,7 @@ import * as words from "./words.js";
 
 const MOST_ROWS = 200;
 const MOST_BARS = 20;
+const DAY_SECONDS = 86_400;
 const LINES = ["--delivered", "--failed", "--other", "--warn", "--good", "--accent"];
 
 export function makeQuestions() {
@@ -168,7 +169,11 @@ function lineOptions(names) {
     const drawn = colour(LINES[index]);
     return { stroke: drawn, width: 2, points: { show: true, size: 5, fill: drawn }, spanGaps: true };
   };
-  options.scales = { y: { range: (_, from, to) => [0, to > 0 ? to * 1.1 : 1] } };
+  options.axes[0].incrs = [1, 7, 28, 91].map((days) => days * DAY_SECONDS);
+  options.scales = {
+    x: { range: (_, from, to) => (from === to ? [from - 3 * DAY_SECONDS, to + 3 * DAY_SECONDS] : [from, to]) },
+    y: { range: (_, from, to) => [0, to > 0 ? to * 1.1 : 1] },
+  };
   options.series = [{}, ...names.map(line)];
   return options;
 }
