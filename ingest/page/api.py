@@ -141,7 +141,7 @@ class Page:
 
     async def _show_overview(self, request: web.Request) -> Any:
         name = _range(request)
-        live = await self._answers.get(("live",), lambda: read_live(self._checks, self._totals), _LIVE_SECONDS)
+        live = self._answers.get(("live",), lambda: read_live(self._checks, self._totals), _LIVE_SECONDS)
         return await self._overview.make(Period.now(name), live)
 
     async def _show_account(self, request: web.Request) -> Any:

@@ -2,9 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Iterable, Mapping
 from dataclasses import asdict
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from ingest.connections.clickhouse import Parameters, Row, StoreClient, StoreError, StoreState
 from ingest.page import queries
@@ -18,12 +18,23 @@ from normalizers.model import Reason
 
 _Account = tuple[str, str]
 _Rows = Mapping[_Account, Row]
+#: Of each account its reports, its past, and its dead letters.
+_Tables = Mapping[_Account, tuple[Row, Row, Row]]
 
 _PASTS_SECONDS: Final = 60.0
 #: How long a person waits for the store before the page shows what there is without it.
 _PATIENCE_SECONDS: Final = 1.0
 _TOP_REASONS: Final = 3
 _NONE: Final[Row] = {}
+
+
+class _Told(NamedTuple):
+    """What the store told of a period, or how it failed to."""
+
+    period: Period
+    state: StoreState
+    said: str = ""
+    rows: _Tables | None = None
 
 
 class Overview:
@@ -54,40 +65,43 @@ class Overview:
         self._show_numbers = show_numbers
         self._open_to_all = open_to_all
 
-    async def make(self, period: Period, live: Live) -> dict[str, Any]:
+    async def make(self, period: Period, live: Awaitable[Live]) -> dict[str, Any]:
         """Return the first screen's data; if the store does not answer in time, the part that needs no store."""
-        state, said, rows = StoreState.OK, "", None
+        known, told = await asyncio.gather(live, self._in_time(period))
+        rows = told.rows
+        return {
+            "as_of": told.period.until / 1000,
+            "range": told.period.name,
+            "seconds": told.period.seconds,
+            "since": told.period.since / 1000,
+            "store": {"state": told.state, "said": told.said},
+            "accounts": self._known(known) if rows is None else self._judged(told.period, rows, known),
+            "live": _live(known, has_kafka=self._has_kafka),
+            "open_to_all": self._open_to_all,
+        }
+
+    async def _in_time(self, period: Period) -> _Told:
+        """Ask the store, and wait for it no longer than a person does."""
+        if self._store is None:
+            return _Told(period, StoreState.NONE)
         try:
             async with asyncio.timeout(self._patience_seconds):
                 period, rows = await self._answers.get(("accounts", period.name), lambda: self._rows(period))
         except StoreError as error:
-            state, said = error.state, str(error)
+            return _Told(period, error.state, str(error))
         except TimeoutError:
-            state, said = StoreState.WAITING, "it has been asked and has not answered yet"
-        return {
-            "as_of": period.until / 1000,
-            "range": period.name,
-            "seconds": period.seconds,
-            "since": period.since / 1000,
-            "store": {"state": StoreState.NONE if self._store is None else state, "said": said},
-            "accounts": self._known(live) if rows is None else self._judged(period, rows, live),
-            "live": _live(live, has_kafka=self._has_kafka),
-            "open_to_all": self._open_to_all,
-        }
+            return _Told(period, StoreState.WAITING, "it has been asked and has not answered yet")
+        return _Told(period, StoreState.OK, rows=rows)
 
-    def _judged(
-        self, period: Period, rows: Mapping[_Account, tuple[Row, Row, Row]], live: Live
-    ) -> list[dict[str, Any]]:
+    def _judged(self, period: Period, rows: _Tables, live: Live) -> list[dict[str, Any]]:
         """Return what is said of each account, the worst first."""
         accounts = (
             _account(owner, period, tables, live, show_numbers=self._show_numbers) for owner, tables in rows.items()
         )
         return sorted(accounts, key=_worst_first)
 
-    async def _rows(self, period: Period) -> tuple[Period, Mapping[_Account, tuple[Row, Row, Row]] | None]:
+    async def _rows(self, period: Period) -> tuple[Period, _Tables]:
         """Return what the store says of each account: its reports, its past, its dead letters; and of which time."""
-        if self._store is None:
-            return period, None
         lately, letters, pasts = await asyncio.gather(
             self._ask(queries.ACCOUNTS, period.accounts()),
             self._ask(queries.LETTER_COUNTS, period.bounds),
