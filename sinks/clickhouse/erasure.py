@@ -52,11 +52,12 @@ _TABLES: Final[Mapping[str, _Table]] = {
     "messages": _Table(
         ("recipient",),
         {
-            "concat(words.sender, ' ', words.reference, ' ', words.provider_text)": (
-                "words = tuple(words.precedence, {words.sender}, {words.reference}, {words.provider_text})"
+            "concat(details.provider_text, ' ', details.sender, ' ', details.reference)": (
+                "details = tuple(details.precedence, details.provider_status, details.provider_code,"
+                " {details.provider_text}, {details.sender}, {details.reference})"
             ),
             "concat(submission.reference, ' ', toString(submission.tags))": (
-                "submission = tuple(submission.version, submission.country, {submission.reference},"
+                "submission = tuple(submission.version, {submission.reference},"
                 " mapApply((k, v) -> (k, {v}), submission.tags))"
             ),
         },
