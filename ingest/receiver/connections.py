@@ -7,8 +7,10 @@ over which a callback was admitted are closed last.
 """
 
 import asyncio
+import math
 import re
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any, Final
@@ -165,8 +167,7 @@ class Connections:
             catalogue.CONNECTIONS.set(len(self._all))
 
     def _spare_one(self, among: dict[CallbackConnection, None], newest: CallbackConnection) -> None:
-        ranked = [(order, other) for other in among if (order := other.spared_after()) is not None]
-        _, chosen = min(ranked, key=lambda entry: entry[0], default=((), newest))
+        chosen = _most_spared(among) or newest
         catalogue.count_refused(Refusal.CONNECTIONS)
         self._log.warning(
             "too many connections: one is closed",
@@ -192,6 +193,18 @@ class Connections:
             )
             connection.give_up()
         self._next_sweep = self._loop.call_later(self._sweep_seconds, self._sweep) if self._all else None
+
+
+def _most_spared(among: Iterable[CallbackConnection]) -> CallbackConnection | None:
+    """Return the connection to close first, of those in the order of their opening; None where each stores a callback."""
+    chosen, first = None, (math.inf, 0.0)
+    for connection in among:
+        order = connection.spared_after()
+        if order is not None and order < first:
+            chosen, first = connection, order
+        if first[0] == 0:  # the oldest one that waits for its head: in a flood this is found at once
+            break
+    return chosen
 
 
 def _network(address: str) -> str:

@@ -1,0 +1,170 @@
+"""
+What good traffic feels of an attack on the receiver: its p99 beside each attack, against what it is alone.
+
+    python -m tests.bench.attacks [--seconds 4]
+
+Starts `dlrhub ingest`, posts good callbacks at a steady pace, first alone and then beside each attack, which comes from a
+process of its own. Prints the p99 of each and its ratio to the mean of the runs alone before and after; more than 3 fails.
+"""
+
+import argparse
+import asyncio
+import gzip
+import multiprocessing
+import statistics
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from tests.program.running import Program
+
+ACCOUNTS = '[{"provider":"juhe","secrets":["right-one"]}]'
+BODY = b'[{"flag":1,"mid":"%d","mobile":"18983437011","stat":"DELIVRD"}]'
+GOOD_CONNECTIONS = 8
+GOOD_PAUSE_SECONDS = 0.02
+MOST_RATIO = 3.0
+
+Attack = Callable[[int], Awaitable[None]]
+
+
+def post(path: str, body: bytes, *headers: bytes, length: int | None = None) -> bytes:
+    """Return a request as bytes."""
+    head = b"POST /callbacks/%s HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n" % (path.encode(), length or len(body))
+    return head + b"".join(header + b"\r\n" for header in headers) + b"\r\n" + body
+
+
+async def bombs(port: int) -> None:
+    """Send gzip bombs to a wrong secret, ten at a time."""
+    bomb = gzip.compress(bytes(200_000_000), 9)
+    request = post("juhe/default/wrong", bomb, b"Content-Encoding: gzip")
+    await asyncio.gather(*(_again(port, request) for _ in range(10)))
+
+
+async def partial_bodies(port: int) -> None:
+    """Hold 400 bodies of a megabyte open, to the right secret, each but for its last byte."""
+    request = post("juhe/default/right-one", b"[" + b" " * 999_998, length=1_000_000)
+    await asyncio.gather(*(_hold(port, request) for _ in range(400)))
+
+
+async def trickles(port: int) -> None:
+    """Keep a thousand connections open that send a byte of a head every second."""
+    await asyncio.gather(*(_trickle(port) for _ in range(1000)))
+
+
+async def wrong_secrets(port: int) -> None:
+    """Try secrets, as fast as they are refused, over fifty connections."""
+    request = post("juhe/default/wrong", b"[]")
+    await asyncio.gather(*(_again(port, request) for _ in range(50)))
+
+
+ATTACKS: tuple[Attack, ...] = (bombs, partial_bodies, trickles, wrong_secrets)
+
+
+async def _again(port: int, request: bytes) -> None:
+    while True:
+        with suppress(OSError, asyncio.IncompleteReadError):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(request)
+            await reader.readuntil(b"\r\n\r\n")
+            writer.close()
+
+
+async def _hold(port: int, request: bytes) -> None:
+    while True:
+        with suppress(OSError):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(request)
+            await reader.read()
+            writer.close()
+        await asyncio.sleep(1)
+
+
+async def _trickle(port: int) -> None:
+    while True:
+        with suppress(OSError):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            while not reader.at_eof():
+                writer.write(b"G")
+                await writer.drain()
+                await asyncio.sleep(1)
+        await asyncio.sleep(1)
+
+
+async def good(port: int, seconds: float) -> list[float]:
+    """Post good callbacks for a while; return how long each took, in milliseconds."""
+    return [
+        taken
+        for some in await asyncio.gather(*(_post_good(port, seconds, n) for n in range(GOOD_CONNECTIONS)))
+        for taken in some
+    ]
+
+
+async def _post_good(port: int, seconds: float, number: int) -> list[float]:
+    taken: list[float] = []
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        started = time.perf_counter()
+        writer.write(post("juhe/default/right-one", BODY % (number * 10**6 + len(taken))))
+        head = await reader.readuntil(b"\r\n\r\n")
+        await reader.readexactly(2)
+        if not head.startswith(b"HTTP/1.1 200"):
+            raise SystemExit(f"a good callback was answered {head[:20]!r}")
+        taken.append(1000 * (time.perf_counter() - started))
+        await asyncio.sleep(GOOD_PAUSE_SECONDS)
+    writer.close()
+    return taken
+
+
+def _run(attack: Attack, port: int) -> None:
+    asyncio.run(attack(port))  # type: ignore[arg-type]
+
+
+@contextmanager
+def under(attack: Attack, port: int) -> Iterator[None]:
+    """Attack from a process of its own until the block ends."""
+    process = multiprocessing.get_context("spawn").Process(target=_run, args=(attack, port), daemon=True)
+    process.start()
+    time.sleep(2)
+    try:
+        yield
+    finally:
+        process.kill()
+        process.join()
+
+
+def p99(port: int, seconds: float) -> float:
+    """Return the p99 of good traffic, in milliseconds."""
+    return statistics.quantiles(asyncio.run(good(port, seconds)), n=100)[98]
+
+
+def main() -> None:
+    """Measure and print."""
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("--seconds", type=float, default=4)
+    seconds = arguments.parse_args().seconds
+    worst = 0.0
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Program(Path(folder), ("ingest",), {"DLRHUB_ACCOUNTS": ACCOUNTS}) as hub,
+    ):
+        p99(hub.receiver, 1)
+        for attack in ATTACKS:
+            before = p99(hub.receiver, seconds)
+            with under(attack, hub.receiver):
+                beside = p99(hub.receiver, seconds)
+            time.sleep(1)
+            alone = (before + p99(hub.receiver, seconds)) / 2
+            worst = max(worst, beside / alone)
+            print(
+                f"{attack.__name__:15} p99 alone {alone:6.1f} ms, beside it {beside:6.1f} ms, ratio {beside / alone:.2f}",
+                flush=True,
+            )
+    if worst > MOST_RATIO:
+        raise SystemExit(f"good traffic took {worst:.1f} times as long as alone")
+
+
+if __name__ == "__main__":
+    main()
