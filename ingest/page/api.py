@@ -1,4 +1,4 @@
-"""The page's part of the admin listener: its files, which hold no data, and the data."""
+"""The status page on the admin listener: its static files, and the JSON that they ask for."""
 
 import hashlib
 import re
@@ -123,7 +123,7 @@ class Page:
     def _data(
         self, answer: Callable[[web.Request], Awaitable[Any]]
     ) -> Callable[[web.Request], Awaitable[web.Response]]:
-        """Return the handler that answers with JSON, to nobody else's page."""
+        """Return a handler that answers with JSON, and refuses requests that another site's page makes."""
 
         async def handler(request: web.Request) -> web.Response:
             if is_foreign(request, guarded=self._guarded):

@@ -1,4 +1,4 @@
-"""Answers kept for a while, so that many open pages ask the store no more than one does."""
+"""A cache of answers: many open pages cost the store as much as one."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable
@@ -27,11 +27,11 @@ class Answers:
     """
 
     def __init__(self) -> None:
-        """Keep nothing yet."""
+        """Begin with an empty cache."""
         self._kept: dict[Hashable, _Kept] = {}
 
     async def get(self, key: Hashable, make: Callable[[], Awaitable[T]], least_seconds: float = _LEAST_SECONDS) -> T:
-        """Return the answer that is kept, else make it; raises what `make` raised."""
+        """Return the cached answer, or make it; raises any error that `make` raised."""
         now = asyncio.get_running_loop().time()
         kept = self._kept.get(key)
         if kept is None or (kept.until is not None and kept.until < now):
@@ -57,12 +57,12 @@ class Answers:
         return kept
 
     def _forget(self, now: float) -> None:
-        """Drop what is out of date, where there is much."""
+        """Drop expired answers once there are many."""
         if len(self._kept) > _MOST:
             self._kept = {key: kept for key, kept in self._kept.items() if kept.until is None or kept.until >= now}
 
     async def close(self) -> None:
-        """Stop what is being made."""
+        """Cancel the answers that are being made."""
         for kept in self._kept.values():
             kept.task.cancel()
         await asyncio.gather(*(kept.task for kept in self._kept.values()), return_exceptions=True)

@@ -1,8 +1,8 @@
-"""The headers that keep the page's answers to themselves."""
+"""The response headers that restrict what a browser may do with the page."""
 
 from typing import Final
 
-#: Permissions of the page's own files in a browser: nothing but themselves, this door, and no frame around them.
+#: The page may load its own files and ask this listener, and nothing else; no other page may put it into a frame.
 HEADERS: Final = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "

@@ -13,7 +13,7 @@ from typing import Final
 #: DlrFailuresSurge and DlrFailuresRaised: a share, of at least so many final reports, and so many times the past's.
 SURGE: Final = (0.3, 50, 2.0)
 RAISED: Final = (0.1, 200, 1.5)
-#: A past of fewer final reports is none.
+#: An account with fewer final reports in the past week is judged by the thresholds alone.
 LEAST_PAST: Final = 200
 #: DlrProviderSilent: less than this share of what is usual, where so many are usual.
 SILENT: Final = (0.05, 30)
@@ -79,7 +79,7 @@ class Counts:
 
     @property
     def past_share(self) -> float | None:
-        """The same of the past, where there is one."""
+        """The share of failures in the past week; None if there were too few reports."""
         return self.past_failures / self.past_finals if self.past_finals >= LEAST_PAST else None
 
 

@@ -60,7 +60,7 @@ def make_visible(text: str) -> str:
 
 
 def shown(text: str, *, show_numbers: bool) -> str:
-    """Return what others wrote as it may be shown."""
+    """Return text from outside as it may be shown: numbers masked unless `show_numbers`, nothing invisible."""
     return make_visible(text if show_numbers else mask_text(text))
 
 

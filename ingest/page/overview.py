@@ -113,7 +113,7 @@ class Overview:
         }
 
     async def _pasts(self, period: Period) -> _Rows:
-        """Return what was before; accounts have no past where the store takes too long to tell."""
+        """Return each account's past week; nothing if the store takes too long."""
         try:
             return await self._ask(queries.PASTS, period.pasts())
         except StoreError as error:

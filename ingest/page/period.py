@@ -1,4 +1,4 @@
-"""The time that is looked at."""
+"""The range of time that the page shows."""
 
 import time
 from dataclasses import dataclass
@@ -36,17 +36,17 @@ class Period:
 
     @property
     def bounds(self) -> dict[str, int]:
-        """Its ends, as questions name them."""
+        """Its two ends, as parameters of the queries."""
         return {"since": self.since, "until": self.until}
 
     def accounts(self) -> dict[str, int]:
-        """Return what `queries.ACCOUNTS` asks for."""
+        """Return the parameters of `queries.ACCOUNTS`."""
         before = self.since - 1000 * self.seconds
         newest = self.until - _NEWEST_MS
         return {**self.bounds, "before": before, "newest": newest, "step": 1000 * self.seconds // TREND_STEPS}
 
     def plot(self) -> dict[str, int]:
-        """Return what `queries.PLOT` asks for."""
+        """Return the parameters of `queries.PLOT`."""
         return {**self.bounds, "step": 1000 * self.seconds // PLOT_STEPS}
 
     def pasts(self) -> dict[str, int]:

@@ -1,11 +1,11 @@
 """
-The page's questions, each bounded in time, rows and answer.
+The page's queries, each bounded in time and in rows.
 
-The views count each report once, and find those of a time by an index on received_at, so that a question's cost follows
-the time that it asks about. Nothing of a request becomes a part of a question's text.
+The views count each report once, and find those of a time by an index on received_at, so that a query's cost follows the
+range that it asks about. A request's values are bound as parameters and never become a part of a query's text.
 """
 
-# ruff: noqa: S608 - each is put together from what stands here
+# ruff: noqa: S608 - every query is put together from constants of this module
 
 from typing import Final
 
@@ -34,7 +34,8 @@ _AT: Final = "toUnixTimestamp64Milli(toDateTime64(received_at, 3, 'UTC'))"
 _STEP: Final = f"toInt32(intDiv({_AT} - {{since:Int64}}, {{step:Int64}}))"
 
 
-#: A row an account (`alike`: reports that nothing tells apart from those of another message to the number): the time from `since`, as long before it from `before`, and what is newest from `newest`.
+#: One row for each account. `alike` counts reports that name no message, so that messages to one number can't be told
+#: apart. The range begins at `since`, the time of the same length before it at `before`, the last 15 minutes at `newest`.
 ACCOUNTS: Final = f"""
 SELECT
     provider, account,
@@ -91,7 +92,7 @@ LIMIT 1000
 
 _ACCOUNT: Final = "provider = {provider:String} AND account = {account:String}"
 
-#: An account's reports over time: a row a step that has some.
+#: An account's reports over time: one row for each step that has reports.
 PLOT: Final = f"""
 SELECT
     {_STEP} AS step,

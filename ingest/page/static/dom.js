@@ -22,7 +22,7 @@ function fill(element, attributes, children) {
   return element;
 }
 
-// Show new children; the focus stays with whoever has the same `data-key`. What somebody is selecting stays as it is.
+// Show new children. The focus stays on the element with the same `data-key`; selected text is left alone.
 export function show(element, ...children) {
   const selection = getSelection();
   if (!selection.isCollapsed && element.contains(selection.anchorNode)) return;
@@ -42,7 +42,7 @@ export function focusOn(key) {
   document.querySelector(`[data-key="${CSS.escape(key)}"]`)?.focus({ preventScroll: true });
 }
 
-// How many rows of a table a narrow window shows before somebody asks for all of them.
+// How many rows of a table a narrow window shows before its button shows all of them.
 const FEW_ROWS = 6;
 const opened = new Set();
 

@@ -1,4 +1,4 @@
-// What a provider's code means: the provider's words, English, ours, whether sending again helps, and who says so.
+// The meaning of a provider's code: in the provider's words, in English and in ours; whether sending again helps; source.
 
 import { h } from "./dom.js";
 

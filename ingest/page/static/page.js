@@ -24,7 +24,7 @@ let timer = 0;
 let turn = 0;
 let before = null;
 
-// Show what the address says now. A new view takes the focus; who comes back from an account is where they left.
+// Show what the address says now. A new view takes the focus; going back from an account puts it on that account.
 function showAddress() {
   const now = state();
   const isNew = before && ["view", "account", "item"].some((name) => before[name] !== now[name]);
