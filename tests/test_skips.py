@@ -36,7 +36,7 @@ def _run(folder: Path, tests: str, *options: str, **variables: str) -> subproces
         stdout=subprocess.PIPE,
         text=True,
         check=False,
-        timeout=60,
+        timeout=180,
     )
 
 
