@@ -196,7 +196,7 @@ class Connections:
 
 
 def _most_spared(among: Iterable[CallbackConnection]) -> CallbackConnection | None:
-    """Return the connection to close first, of those in the order of their opening; None where each stores a callback."""
+    """Return the connection to close first, of those in the order of their opening; None if each stores a callback."""
     chosen, first = None, (math.inf, 0.0)
     for connection in among:
         order = connection.spared_after()

@@ -157,7 +157,7 @@ class Journal:
 def lack_of_room(
     folder: Path, least_free_bytes: int = LEAST_FREE_BYTES, least_free_share: float = LEAST_FREE_SHARE
 ) -> str:
-    """Say that a folder's disk has too little room to acknowledge anything; empty where it has enough."""
+    """Say that a folder's disk has too little room to acknowledge anything; empty if it has enough."""
     found = os.statvfs(folder)
     least = min(least_free_bytes, int(found.f_blocks * found.f_frsize * least_free_share))
     free = found.f_bavail * found.f_frsize
