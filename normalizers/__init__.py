@@ -1,5 +1,5 @@
 """
-The ground floor: what the providers say, and what it means.
+The ground floor: providers' reports, and their meaning.
 
 Bytes in, records out. Nothing here reads a clock, a socket or a setting. A provider is one file, and one line in the
 registry below, or a package that is installed beside this one: either way it is served, and tested.

@@ -3,7 +3,7 @@ CloudSMS: one JSON envelope a callback, by POST, answered by another.
 
 Source: 《CloudSMS平台Web API接口文档》 v2.4, 平台短信状态报告推送 (request and answer), 参数详细解释 (states and result
 codes). Times are UTC+8. AUTH_KEY is required in the table and absent from the example, so that it is checked where the
-account has one. LOCAL_REJECTED (60) stands below the table of states. What the operator does not report on within 25
+account has one. LOCAL_REJECTED (60) stands below the table of states. A message without an operator's report within 25
 hours is reported as EXPIRED. The document names no retry.
 """
 

@@ -46,9 +46,9 @@ def read_split_number(calling_code: str, text: str) -> _Number:
     """
     Return the same of a number whose calling code came apart from the rest.
 
-    The rest may begin with the calling code all the same. Where both readings make a number, the one that is a mobile
-    phone's is taken, since that is what gets a message, and where both are or none is, the one without a second code.
-    A text that is no possible number is returned as the rest came, with the calling code's country where that is one.
+    The rest may begin with the calling code nevertheless. If both readings make a number, the mobile phone's is taken,
+    because mobile phones get messages; if both or none is a mobile phone's, the reading without a second code is taken.
+    A text that is no possible number is returned as the rest came, with the calling code's country if it has only one.
     """
     text = text.strip()
     code, _ = _digits(calling_code)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from sinks.errors import BusyError
 from sinks.stream import Record
 
-#: Records, and bytes of them, that may wait for a write before new ones are turned away: what bounds the memory of a
+#: Records, and bytes of them, that may wait for a write before new ones are refused; this bounds the memory of a
 #: stalled stream.
 MOST_PENDING = 50_000
 MOST_PENDING_BYTES = 64 * 1024 * 1024

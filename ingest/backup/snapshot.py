@@ -1,8 +1,8 @@
 """
 The snapshot that a backup copies: every file as it was at one moment, below `data_dir`, by hard links.
 
-The process that has the store open makes it, between two batches of the drain. What is in the tables by then, and what the
-journals hold behind their cursors, is together all that was acknowledged.
+The process that has the store open makes it, between two batches of the drain. The tables at that moment and the
+records behind the journals' cursors are together everything that was acknowledged.
 """
 
 import os

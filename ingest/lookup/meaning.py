@@ -1,4 +1,4 @@
-"""What a report's code means: in the provider's words, in English, and in ours."""
+"""The meaning of a report's code, in the provider's words, in English, and in dlrhub's."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ _SOURCES: Final = {
 @dataclass(frozen=True, slots=True)
 class Meaning:
     """
-    What a report says.
+    A report's meaning in words.
 
     `provider` is what the provider's document says of its code, empty for a code that is in no table, and `english` the
     same in English where the document is in another language; `ours` is our status in words; `persistence` says whether

@@ -29,7 +29,7 @@ _NONE: Final[Row] = {}
 
 
 class _Told(NamedTuple):
-    """What the store told of a period, or how it failed to."""
+    """The store's answer about a period, or its failure."""
 
     period: Period
     state: StoreState

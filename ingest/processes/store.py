@@ -38,9 +38,9 @@ _STUCK: Final = 75
 
 async def keep(settings: Settings, stopping: asyncio.Event) -> None:
     """
-    Drain, and answer queries where the store is embedded, until `stopping` is set.
+    Drain, and answer queries if the store is embedded, until `stopping` is set.
 
-    What is left is drained then, where it is in journals; Kafka keeps it.
+    Records that are left in journals are drained then; Kafka keeps its own.
     """
     store = await wait_for_store(settings, stopping)
     if store is None:
@@ -68,7 +68,7 @@ async def keep(settings: Settings, stopping: asyncio.Event) -> None:
 
 
 async def _write_codes(settings: Settings, store: Store) -> None:
-    """Make `dlr.codes` equal to the program's tables and the settings; where that fails, the drain goes on."""
+    """Make `dlr.codes` equal to the program's tables and the settings; if that fails, the drain goes on."""
     accounts = [(account.provider.name, account.reading) for account in effective_accounts(settings)]
     rows = [msgspec.to_builtins(row) for row in all_code_rows(PROVIDERS, accounts)]
     try:

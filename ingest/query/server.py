@@ -52,10 +52,11 @@ async def serve(
     on_stuck: Callable[[], None] | None = None,
 ) -> AsyncIterator[int]:
     """
-    Answer at `host`:`port` from the engine that this process has open at `path`; yields the port (for 0: the one that the system chose).
+    Answer at `host`:`port` from the engine that this process has open at `path`; yields the port (for 0: the one that
+    the system chose).
 
-    `on_stuck` is called where a query does not end, long after its time: what the engine's process should do then is its
-    owner's to say. Raises OSError if the address can't be had, and `QueryError` if the database can't.
+    `on_stuck` is called if a query does not end long after its time limit; the caller decides what happens to the
+    process. Raises OSError if the address can't be had, and `QueryError` if the database can't.
     """
     engine = await asyncio.to_thread(ReadOnlyEngine, path, database, limits)
     try:

@@ -1,8 +1,8 @@
 """
 A callback's body: read within a time and within what all bodies together may take, and decompressed.
 
-A body that came with its head is at hand and costs nothing. The others are added up while they arrive; where they are
-too many, the largest is given up, so that a crowd of slow bodies can't keep short ones out.
+A body that came with its head is at hand and costs nothing. The others are added up while they arrive; if they are
+too many, the largest is dropped, so that a crowd of slow bodies can't keep short ones out.
 """
 
 import asyncio

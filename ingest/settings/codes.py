@@ -22,7 +22,7 @@ _ANY: Final = "*"
 
 
 class CodeSettings(Section):
-    """What one code means."""
+    """The meaning of one code."""
 
     status: Status | None = None
     reason: Reason | None = None

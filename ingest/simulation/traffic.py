@@ -71,7 +71,7 @@ class Mix:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
     """
-    Whose traffic it is (`run`, six hexadecimal digits), when it starts, and how fast and how long it goes on.
+    The run that the traffic belongs to (`run`, six hexadecimal digits), its start, its rate and its length.
 
     `spread` is the time before the start over which the providers' stamps and the submissions are spread.
     """

@@ -74,7 +74,7 @@ def migrate(store: Store, *, cluster: str = "", wanted: Iterable[Migration] | No
     """
     Apply the wanted migrations (all that there are) that are not applied yet, and return them.
 
-    `cluster` names the ClickHouse cluster for `ON CLUSTER` and Replicated engines. Where nothing is missing, no statement
+    `cluster` names the ClickHouse cluster for `ON CLUSTER` and Replicated engines. If nothing is missing, no statement
     is sent to the cluster, so that a replica that is away keeps no drain from starting. Raises `RefusedError` if a
     migration differs from the one that was applied under its number, and where the database or the cluster is not one
     that this version can use.

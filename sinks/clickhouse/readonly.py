@@ -1,9 +1,9 @@
 """
-The embedded engine as those who ask it may use it: connections that can only read, within limits.
+Read-only connections to the embedded engine, within limits of time, memory and rows.
 
 They stand beside the store's own connection, in the same process and on the same path (a process has one engine).
-What `readonly = 2` leaves open in the engine (settings, `INTO OUTFILE`, the function `file`) is the query guard's to
-refuse.
+`readonly = 2` leaves some ways open in the engine (settings, `INTO OUTFILE`, the function `file`); the query guard
+refuses them.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from sinks.errors import BusyError, SinkError
 
 T = TypeVar("T")
 
-#: What inserts and their merges may take beside the queries.
+#: Memory for inserts and their merges, beside the queries.
 _INSERTS_BYTES: Final = 512 * 1024**2
 _MEMORY_LIMIT_EXCEEDED: Final = 241
 _NARROW: Final = (
