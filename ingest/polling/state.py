@@ -59,7 +59,8 @@ class PollState:
         """Open (or make) the file at `path`."""
         path.parent.mkdir(parents=True, exist_ok=True)
         self._database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        self._database.execute("PRAGMA journal_mode=WAL")
+        self._database.execute("PRAGMA journal_mode=DELETE")  # `dlrhub forget` may write to the file as well
+        self._database.execute("PRAGMA secure_delete=ON")
         self._database.execute("PRAGMA synchronous=FULL")
         self._database.executescript(_SCHEMA)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="poll-state")

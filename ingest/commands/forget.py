@@ -1,0 +1,68 @@
+"""`dlrhub forget`: erases a person's number from everything that this installation keeps, and proves it."""
+
+from collections.abc import Sequence
+
+import typer
+
+from ingest.commands.usage import UsageError
+from ingest.connections.streams import journals
+from ingest.control.client import is_running
+from ingest.erasure.files import files_with
+from ingest.erasure.journals import erase_from_journals, wait_until_drained
+from ingest.erasure.poll_state import erase_from_poll_state
+from ingest.erasure.store import erase_from_store
+from ingest.settings.privacy import open_privacy
+from ingest.settings.settings import Settings
+from normalizers.msisdn import read_number
+from normalizers.privacy import StoredNumbers, hash_number
+from sinks.clickhouse.erasure import ErasedTable
+
+
+async def forget(settings: Settings, written: str) -> bool:
+    """
+    Erase a number, print what was done where, and tell whether nothing is left of it.
+
+    Raises `UsageError` where `written` is no phone number, and `BusyError` where a part has to be done again.
+    """
+    number = _read(written)
+    stored_as = _forms(settings, number)
+    root = journals(settings)
+    if is_running(settings.data_dir):
+        await wait_until_drained(root)
+    changed = await erase_from_journals(root, number, stored_as)
+    typer.echo(f"journals: {changed} records erased or redacted")
+    tables = await erase_from_store(settings, number, stored_as)
+    for table in tables:
+        typer.echo(f"{table.table}: {table.deleted} rows deleted, {table.redacted} redacted, {table.left} left")
+    changed = await erase_from_poll_state(settings.data_dir / "poll.db", number)
+    typer.echo(f"state of the pollers: {changed} entries erased")
+    return _told(settings, number, tables)
+
+
+def _read(written: str) -> str:
+    number, _ = read_number(written)
+    if not number.startswith("+"):
+        raise UsageError(f"{written} is no phone number: give it with its country code, such as +8618688888888")
+    return number
+
+
+def _forms(settings: Settings, number: str) -> Sequence[str]:
+    """Return the forms in which a column may hold the number: in full, without `+`, and under every key."""
+    privacy = open_privacy(settings.privacy)
+    if privacy.numbers is StoredNumbers.MASKED:
+        typer.echo("numbers are stored masked: rows with a masked number can't be told from other people's, and stay")
+    return [number, number[1:], f"00{number[1:]}", *(hash_number(number, key) for key in privacy.keys)]
+
+
+def _told(settings: Settings, number: str, tables: Sequence[ErasedTable]) -> bool:
+    """Print what is left and what can't be reached; tell whether nothing is left that can."""
+    left = sum(table.left for table in tables)
+    files = list(files_with(settings.data_dir, number))
+    for path in files:
+        typer.echo(f"still in {path}")
+    if left:
+        typer.echo(f"{left} rows hold the number in their message id, which can't be changed")
+    if settings.kafka is not None:
+        typer.echo("not reached: Kafka's topics, which keep the number until their retention ends")
+    typer.echo("not reached: backups, and what was sent to other systems")
+    return not (left or files)
