@@ -30,6 +30,7 @@ def register(app: typer.Typer) -> None:
     """Add these commands to the command line."""
     app.add_typer(dead_letters)
     app.command("renormalize")(renormalize)
+    app.command("forget")(forget)
     app.command("backup")(backup)
     app.command("restore")(restore)
 
@@ -159,6 +160,20 @@ def restore(
     from ingest.commands.backup import restore as restore_backup  # noqa: PLC0415
 
     restore_backup(load(config), folder)
+
+
+@explained
+def forget(number: Annotated[str, typer.Argument(metavar="NUMBER", hidden=True)], config: Config = None) -> None:
+    """
+    Erase a person's phone number from all that this installation keeps.
+
+    NUMBER has its country code, such as +8618688888888. Reports, messages and submissions of the number are deleted; texts
+    of others that contain it are redacted. The exit status is 1 where something is left; the command may be repeated.
+    """
+    from ingest.commands.forget import forget as forget_number  # noqa: PLC0415
+
+    if not asyncio.run(forget_number(load(config), number)):
+        sys.exit(1)
 
 
 def read_time(text: str, option: str) -> datetime | None:

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 
 import typer
 
+from ingest.backup.snapshot import drop_snapshot
 from ingest.commands.usage import UsageError
+from ingest.connections.stores import store_folder
 from ingest.connections.streams import journals
 from ingest.control.client import is_running
 from ingest.erasure.files import files_with
@@ -16,6 +18,7 @@ from ingest.settings.settings import Settings
 from normalizers.msisdn import read_number
 from normalizers.privacy import StoredNumbers, hash_number
 from sinks.clickhouse.erasure import ErasedTable
+from sinks.clickhouse.store import engine_path
 
 
 async def forget(settings: Settings, written: str) -> bool:
@@ -34,6 +37,7 @@ async def forget(settings: Settings, written: str) -> bool:
     tables = await erase_from_store(settings, number, stored_as)
     for table in tables:
         typer.echo(f"{table.table}: {table.deleted} rows deleted, {table.redacted} redacted, {table.left} left")
+    drop_snapshot(engine_path(store_folder(settings)), settings.data_dir)  # of a backup that was cut short
     changed = await erase_from_poll_state(settings.data_dir / "poll.db", number)
     typer.echo(f"state of the pollers: {changed} entries erased")
     return _told(settings, number, tables)

@@ -1,6 +1,7 @@
 """A command's side of the control socket."""
 
 import asyncio
+import socket
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,16 @@ from sinks.errors import BusyError, SinkError
 
 class NotRunningError(SinkError):
     """No store process works on this data."""
+
+
+def is_running(data_dir: Path) -> bool:
+    """Tell whether a store process answers in `data_dir`."""
+    try:
+        with socket_path(data_dir) as path, socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(path)
+    except OSError:
+        return False
+    return True
 
 
 async def request(

@@ -71,7 +71,8 @@ def erasing(number: str, stored_as: Collection[str]) -> Change:
 
 
 def _rewrite_all(root: Path, change: Change) -> tuple[int, set[Path]]:
-    changed, still_open = 0, set()
+    changed = 0
+    still_open: set[Path] = set()
     for folder in journals_in(root):
         done = rewrite(folder, change)
         changed += done.records

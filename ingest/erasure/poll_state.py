@@ -15,8 +15,6 @@ _LOCK_SECONDS: Final = 30.0
 
 async def erase_from_poll_state(path: Path, number: str) -> int:
     """Erase a number from the file at `path`, and return how many entries changed; raises `BusyError`."""
-    if not path.exists():
-        return 0
     try:
         return await asyncio.to_thread(_erase, path, number)
     except sqlite3.Error as error:
@@ -24,6 +22,8 @@ async def erase_from_poll_state(path: Path, number: str) -> int:
 
 
 def _erase(path: Path, number: str) -> int:
+    if not path.exists():
+        return 0
     with closing(sqlite3.connect(path, isolation_level=None, timeout=_LOCK_SECONDS)) as database:
         database.execute("PRAGMA secure_delete = ON")
         database.execute("BEGIN IMMEDIATE")

@@ -15,6 +15,7 @@ from ingest.connections.stores import store_folder, wait_for_store
 from ingest.connections.streams import journals, open_consumer
 from ingest.control.server import Command, Say
 from ingest.control.server import serve as serve_commands
+from ingest.erasure.store import ERASE, erase_command
 from ingest.metrics.catalogue import DRAIN_STALLED, STORE_DAMAGED, DrainMetrics
 from ingest.processes.child import say_ready
 from ingest.settings.accounts import effective_accounts
@@ -22,7 +23,7 @@ from ingest.settings.settings import Settings
 from ingest.settings.values import split_address
 from normalizers import PROVIDERS
 from normalizers.code_rows import all_code_rows
-from sinks.clickhouse.store import TABLES, Store, engine_path
+from sinks.clickhouse.store import TABLES, Store, connect_again, engine_path
 from sinks.drain import Drain
 from sinks.journal.consumer import JournalConsumer
 from sinks.stream import Consumer, Topic
@@ -133,7 +134,8 @@ def _commands(settings: Settings, store: Store, drain: Drain) -> Mapping[str, Co
         await asyncio.to_thread(drop_snapshot, engine, settings.data_dir)
         return {}
 
-    return {"take_snapshot": take, "drop_snapshot": drop}
+    erase = erase_command(lambda: connect_again(store_folder(settings), store.database))
+    return {"take_snapshot": take, "drop_snapshot": drop, ERASE: erase}
 
 
 async def _drain_journals(settings: Settings, store: Store) -> None:

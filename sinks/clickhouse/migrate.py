@@ -18,10 +18,12 @@ from typing import Final
 from sinks.clickhouse.store import Store
 from sinks.errors import RefusedError
 
-#: Table settings that the files name: an insert is on the disk when it returns, and stays there through merges.
+#: Table settings that the files name: an insert is on the disk when it returns, and stays there through merges. The thread
+#: that removes old files looks each half minute, so that `dlrhub forget` need not wait for minutes.
 _DURABLE: Final = (
     "SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1,"
-    " min_compressed_bytes_to_fsync_after_merge = 1, old_parts_lifetime = 480"
+    " min_compressed_bytes_to_fsync_after_merge = 1, old_parts_lifetime = 480,"
+    " max_cleanup_delay_period = 30"
 )
 #: A partition into which nothing has been inserted for an hour is merged into one part, which FINAL reads as it is.
 _QUIET: Final = "min_age_to_force_merge_seconds = 3600, min_age_to_force_merge_on_partition_only = 1"

@@ -197,6 +197,11 @@ def open_embedded(folder: Path, database: str = "dlr") -> Store:
     return Store(client, database)
 
 
+def connect_again(folder: Path, database: str = "dlr") -> Store:
+    """Return another connection to the engine in `folder`, which this process has open: one is for one thread."""
+    return Store(clickhouse_connect.get_client(interface="chdb", path=str(engine_path(folder))), database)
+
+
 def open_server(url: str, database: str = "dlr", *, async_insert: bool = False, quorum: bool = False) -> Store:
     """
     Connect to a ClickHouse server: `http(s)://user:password@host:port`, which may end in `?ca_cert=<file>`.

@@ -100,15 +100,15 @@ class Program:
         self.wait_until_ready()
         return self
 
-    def call(self, *command: str) -> str:
-        """Run another command with the same settings, which has to do well, and return what it says."""
+    def call(self, *command: str, seconds: float = START_SECONDS) -> str:
+        """Run another command with the same settings, which has to do well in time, and return what it says."""
         done = subprocess.run(
             [*_DLRHUB, *command],
             cwd=self.folder,
             env={**os.environ, **self.environment},
             capture_output=True,
             text=True,
-            timeout=START_SECONDS,
+            timeout=seconds,
             check=False,
         )
         assert done.returncode == 0, done.stderr

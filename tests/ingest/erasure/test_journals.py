@@ -1,0 +1,65 @@
+"""What the journals hold of a person is erased before it can reach the store again."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from ingest.erasure.files import files_with
+from ingest.erasure.journals import erase_from_journals, wait_until_drained
+from sinks.errors import BusyError
+from sinks.journal.consumer import JournalConsumer
+from sinks.journal.writer import Journal
+from sinks.records import report_record
+from tests.factories import make_report
+
+NUMBER, OTHER = "+8618688888888", "+8618688888889"
+
+
+async def _write(root: Path) -> None:
+    journal = Journal(root / "receiver-0")
+    await journal.append(
+        [
+            report_record(make_report(message_id="about", recipient=NUMBER)),
+            report_record(make_report(message_id="other", recipient=OTHER, raw='{"friend": "186 8888 8888"}')),
+        ]
+    )
+    await journal.close()
+
+
+async def test_records_are_erased_and_redacted(tmp_path: Path) -> None:
+    """A record about the number is erased; in another one that contains it, it is redacted."""
+    await _write(tmp_path)
+    assert await erase_from_journals(tmp_path, NUMBER, [NUMBER], wait=0) == 2
+    consumer = JournalConsumer(tmp_path)
+    records = (await consumer.read(most=10, wait_seconds=0)).records
+    await consumer.close()
+    assert [record.key for record in records] == ["other"]
+    assert msgspec.json.decode(records[0].value)["raw"] == '{"friend": "***"}'
+
+
+async def test_a_segment_that_stays_open_is_told(tmp_path: Path) -> None:
+    """Where a writer does not leave its segment in time, the command has to be run again, and says so."""
+    journal = Journal(tmp_path / "receiver-0")
+    await journal.append([report_record(make_report(recipient=NUMBER))])
+    with pytest.raises(BusyError, match="run the command again"):
+        await erase_from_journals(tmp_path, NUMBER, [NUMBER], wait=0)
+    await journal.close()
+
+
+async def test_what_is_not_drained_is_waited_for(tmp_path: Path) -> None:
+    """A batch on its way into the store would bring the number back, so the drain has to come to the journals' ends."""
+    await _write(tmp_path)
+    with pytest.raises(BusyError, match="does not keep up"):
+        await wait_until_drained(tmp_path, wait=0)
+    consumer = JournalConsumer(tmp_path)
+    await consumer.commit(await consumer.read(most=10, wait_seconds=0))
+    await wait_until_drained(tmp_path, wait=0)
+    await consumer.close()
+
+
+def test_files_that_hold_the_digits_are_found(tmp_path: Path) -> None:
+    """A file is found by the national digits of the number, also where they cross the pieces in which it is read."""
+    (tmp_path / "a").write_bytes(b"x" * ((1 << 20) - 4) + b"18688888888")
+    (tmp_path / "b").write_bytes(b"18688888889")
+    assert list(files_with(tmp_path, NUMBER)) == [tmp_path / "a"]
