@@ -110,7 +110,7 @@ def _item(item: PlannedItem, account: Account) -> dict[str, object]:
 
 
 def _report(report: PlannedReport, account: Account) -> dict[str, object]:
-    """Write a report as in the example of section 6.2, or with the variations of other sections."""
+    """Write a report as in the example of section 6.2, or with a variation of it (see `_varied`)."""
     whims = whims_of(report.seed)
     fields: dict[str, object] = {
         "flag": 1,
