@@ -2,6 +2,7 @@
 How fast dlrhub is, as ratios against a bare aiohttp handler in the same run.
 
     python -m tests.bench [--rounds 5] [--seconds 4] [--no-kafka]
+    python -m tests.bench store [--rows 100000 1000000 10000000]        how the store answers as it grows
 
 Starts a bare handler (`bare.py`), and beside it in turn `dlrhub run` (embedded, fsync on), `dlrhub ingest` alone (the
 same without a store on the same cores), and that over a real broker (acks=all), each with one worker and in an empty
@@ -24,6 +25,7 @@ from statistics import median
 
 from tests.bench.latency import callback_to_row
 from tests.bench.load import CONNECTIONS, HERE, Run, wrk
+from tests.bench.store import main as measure_store
 from tests.program.running import Program, free_port, kafka_settings
 from tests.sinks.kafka.broker import Broker
 
@@ -75,6 +77,9 @@ class Subject:
 
 def main() -> None:
     """Measure and print."""
+    if sys.argv[1:2] == ["store"]:
+        measure_store(sys.argv[2:])
+        return
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--rounds", type=int, default=5)
     arguments.add_argument("--seconds", type=int, default=4)

@@ -10,17 +10,15 @@ microseconds a row of inserts beside those of a plain MergeTree table without an
 import argparse
 import resource
 import tempfile
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
-
-from clickhouse_connect.driver.exceptions import ClickHouseError
+from typing import Final
 
 from ingest.page import queries
 from sinks.clickhouse.migrate import migrate
-from sinks.clickhouse.store import Store, open_embedded
+from sinks.clickhouse.readonly import Connection, QueryError
+from sinks.clickhouse.store import Store, engine_path, open_embedded
 from tests.bench.filling import Filler
 
 _QUERIES: Final = Path(__file__).parents[2] / "deploy" / "queries"
@@ -53,13 +51,13 @@ def main(arguments: Sequence[str]) -> None:
     with tempfile.TemporaryDirectory(dir=chosen.folder) as folder:
         store = open_embedded(Path(folder))
         for rows in chosen.rows:
-            measure(store, rows)
+            measure(store, rows, engine_path(Path(folder)))
             for database in (store.database, store.internal):
                 store.client.command(f"DROP DATABASE {database}")
         store.close()
 
 
-def measure(store: Store, rows: int) -> None:
+def measure(store: Store, rows: int, path: Path) -> None:
     """Fill a store with so many rows, ask every question, and print what it took."""
     migrate(store)
     began = _cpu_seconds()
@@ -86,8 +84,11 @@ def measure(store: Store, rows: int) -> None:
         f" WHERE active AND database = '{store.internal}' GROUP BY table ORDER BY table"
     ).result_rows:
         print(f"  {table:20} {count:10} rows {parts:5} parts {size / stored:7.1f} bytes a report")
+    connection = Connection(str(path.resolve()), "bench", _SETTINGS)
+    connection.query(f"USE {store.database}")
     for name, sql, parameters in _questions():
-        print(f"  {name:34} {_ask(store, sql, parameters)}", flush=True)
+        print(f"  {name:34} {_ask(connection, sql, parameters)}", flush=True)
+    connection.close()
     store.client.command("SYSTEM START MERGES")
 
 
@@ -102,7 +103,7 @@ def _settle(store: Store) -> None:
     store.client.command("SYSTEM STOP MERGES")
 
 
-def _questions() -> Iterator[tuple[str, str, dict[str, Any]]]:
+def _questions() -> Iterator[tuple[str, str, dict[str, str]]]:
     for name, sql in _ASKED.items():
         yield name, sql, {}
     for path in sorted(_QUERIES.glob("*.sql")):
@@ -124,18 +125,20 @@ def _questions() -> Iterator[tuple[str, str, dict[str, Any]]]:
             "account": "default",
         }
         for question in _PAGE:
-            sql = getattr(queries, question).replace("FROM reports", "FROM dlr.reports")
-            yield f"page {question.lower()}, {name}", sql, parameters
+            given = {key: str(value) for key, value in parameters.items()}
+            yield f"page {question.lower()}, {name}", getattr(queries, question), given
 
 
-def _ask(store: Store, sql: str, parameters: dict[str, Any]) -> str:
-    began, started = _cpu_seconds(), time.monotonic()
+def _ask(connection: Connection, sql: str, parameters: Mapping[str, str]) -> str:
+    began = _cpu_seconds()
     try:
-        summary = store.client.query(sql, parameters=parameters, settings=_SETTINGS).summary
-    except ClickHouseError as error:
-        return f"{getattr(error, 'name', None) or str(error)[:200]}"
-    read = int(summary.get("read_bytes", 0)) / 1e6
-    return f"{_cpu_seconds() - began:7.2f} CPU s {time.monotonic() - started:7.2f} s {read:9.1f} MB read"
+        result = connection.query(sql, parameters=parameters)
+    except QueryError as error:
+        return str(error)[:200]
+    used = _cpu_seconds() - began
+    return (
+        f"{used:7.2f} CPU s {result.seconds:7.2f} s {result.read_bytes / 1e6:9.1f} MB {result.read_rows:11} rows read"
+    )
 
 
 def _cpu_seconds() -> float:
