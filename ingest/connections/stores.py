@@ -19,6 +19,7 @@ from sinks.clickhouse.migrate import Migration, migrate
 from sinks.clickhouse.retention import apply_retention
 from sinks.clickhouse.store import Store, open_embedded, open_server
 from sinks.errors import BusyError, RefusedError
+from sinks.stream import Topic
 
 _log = structlog.get_logger(__name__)
 
@@ -65,10 +66,20 @@ def prepare(store: Store, settings: Settings) -> list[Migration]:
     try:
         applied = migrate(store, cluster=chosen.cluster)
         store.replace_codes([msgspec.to_builtins(row) for row in _code_rows(settings)])
-        apply_retention(store, chosen.retention_days, cluster=chosen.cluster)
+        apply_retention(store, _retention(settings), cluster=chosen.cluster)
     except ClickHouseError as error:
         raise BusyError(f"the tables can't be brought up to date: {error}") from error
     return applied
+
+
+def _retention(settings: Settings) -> dict[Topic, int]:
+    kept = settings.privacy.retention_days
+    return {
+        Topic.REPORTS: kept.reports,
+        Topic.INBOUND: kept.inbound,
+        Topic.DEAD_LETTERS: kept.dead_letters,
+        Topic.SUBMISSIONS: kept.submissions,
+    }
 
 
 def _code_rows(settings: Settings) -> list[CodeRow]:

@@ -6,7 +6,6 @@ from urllib.parse import urlsplit
 
 from pydantic import (
     Field,
-    NonNegativeInt,
     PositiveFloat,
     PositiveInt,
     model_validator,
@@ -136,11 +135,7 @@ class KafkaSettings(Section):
 
 
 class ClickHouseSettings(Section):
-    """
-    The store; embedded where `url` is not set.
-
-    `retention_days` (0: for ever) is how long rows are kept after their receipt.
-    """
+    """The store; embedded if `url` is not set."""
 
     url: ServerUrl | None = None
     database: DatabaseName = "dlr"
@@ -148,7 +143,6 @@ class ClickHouseSettings(Section):
     batch_rows: PositiveInt = 20_000
     batch_ms: PositiveInt = 300
     async_insert: bool = False
-    retention_days: NonNegativeInt = 0
 
     @property
     def ping_url(self) -> str:

@@ -1,25 +1,33 @@
 """How long rows are kept: a TTL on the storage tables, by the day of their receipt."""
 
 import re
+from collections.abc import Mapping
 from typing import Final
 
 from sinks.clickhouse.store import TABLES, Store
+from sinks.stream import Topic
 
-_TTL: Final = re.compile(r"\bTTL toDateTime\(received_at\) \+ toIntervalDay\((\d+)\)")
+_TTL: Final = re.compile(r"\bTTL (?:toDateTime\(received_at\)|home) \+ toIntervalDay\((\d+)\)")
+_OF_MESSAGES: Final = ("messages", "message_homes")
 
 
-def apply_retention(store: Store, days: int, *, cluster: str = "") -> list[str]:
+def apply_retention(store: Store, days: Mapping[Topic, int], *, cluster: str = "") -> list[str]:
     """
-    Keep rows for `days` days after their receipt, 0 for ever; return the tables that had to be changed.
+    Keep the rows of each topic for so many days after their receipt, 0 for ever; return the tables that had to be changed.
 
-    ClickHouse drops what is older with its merges. A TTL of another kind is an operator's, and stays where `days` is 0.
+    A message is kept as long as reports and submissions are, from the first receipt on: it goes as a whole. ClickHouse
+    drops what is older with its merges. A TTL of another kind is an operator's, and stays where the days are 0.
     """
-    changed = [table for table in TABLES.values() if _days(store, table) != days]
-    for table in changed:
-        change = f"MODIFY TTL toDateTime(received_at) + toIntervalDay({days})" if days else "REMOVE TTL"
+    of_messages = (days[Topic.REPORTS], days[Topic.SUBMISSIONS])
+    wanted = {TABLES[topic]: kept for topic, kept in days.items()}
+    wanted |= dict.fromkeys(_OF_MESSAGES, max(of_messages) if all(of_messages) else 0)
+    changed = {table: kept for table, kept in wanted.items() if _days(store, table) != kept}
+    for table, kept in changed.items():
+        since = "home" if table in _OF_MESSAGES else "toDateTime(received_at)"
+        change = f"MODIFY TTL {since} + toIntervalDay({kept})" if kept else "REMOVE TTL"
         on_cluster = f"ON CLUSTER '{cluster}'" if cluster else ""
         store.client.command(f"ALTER TABLE {store.internal}.{table} {on_cluster} {change}")
-    return changed
+    return list(changed)
 
 
 def _days(store: Store, table: str) -> int:

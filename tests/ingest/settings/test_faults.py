@@ -27,7 +27,7 @@ WRONG = {
     "[kafka]": "line 1: kafka.bootstrap_servers: is missing",
     '[kafka]\nbootstrap_servers = "k:1"\ncompression = "gzip"': "must be one of 'none', 'lz4' or 'zstd'",
     '[privacy]\nstore_numbers = "mask"': "must be one of 'full', 'masked' or 'keyed_hash'; did you mean \"masked\"?",
-    "[clickhouse]\nretention_days = -1": "line 2: clickhouse.retention_days = -1: must be at least 0",
+    "[privacy]\nretention_days = { reports = -1 }": "must be at least 0",
     "[accounts]": "line 1: accounts: must be a list of tables: begin each account with [[accounts]]",
     '[[accounts]]\nname = "x"': "line 1: provider of the first account: is missing",
     '[[accounts]]\nprovider = "cms"': 'did you mean "cm"?; there are cm, juhe',
