@@ -19,6 +19,7 @@ from tests.program.running import Program
 _NOT_RUN: Final = {
     "run": "run by .ci/run",
     "tests": "run by .ci/run",
+    "run by tests/program": "takes minutes, and has a test of its own",
     "needs docker": "no container engine",
     "needs kubernetes": "no cluster",
     "needs systemd": "no init system, no root",
