@@ -5,6 +5,7 @@ from contextlib import AsyncExitStack
 
 import pytest
 import structlog
+from aiohttp import web
 
 from tests.ingest.receiver.callbacks import JUHE
 from tests.ingest.receiver.conftest import StartReceiver
@@ -87,3 +88,10 @@ async def test_slow_bodies_together_are_bounded(start_receiver: StartReceiver) -
         assert await send(post.url, GOOD) == (200, b"OK")
         for _, writer in slow[:2]:
             assert not writer.is_closing()
+
+
+def test_the_private_attributes_of_aiohttp_are_there() -> None:
+    """What a connection reads of aiohttp's own state exists in the version that is installed."""
+    assert {"_messages", "_request_count", "_current_request", "_loop"} <= {
+        name for parent in web.RequestHandler.__mro__ for name in getattr(parent, "__slots__", ())
+    }
