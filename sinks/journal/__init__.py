@@ -1,1 +1,1 @@
-"""The journal: the stream of an embedded installation, on this machine's disk."""
+"""The journal: append-only files on this machine's disk, which are the stream where there is no Kafka, and else the spill."""

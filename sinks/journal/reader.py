@@ -198,8 +198,6 @@ class JournalReader:
         if self.position >= end:
             return None
         group = file.search(self._next_byte + 1)
-        if group is not None and group.before < self.position:
-            group = None
         self._lose(group.before if group else end, file=file, stop=group.start if group else file.size, until=group)
         return group
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from sinks.journal.positions import read_cursor, read_mark
 from sinks.journal.reader import acknowledged_before
-from sinks.journal.segment import SegmentFile, segments_in
+from sinks.journal.segment import Segment, SegmentFile, segments_in
 
 
 class Verification(NamedTuple):
@@ -23,24 +23,42 @@ class Verification(NamedTuple):
 def verify(folder: Path) -> Verification:
     """Read the journal in a folder; raises `OSError`."""
     mark, cursor, segments = read_mark(folder), read_cursor(folder), segments_in(folder)
-    position = segments[0].first - 1 if segments else 0
+    position = cursor.position if cursor else 0
+    acknowledged = mark.position if mark else 0
+    waiting = max(0, acknowledged - position)
     records = missing = places = 0
-    for segment, following in zip_longest(segments, segments[1:]):
-        with SegmentFile(segment) as file:
-            end_of_last = 0
-            group = file.search(0)
-            while group:
-                gap = max(0, group.before - position)
-                records, missing = records + group.last - group.before, missing + gap
-                places += gap > 0 or group.start > end_of_last
-                position, end_of_last = group.last, group.end
-                group = file.group_at(group.end) or file.search(group.end)
-        end = mark.position if mark else 0
-        if following:
-            with SegmentFile(following) as file:
-                end = acknowledged_before(file)
-        gap = max(0, end - position)
-        missing, places = missing + gap, places + (gap > 0)
-        position = max(position, end, following.first - 1 if following else 0)
-    waiting = max(0, (mark.position if mark else position) - (cursor.position if cursor else 0))
+    for segment, following in zip_longest((None, *segments), segments):  # the first: what was drained and deleted
+        if segment is not None:
+            found = _read(segment, position)
+            records, missing, places = records + found.records, missing + found.missing, places + found.places
+            position = found.position
+        end = _acknowledged_before(following) if following else acknowledged
+        missing, places = missing + max(0, end - position), places + (end > position)
+        position = following.first - 1 if following else position
     return Verification(folder.name, len(segments), records, waiting, missing, places)
+
+
+class _Found(NamedTuple):
+    records: int
+    missing: int
+    places: int
+    position: int
+
+
+def _read(segment: Segment, position: int) -> _Found:
+    """Read a segment that follows `position`; return what it has and lacks, and the position of its last record."""
+    records = missing = places = end = 0
+    with SegmentFile(segment) as file:
+        group = file.search(0)
+        while group:
+            gap = max(0, group.before - position)
+            records, missing = records + group.last - group.before, missing + gap
+            places += gap > 0 or group.start > end
+            position, end = max(position, group.last), group.end
+            group = file.group_at(end) or file.search(end)
+    return _Found(records, missing, places, position)
+
+
+def _acknowledged_before(segment: Segment) -> int:
+    with SegmentFile(segment) as file:
+        return acknowledged_before(file)
