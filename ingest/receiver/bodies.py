@@ -18,6 +18,8 @@ from sinks.errors import BusyError
 #: `zlib`'s window: gzip or zlib by its header, and deflate without a header.
 _WITH_HEADER: Final = 47
 _RAW: Final = -15
+#: A body up to this size is always read on.
+_SHORT_BYTES: Final = 64 * 1024
 _CHUNK_BYTES: Final = 64 * 1024
 
 
@@ -38,22 +40,6 @@ class BrokenBodyError(MalformedError):
         self.rest = rest
 
 
-class _Arriving:
-    """A body on its way: how much of it is here, and until when it is waited for."""
-
-    def __init__(self) -> None:
-        self.size = 0
-        self.given_up = False
-        self.deadline: asyncio.Timeout | None = None
-
-    def give_up(self) -> None:
-        """Have its reader stop, which then lets go of what it has."""
-        self.size = 0
-        self.given_up = True
-        if self.deadline is not None:
-            self.deadline.reschedule(0)
-
-
 class BodyReader:
     """Reads the bodies of one receiver process."""
 
@@ -62,8 +48,8 @@ class BodyReader:
         self._most = most
         self._most_together = most_together
         self._seconds = seconds
-        self._arriving: dict[_Arriving, None] = {}
         self._together = 0
+        self._freed = asyncio.Event()
         self._inflater = ThreadPoolExecutor(1, "inflate")
 
     async def read(self, request: web.BaseRequest) -> bytes:
@@ -78,37 +64,34 @@ class BodyReader:
             if len(body) > self._most:
                 raise TooLargeError
             return body
-        arriving = _Arriving()
-        self._arriving[arriving] = None
+        parts: list[bytes] = []
         try:
-            async with asyncio.timeout(self._seconds) as arriving.deadline:
-                return await self._read_parts(content, arriving)
+            async with asyncio.timeout(self._seconds):
+                await self._read_parts(content, parts)
         except TimeoutError:
-            if arriving.given_up:
+            if self._is_full(sum(map(len, parts))):
                 raise BusyError("too much arrives at once") from None
             raise
         finally:
-            del self._arriving[arriving]
-            self._together -= arriving.size
+            self._together -= sum(map(len, parts))
+            self._freed.set()
+        return b"".join(parts)
 
-    async def _read_parts(self, content: StreamReader, arriving: "_Arriving") -> bytes:
-        parts, size = [], 0
+    async def _read_parts(self, content: StreamReader, parts: list[bytes]) -> None:
+        size = 0
         while part := await content.readany():
             parts.append(part)
             size += len(part)
+            self._together += len(part)
             if size > self._most:
                 raise TooLargeError
-            arriving.size += len(part)
-            self._together += len(part)
-            self._keep_within()
-        return b"".join(parts)
+            while self._is_full(size):
+                self._freed.clear()
+                await self._freed.wait()
 
-    def _keep_within(self) -> None:
-        """Give up the largest bodies until the others are within what they may take together."""
-        while self._together > self._most_together:
-            largest = max(self._arriving, key=lambda arriving: arriving.size)
-            self._together -= largest.size
-            largest.give_up()
+    def _is_full(self, size: int) -> bool:
+        """Tell whether a body of which so much is here has to wait for room."""
+        return size > _SHORT_BYTES and self._together > self._most_together
 
     async def decompress(self, body: bytes, encoding: str) -> bytes:
         """

@@ -40,7 +40,7 @@ class ConnectionLimits:
     """
 
     most: int = 4096
-    most_per_address: int = 512
+    most_per_address: int = 1024
     head_seconds: float = 10.0
     proxies: tuple[Network, ...] = ()
 

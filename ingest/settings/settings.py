@@ -52,7 +52,7 @@ class ReceiverSettings(Section):
     header_timeout_s: PositiveFloat = 10.0
     max_receiving_bytes: PositiveInt = 64 * 1024 * 1024
     max_connections: PositiveInt = 4096
-    max_connections_per_address: PositiveInt = 512
+    max_connections_per_address: PositiveInt = 1024
     refused_rate: PositiveFloat = 50.0
     refused_burst: PositiveInt = 500
     trusted_proxies: tuple[Network, ...] = ()
