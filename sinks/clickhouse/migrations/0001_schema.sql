@@ -62,9 +62,9 @@ CREATE TABLE IF NOT EXISTS ${internal}.reports ${on_cluster} (
         bitShiftLeft(toUInt64(revision), 48) + 281474976710655 - toUInt64(greatest(toUnixTimestamp64Milli(received_at), 0)))
         COMMENT 'Which of several copies stays: the highest revision, of those the first one received',
     INDEX received_at_range received_at TYPE minmax GRANULARITY 1,
-    INDEX message_id_filter message_id TYPE bloom_filter(0.01) GRANULARITY 1,
-    INDEX recipient_filter recipient TYPE bloom_filter(0.01) GRANULARITY 1,
-    INDEX reference_filter reference TYPE bloom_filter(0.01) GRANULARITY 1
+    INDEX message_id_filter message_id TYPE bloom_filter(0.001) GRANULARITY 1,
+    INDEX recipient_filter recipient TYPE bloom_filter(0.001) GRANULARITY 1,
+    INDEX reference_filter reference TYPE bloom_filter(0.001) GRANULARITY 1
 )
 ENGINE = ${replicated}ReplacingMergeTree(version, is_deleted)
 PARTITION BY toRelativeDayNum(day) % 64
@@ -118,9 +118,9 @@ CREATE TABLE IF NOT EXISTS ${internal}.submissions ${on_cluster} (
         MD5(concat(provider, '\0', account, '\0', message_id)), 1, 8)) COMMENT 'As in reports',
     version UInt64 MATERIALIZED 281474976710655 - toUInt64(greatest(toUnixTimestamp64Milli(received_at), 0))
         COMMENT 'Which of several copies stays: the first one received',
-    INDEX message_id_filter message_id TYPE bloom_filter(0.01) GRANULARITY 1,
-    INDEX recipient_filter recipient TYPE bloom_filter(0.01) GRANULARITY 1,
-    INDEX reference_filter reference TYPE bloom_filter(0.01) GRANULARITY 1
+    INDEX message_id_filter message_id TYPE bloom_filter(0.001) GRANULARITY 1,
+    INDEX recipient_filter recipient TYPE bloom_filter(0.001) GRANULARITY 1,
+    INDEX reference_filter reference TYPE bloom_filter(0.001) GRANULARITY 1
 )
 ENGINE = ${replicated}ReplacingMergeTree(version)
 PARTITION BY toRelativeDayNum(home) % 64
@@ -205,8 +205,8 @@ CREATE TABLE IF NOT EXISTS ${internal}.messages ${on_cluster} (
     INDEX first_received_at_range first_received_at TYPE minmax GRANULARITY 1,
     INDEX last_received_at_range last_received_at TYPE minmax GRANULARITY 1,
     INDEX submitted_at_range submitted_at TYPE minmax GRANULARITY 1,
-    INDEX message_id_filter message_id TYPE bloom_filter(0.01) GRANULARITY 1,
-    INDEX recipient_filter recipient TYPE bloom_filter(0.01) GRANULARITY 1
+    INDEX message_id_filter message_id TYPE bloom_filter(0.001) GRANULARITY 1,
+    INDEX recipient_filter recipient TYPE bloom_filter(0.001) GRANULARITY 1
 )
 ENGINE = ${replicated}AggregatingMergeTree
 PARTITION BY toRelativeDayNum(home) % 64
@@ -438,7 +438,7 @@ CREATE TABLE IF NOT EXISTS ${internal}.inbound ${on_cluster} (
         bitShiftLeft(toUInt64(revision), 48) + 281474976710655 - toUInt64(greatest(toUnixTimestamp64Milli(received_at), 0))
         COMMENT 'As in reports',
     INDEX received_at_range received_at TYPE minmax GRANULARITY 1,
-    INDEX sender_filter sender TYPE bloom_filter(0.01) GRANULARITY 1
+    INDEX sender_filter sender TYPE bloom_filter(0.001) GRANULARITY 1
 )
 ENGINE = ${replicated}ReplacingMergeTree(version)
 PARTITION BY toRelativeDayNum(stamp_day) % 64
@@ -472,7 +472,7 @@ CREATE TABLE IF NOT EXISTS ${internal}.dead_letters ${on_cluster} (
     resolved_at Nullable(DateTime64(3, 'UTC')),
     resolution String COMMENT 'Empty: a receipt; else what came of a replay at received_at',
     INDEX received_at_range received_at TYPE minmax GRANULARITY 1,
-    INDEX id_filter id TYPE bloom_filter(0.01) GRANULARITY 1
+    INDEX id_filter id TYPE bloom_filter(0.001) GRANULARITY 1
 )
 ENGINE = ${replicated}ReplacingMergeTree
 PARTITION BY toRelativeDayNum(toDate(received_at)) % 64
