@@ -1,1 +1,1 @@
-"""The top floor: the doors. HTTP receiver, query interface, admin listener, commands and settings."""
+"""The top floor: the HTTP receiver, the pollers, the query interface, the admin listener, commands and settings."""

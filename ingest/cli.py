@@ -203,7 +203,7 @@ def codes(
     config: Config = None,
 ) -> None:
     """
-    Show what the providers' codes mean, and where that stands.
+    Show what the providers' codes mean, and in which document.
 
     Codes are the provider's own, SMPP's where its document uses those, and the settings'. A table ends with the rule of
     what makes two reports the same one.

@@ -65,7 +65,7 @@ CODES: Final = CodeTable(
 
 
 def _why(reason: Reason, meaning: str) -> Code:
-    """Return a row that says why and not whether: the status comes from `CODES`."""
+    """Return a row that gives a reason alone: the status comes from `CODES`."""
     return Code(Status.UNKNOWN, reason, meaning)
 
 

@@ -124,9 +124,9 @@ _read_complete: Final = msgspec.json.Decoder(_CompleteSubmission).decode
 
 def complete(known: SubmittingAccounts) -> Callable[[bytes], bytes]:
     """
-    Return what makes a row of the topic's value: of one that another program wrote, with what `POST` takes.
+    Return a function that makes a row of a value of the topic, which another program may have written as `POST` takes it.
 
-    It raises `RefusedError` for any other value.
+    The function raises `RefusedError` for a value that is no submission.
     """
 
     def completed(value: bytes) -> bytes:

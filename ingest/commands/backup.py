@@ -22,7 +22,7 @@ from sinks.errors import RefusedError
 
 
 async def backup(settings: Settings, folder: Path, keep: int) -> None:
-    """Add a backup to a folder, and delete all but the latest `keep`; the hub may run."""
+    """Add a backup to a folder, and delete all but the latest `keep`; dlrhub may run."""
     _require_embedded(settings)
     refuse_unfinished(settings.data_dir)
     try:

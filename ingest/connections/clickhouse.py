@@ -54,7 +54,7 @@ class StoreError(SinkError):
 
 class QueryLimits(NamedTuple):
     """
-    QueryLimits on a client's queries.
+    Limits on a client's queries.
 
     At most `at_once` queries run at the same time, each for at most `query_seconds`; a query may take `wait_seconds`
     including its wait for a free place. A server is told to use `threads` for one (0: as it is set up to). A server that

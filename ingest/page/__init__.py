@@ -1,1 +1,1 @@
-"""The status page: the first page that a person opens. Its questions to the store are bounded, and it shows no phone number."""
+"""The status page. Its queries to the store are bounded, and it masks phone numbers unless the settings say otherwise."""

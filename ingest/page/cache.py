@@ -19,7 +19,7 @@ class _Kept:
 
 class Answers:
     """
-    Answers by key; whoever asks for one that is being made waits for it, and shares its failure.
+    Answers by key. A caller that asks for an answer that is being made waits for it, and shares its failure.
 
     Each is kept for `least_seconds`, or ten times as long as it took where that is longer, so that no key keeps the
     store busy for more than a tenth of the time. A failure is kept for `least_seconds`, or as long as it took: the page

@@ -1,4 +1,4 @@
-"""The parents: which processes `dlrhub run`, `ingest` and `drain` consist of, and the admin listener beside them."""
+"""The parent: the processes that `dlrhub run`, `ingest`, `drain` and `poll` start, and the admin listener beside them."""
 
 import asyncio
 import signal
@@ -184,7 +184,7 @@ def _answers(url: str) -> Check:
     async def check() -> str:
         try:
             timeout = aiohttp.ClientTimeout(total=_CHECK_SECONDS)
-            # Whether the certificate is right is seen with the first insert: here nothing is told.
+            # No secret is sent here, so the certificate is not checked; the first insert checks it.
             async with aiohttp.ClientSession(timeout=timeout) as session, session.get(url, ssl=False) as response:
                 return "" if response.ok else f"answers {response.status}"
         except (aiohttp.ClientError, TimeoutError) as error:

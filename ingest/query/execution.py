@@ -22,7 +22,7 @@ class Query:
     A client's request: `query` is the parameter in the URL, and `body` continues its text.
 
     `default_format` is for a query that names none. `revision` is the native protocol's that the client reads, 0 where
-    it says none. `settings` are the URL's parameters that this interface ignores.
+    it says none. `settings` are the URL's parameters that name settings of ClickHouse.
     """
 
     query: str

@@ -1,9 +1,9 @@
 """
 The query interface: ClickHouse's HTTP interface over the embedded engine, for reading.
 
-It is for this machine alone and knows no users: names and keys are taken and ignored. Against the web pages that an
-analyst's browser shows it guards itself: it answers no request of another site's page, and none under a host name other
-than `localhost`. Harmless settings are let through, limits up to our own (`ingest.query.guard.settings`).
+It is for this machine alone and knows no users: user names and passwords are ignored. An analyst's browser may show web
+pages that send requests here, so the interface refuses requests of another site's page, and requests under a host name
+other than `localhost`. Harmless settings are let through, limits up to our own (`ingest.query.guard.settings`).
 """
 
 import asyncio

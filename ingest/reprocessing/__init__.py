@@ -1,1 +1,1 @@
-"""Second chances: stored items are parsed again with today's normalizers, code tables and settings."""
+"""Reprocessing: dead letters and stored reports are parsed again with today's normalizers, code tables and settings."""

@@ -64,7 +64,7 @@ class Change(NamedTuple):
 
 @dataclass(slots=True)
 class Progress:
-    """How far a run is; `unreadable` reports stay as they are, which a run that names no provider's fault never has."""
+    """How far a run is; `unreadable` counts the reports whose raw item can't be read any more, which stay as they are."""
 
     total: int = 0
     read: int = 0

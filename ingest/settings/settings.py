@@ -43,7 +43,7 @@ _EVERYWHERE: Final = {"0.0.0.0", "::"}  # noqa: S104 - compared, not bound
 
 
 class ReceiverSettings(Section):
-    """The door that providers post to; `listen` defaults to every interface once every account is guarded."""
+    """The listener that providers post to; `listen` defaults to every interface once every account is guarded."""
 
     listen: Address | None = None
     workers: PositiveInt = 1
@@ -71,7 +71,7 @@ class ReceiverSettings(Section):
 
 
 class AdminSettings(Section):
-    """The operator's door; `show_numbers` has its page show phone numbers in full."""
+    """The listener for operators; with `show_numbers` its status page shows phone numbers in full."""
 
     listen: Address = "127.0.0.1:8081"
     token: Secret | None = None
@@ -87,7 +87,7 @@ class AdminSettings(Section):
 
 
 class QuerySettings(Section):
-    """The read-only ClickHouse door over the embedded store; it knows no users, so it stays on this machine."""
+    """The read-only ClickHouse interface of the embedded store; it knows no users, so it stays on this machine."""
 
     listen: Address = "127.0.0.1:8123"
 
@@ -199,7 +199,7 @@ class AccountSettings(Section):
 
     @property
     def guarded(self) -> bool:
-        """Whether something keeps strangers out, or the operator said that nothing has to, or there is no way in."""
+        """Whether strangers are kept out, or the account is `open`, or its provider posts no callbacks."""
         return bool(self.secrets or self.allow or self.auth_key or self.keys or self.open or not self.called)
 
     @property

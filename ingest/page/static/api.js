@@ -1,4 +1,4 @@
-// The admin door's answers. A token, where one is asked for, is kept until the tab is closed.
+// The admin listener's answers. A token, where one is asked for, is kept until the tab is closed.
 
 const KEY = "dlrhub-token";
 const TIMEOUT_MS = 30_000;

@@ -6,7 +6,7 @@ each, without comments, so that no lexer can read it otherwise; an uncertain tok
 The engine gets that text, never one that was written anew from a syntax tree, which could mean something else.
 
 A query is judged twice, so that no difference between sqlglot's grammar and ClickHouse's opens a way: word by word,
-whatever the grammar (`query_words`), and as a tree (`query_tree`). SHOW, DESCRIBE, EXISTS and EXPLAIN have the forms
+whatever the grammar (`words`), and as a tree (`tree`). SHOW, DESCRIBE, EXISTS and EXPLAIN have the forms
 that stand here. Behind this stand the engine's own parser and `readonly = 2` (`sinks.clickhouse.readonly`).
 """
 
@@ -35,7 +35,7 @@ _WRITING: Final = (
     "TRUNCATE", "UNDROP", "UPDATE", "USE", "WATCH",
 )  # fmt: skip
 
-#: Statements that hold no query, as `query_tokens.join` writes them.
+#: Statements that hold no query, as `tokens.join` writes them.
 _DESCRIPTION: Final = re.compile(
     rf"""
     (?: DESC | DESCRIBE ) (?: \ TABLE )? \ {_TABLE}

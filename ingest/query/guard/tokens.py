@@ -81,5 +81,5 @@ def tokenize(sql: str) -> list[Token]:
 
 
 def join(tokens: Sequence[Token]) -> str:
-    """Write tokens with a space between each: whoever splits it again gets the same ones."""
+    """Write tokens with a space between each, so that splitting the text again gives the same tokens."""
     return " ".join(token.text for token in tokens)

@@ -16,7 +16,7 @@ _QUOTED: Final = (TokenType.STRING, TokenType.IDENTIFIER)
 
 
 class _Parser(ClickHouseParser):
-    """sqlglot's, which takes `LIMIT 1 BY x LIMIT 5` for two LIMITs, mended."""
+    """sqlglot's parser, corrected: that one takes `LIMIT 1 BY x LIMIT 5` for two LIMITs."""
 
     QUERY_MODIFIER_PARSERS: ClassVar = {
         **ClickHouseParser.QUERY_MODIFIER_PARSERS,
