@@ -22,7 +22,7 @@ SELECT
     reinterpret(MD5(concat('e', toString(i), '-', toString(k))), 'UUID') AS event_id,
     if(timeless, 'santo', ['cm', 'juhe', 'cloudsms'][1 + cityHash64(i, 1) % 3]) AS provider, 'default' AS account,
     lower(substring(hex(MD5(toString(i))), 1, 16)) AS message_id, concat('ref-', toString(i)) AS reference,
-    concat('+86138', leftPad(toString(cityHash64(i) % 100000000), 8, '0')) AS recipient,
+    concat('+86138', leftPad(toString(i * 7919 % 100000000), 8, '0')) AS recipient,
     ['CN', 'HK', 'GB', 'NL', 'US', 'SG', 'IN'][1 + cityHash64(i, 3) % 7] AS country,
     ['', 'op1', 'op2', 'op3'][1 + cityHash64(i, 4) % 4] AS operator, 'ACME' AS sender,
     multiIf(k = 0, 'accepted', k = 2 OR cityHash64(i, 5) % 10 >= 8, 'expired', 'delivered') AS status,
