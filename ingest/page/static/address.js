@@ -1,4 +1,4 @@
-// What the page's address says: range, view, and what the view is about. A shared address shows the same.
+// The page's address: range, view, and the account, message or question that the view shows. A shared address shows the same.
 
 import { h } from "./dom.js";
 import { RANGES } from "./words.js";

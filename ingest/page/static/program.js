@@ -1,4 +1,4 @@
-// What this program knows of itself: the line of facts above every view, and the view of its parts.
+// The state of this program: the line of facts above every view, and the view of its parts.
 
 import { h, show, table } from "./dom.js";
 import * as words from "./words.js";
