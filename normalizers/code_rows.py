@@ -81,7 +81,7 @@ def _rows(
 
 
 def missing_codes(provider: Provider, account: Account, status: str, code: str) -> Iterator[tuple[str, str]]:
-    """Yield kind and code of what neither the provider's tables nor the settings have of a report that was unmapped."""
+    """Yield kind and code for each code of an unmapped report that is in no table of the provider or the settings."""
     written = provider.code_of(status, code)
     if not _is_known(written, provider.codes, account.codes):
         yield STATUS_KIND, written

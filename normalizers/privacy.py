@@ -109,7 +109,7 @@ class Privacy:
                 return hash_number(number, self.keys[0])
 
     def event_id(self, event_id: str) -> str:
-        """Return an event id that does not tell the number it was made of to who tries all numbers."""
+        """Return an event id from which nobody without the key finds the number by trying all numbers."""
         if self.numbers is not StoredNumbers.KEYED_HASH:
             return event_id
         return str(UUID(bytes=hmac.digest(self.keys[-1], UUID(event_id).bytes, hashlib.sha256)[:16]))

@@ -1,4 +1,4 @@
-"""How a provider is answered that reads the HTTP status and little more: in one line of plain text."""
+"""Replies in one line of plain text, for providers that read the HTTP status and little more."""
 
 from types import MappingProxyType
 from typing import Final

@@ -74,7 +74,7 @@ class Drain:
         self._pause = pause or self._wait
         self._stopping = asyncio.Event()
         self._inserter = Inserter(store, watch, most_rows=batch_rows, stopping=self._stopping)
-        #: Hold it to have nothing inserted.
+        #: The drain holds this lock while it inserts and commits; hold it, and nothing is inserted.
         self.storing = asyncio.Lock()
         self._waiting = False
         self._progress_at = time.monotonic()

@@ -35,6 +35,6 @@ def test_leaks_are_found(tmp_path: Path, file: str, text: str, *, found: bool) -
 
 
 def test_printed_log_lines_are_searched(tmp_path: Path) -> None:
-    """What a test printed is searched where it is a line of the log: commands print numbers to whom they are for."""
+    """Of a test's output only log lines are searched: commands may print numbers to the person who asked."""
     assert search(tmp_path, [("a test", "2026-11-20 12:00:00 [warning  ] forbidden secret=right-one")])
     assert not search(tmp_path, [("a test", "right-one 8618688888888")])

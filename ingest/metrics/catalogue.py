@@ -250,7 +250,7 @@ class DrainMetrics:
             SUBMISSIONS.add(*account)
 
     def _tell_that_messages_are_alike(self, account: Account) -> None:
-        """Say once for an account that its provider is to be set up to send more, or that messages can't be told apart."""
+        """Warn once for each account that its messages can't be told apart, and say how that is corrected."""
         if account not in self._without_identity:
             self._without_identity.add(account)
             _log.warning(
@@ -261,7 +261,7 @@ class DrainMetrics:
             )
 
     def _account(self, provider: str, account: str) -> Account:
-        """Return these as labels, of which there are never more than so many."""
+        """Return provider and account as labels; accounts beyond the first `_MOST_ACCOUNTS` share one label."""
         if (provider, account) not in self._accounts:
             if len(self._accounts) >= _MOST_ACCOUNTS:
                 return _OTHER

@@ -1,4 +1,4 @@
-"""Measures the disk that data is on, and what of the journals on it could not be read; the parent does."""
+"""Measures the free space of the disk of `data_dir`, and counts the damaged places of its journals; runs in the parent."""
 
 import asyncio
 import shutil

@@ -74,7 +74,7 @@ async def _ask_balance(client: ProviderClient, balance: Balance) -> None:
 
 
 async def _repeat(seconds: float, work: Work) -> None:
-    """Do the work again and again, this often; a fault of ours in it stops nothing else."""
+    """Do the work every so many seconds; an unexpected exception in it is logged, and the next try comes later."""
     clock = asyncio.get_running_loop().time
     while True:
         started = clock()

@@ -1,8 +1,8 @@
 """
 A callback's body: read within a time and within what all bodies together may take, and decompressed.
 
-A body that came with its head is at hand and costs nothing. The others are added up while they arrive; if they are
-too many, the largest is dropped, so that a crowd of slow bodies can't keep short ones out.
+A body that came with its head is at hand and costs nothing. The others are added up while they arrive. While the sum is
+too large, long bodies are not read on: they wait for room, so that a crowd of slow bodies can't keep short ones out.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from sinks.errors import BusyError
 #: `zlib`'s window: gzip or zlib by its header, and deflate without a header.
 _WITH_HEADER: Final = 47
 _RAW: Final = -15
-#: A body up to this size is always read on.
+#: A body is read without waiting for room up to this size.
 _SHORT_BYTES: Final = 64 * 1024
 _CHUNK_BYTES: Final = 64 * 1024
 
@@ -56,7 +56,7 @@ class BodyReader:
         """
         Return the body as it was sent.
 
-        Raises `TooLargeError`, TimeoutError where it takes too long, `BusyError` if too much arrives at once.
+        Raises `TooLargeError`, TimeoutError where it takes too long, `BusyError` if it waited for room in vain.
         """
         content = request.content
         if content.is_eof():

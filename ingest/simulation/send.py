@@ -1,5 +1,5 @@
 """
-Sending: as a provider does, who posts again what was not acknowledged.
+Sends callbacks as a provider does: a callback that was not acknowledged is posted again.
 
 Connections that fail, and answers that ask for patience, are tried again with growing pauses, for a minute; then the
 receiver counts as gone and the run ends. Any other answer than the expected one is final, and counted.

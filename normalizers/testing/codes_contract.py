@@ -1,4 +1,4 @@
-"""What every provider promises of its code tables."""
+"""The promises of every provider's code tables."""
 
 from pathlib import Path
 from typing import ClassVar

@@ -171,7 +171,7 @@ class ProviderContract(CodesContract):
                     assert fields(self.provider.reread(kept)) == fields(item)
 
     def test_a_rejected_item_alone_is_refused_again(self, subtests: pytest.Subtests) -> None:
-        """What is kept of an item that can't be read is enough to try again, and fails for the same fault until then."""
+        """An item that can't be read is kept so that it can be tried again, and fails for the same fault until then."""
         for example in self._good():
             for item in self.provider.parse(example.callback):
                 if isinstance(item, Reject):
@@ -246,7 +246,7 @@ class ProviderContract(CodesContract):
     @_shared
     @given(method=st.sampled_from(["GET", "POST"]), query=st.binary(), body=st.binary(), key=st.none() | st.text())
     def test_noise_is_refused_or_read(self, method: str, query: bytes, body: bytes, key: str | None) -> None:
-        """No bytes at all break a parser."""
+        """A parser breaks on no sequence of bytes."""
         keys = {} if key is None else dict.fromkeys(self.provider.keys, key)
         account = Account(auth_key=key, keys=keys)
         self._outcome(Callback(account=account, method=method, query=query, body=body, received_at=RECEIVED_AT))

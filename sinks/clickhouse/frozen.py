@@ -42,7 +42,7 @@ def attach(store: Store, engine: Path, parts: Mapping[str, Sequence[tuple[str, P
 
 
 def _tables(store: Store, engine: Path) -> dict[str, Path]:
-    """Return where the data of every table is that has some."""
+    """Return the data folder of every table that a backup holds, by the table's full name."""
     found = store.client.query(
         "SELECT database, name, data_paths[1] FROM system.tables WHERE database IN ({names:Array(String)})"
         " AND engine LIKE '%MergeTree' AND name NOT IN ({left:Array(String)}) ORDER BY database, name",
@@ -52,5 +52,5 @@ def _tables(store: Store, engine: Path) -> dict[str, Path]:
 
 
 def _number(part: str) -> int:
-    """Return the number of the first block in a part: later ones lead where rows are the same."""
+    """Return the number of the first block in a part: of two copies of a row, that of the later block stays."""
     return int(part.split("_")[1])

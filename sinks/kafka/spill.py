@@ -199,7 +199,8 @@ class SpillingProducer:
 
     async def _set_aside(self, record: Record, error: RefusedError) -> None:
         """Keep a record that Kafka will never take, and say so in a dead letter, which it will."""
-        # It may use the room that is left to others: what stands behind it would else never leave a full disk.
+        # This journal may use the last free bytes of the disk: until the record is set aside, the records behind it can't
+        # be published, and so can't leave a full disk.
         kept = Journal(self._refused_folder / f"{time.time_ns()}", least_free_bytes=0)
         try:
             await kept.append([record])

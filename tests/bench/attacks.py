@@ -1,5 +1,5 @@
 """
-What good traffic feels of an attack on the receiver: its p99 beside each attack, against what it is alone.
+The effect of an attack on good traffic: its p99 beside each attack on the receiver, and its p99 alone.
 
     python -m tests.bench.attacks [--seconds 4]
 

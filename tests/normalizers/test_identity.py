@@ -320,7 +320,7 @@ def test_a_santo_callback_supersedes_the_answer_that_says_the_same(mtstat: str, 
 
 
 def test_an_answer_about_a_masked_number_is_superseded_too() -> None:
-    """Where the store keeps numbers masked, the answer's own number makes its id, so that its callback supersedes it."""
+    """If the store keeps numbers masked, the answer's own number makes its id, so that its callback supersedes it."""
     masked = santo_polled("success", recipient="+86*********57", da="8613910825657")
     assert masked.event_id == santo("0", "DELIVRD").supersedes
     assert masked.recipient == "+8613910825657"

@@ -62,7 +62,7 @@ def wait_for(ask: Ask, wanted: Counter[str]) -> None:
 def test_every_stream_goes_with_every_store(
     tmp_path: Path, request: pytest.FixtureRequest, name: str, stream: str, store: str
 ) -> None:
-    """Whichever stream and store the settings name, what providers post, and post again, is stored once."""
+    """Reports that providers post, and post again, are stored once, with every stream and store."""
     settings: dict[str, str] = {}
     if stream == "kafka":
         settings |= kafka_settings(request.getfixturevalue("kafka"), name, partitions=1)

@@ -1,4 +1,4 @@
-"""What the running program does about damage on its disk: it says so, keeps what it can't read, and goes on."""
+"""The running program reports damage on its disk, keeps the bytes that it can't read, and goes on."""
 
 from pathlib import Path
 

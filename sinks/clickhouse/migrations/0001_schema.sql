@@ -3,7 +3,7 @@
 
 CREATE DATABASE IF NOT EXISTS ${database} ${on_cluster};
 
--- Where each message lives: asked and written by `Store.insert` before it inserts (sinks/clickhouse/homes.py).
+-- The home of each message: read and written by `Store.insert` before it inserts (sinks/clickhouse/homes.py).
 CREATE TABLE IF NOT EXISTS ${internal}.message_homes ${on_cluster} (
     message_key UInt64 COMMENT 'Hash of provider, account and message_id; two messages that share one share a home, which does no harm',
     home Date COMMENT 'Day (UTC) on which the first record of the message was received',
@@ -136,8 +136,8 @@ FROM ${internal}.submissions FINAL
 SETTINGS ${exact}
 COMMENT 'One row a message and recipient that was submitted; of several copies the first one received';
 
--- The latest submissions in the order in which they came, for the pollers: asking about those of one hour reads those
--- of one hour. A copy of a submission is one question more, so copies may stay.
+-- The latest submissions in the order in which they came, for the pollers: a query for the submissions of one
+-- hour reads the rows of that hour. A copy of a submission costs one more request to the provider, so copies may stay.
 CREATE TABLE IF NOT EXISTS ${internal}.submissions_lately ${on_cluster} (
     provider LowCardinality(String),
     account LowCardinality(String),
@@ -161,7 +161,7 @@ CREATE VIEW IF NOT EXISTS ${database}.submissions_lately ${on_cluster} AS
 SELECT provider, account, received_at, message_id, recipient, deadline_at FROM ${internal}.submissions_lately
 COMMENT 'For the pollers: submissions of the last 15 days in the order of their receipt, copies included';
 
--- What is known of each message. Every column is a state that only grows (a maximum, a minimum, a set, a bit mask), so
+-- The state of each message. Every column is a state that only grows (a maximum, a minimum, a set, a bit mask), so
 -- that rows of one message may come in any order and any number of times, and be merged at any time.
 CREATE TABLE IF NOT EXISTS ${internal}.messages ${on_cluster} (
     home Date,
@@ -213,9 +213,9 @@ PARTITION BY toRelativeDayNum(home) % 64
 PRIMARY KEY (home, message_key)
 ORDER BY (home, message_key, generation, message_row)
 ${settings}, ${quiet}
-COMMENT 'What is known of each message, in parts that merges add up; read it through ${database}.messages';
+COMMENT 'The state of each message, in parts that merges add up; read it through ${database}.messages';
 
--- The way from reports to messages: whatever is inserted here becomes rows of messages, and is not kept.
+-- The way from reports to messages: a row that is inserted here becomes rows of messages, and is not kept.
 --
 -- Which report decides is one number, `precedence`, of which the greatest wins. Its bits, from the highest:
 --     3  rank
@@ -646,7 +646,7 @@ ALTER TABLE ${database}.inbound ${on_cluster}
     COMMENT COLUMN received_at 'When it was first received here (UTC)',
     COMMENT COLUMN source 'How it came: callback, poll or replay',
     COMMENT COLUMN stamp_day 'Day of the time that is part of the identity, as the provider wrote it; 1970-01-01: none',
-    COMMENT COLUMN raw 'The report as it was received',
+    COMMENT COLUMN raw 'The message as it was received',
     COMMENT COLUMN normalizer 'Version of the parser and tables that read it',
     COMMENT COLUMN identity 'Version of the rule that made the event_id',
     COMMENT COLUMN revision 'How often it was read again since it was received';

@@ -1,4 +1,4 @@
-"""What a folder of backups promises: parts are kept once, a backup is whole or not there, old ones go."""
+"""The promises of a folder of backups: parts are kept once, a backup is whole or not there, old ones go."""
 
 import shutil
 from pathlib import Path
@@ -47,7 +47,7 @@ def test_a_second_backup_copies_what_is_new(tmp_path: Path) -> None:
 
 
 def test_a_backup_that_fails_is_none_and_the_next_one_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is cut short is no backup, however far it came, and does not harm the next one."""
+    """A backup that was cut short is none, however far it came, and does not harm the next one."""
     folder = tmp_path / "backups"
     copytree = shutil.copytree
 

@@ -1,4 +1,4 @@
-"""What a store is brought up to date with at the start."""
+"""Bringing a store up to date at the start."""
 
 from ingest.connections.stores import prepare
 from ingest.settings.settings import Settings

@@ -1,4 +1,4 @@
-"""What the journals hold of a person is erased before it can reach the store again."""
+"""A person's records are erased from the journals before they can reach the store again."""
 
 from pathlib import Path
 
@@ -39,7 +39,7 @@ async def test_records_are_erased_and_redacted(tmp_path: Path) -> None:
 
 
 async def test_a_segment_that_stays_open_is_told(tmp_path: Path) -> None:
-    """Where a writer does not leave its segment in time, the command has to be run again, and says so."""
+    """If a writer does not leave its segment in time, the command says that it has to be run again."""
     journal = Journal(tmp_path / "receiver-0")
     await journal.append([report_record(make_report(recipient=NUMBER))])
     with pytest.raises(BusyError, match="run the command again"):

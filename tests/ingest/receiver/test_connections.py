@@ -91,7 +91,7 @@ async def test_slow_bodies_together_are_bounded(start_receiver: StartReceiver) -
 
 
 def test_the_private_attributes_of_aiohttp_are_there() -> None:
-    """What a connection reads of aiohttp's own state exists in the version that is installed."""
+    """The installed version of aiohttp has the private state that a connection reads."""
     assert {"_messages", "_request_count", "_current_request", "_loop"} <= {
         name for parent in web.RequestHandler.__mro__ for name in getattr(parent, "__slots__", ())
     }

@@ -40,7 +40,7 @@ def later(tmp_path: Path) -> list[Migration]:
 
 
 def test_a_later_migration_is_applied_beside_traffic(store: Store, later: list[Migration]) -> None:
-    """What was stored before a migration, and between its statements, counts after it; it is applied once."""
+    """Rows that were stored before a migration, or between its statements, count after it; it is applied once."""
     insert(store, 1)
     first, *_ = rendered(later[-1], store)
     store.client.command(first)

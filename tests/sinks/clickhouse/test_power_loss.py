@@ -1,4 +1,4 @@
-"""What a machine's power takes with it from the embedded store: nothing that the cursor is behind, by its system calls."""
+"""The embedded store loses nothing with the power that the cursor has passed, as its system calls show."""
 
 import re
 import shutil

@@ -65,7 +65,7 @@ def start_of_next(folder: Path, start: int) -> int:
 
 @pytest.mark.parametrize("at", [0, 4, 8, 12, 16, 24, 33])
 async def test_a_damaged_header_hides_no_other_group(tmp_path: Path, at: int) -> None:
-    """Whichever field of a group's header is damaged, its length included, the groups behind it are found."""
+    """The groups behind a damaged group are found, whichever field of its header is damaged, its length included."""
     await write(tmp_path / "j", *range(1, 6))
     flip(segment_files(tmp_path / "j")[0], start_of_group(tmp_path / "j", 2) + at, 1)
     assert await values_in(tmp_path) == [1, 3, 4, 5]
@@ -84,7 +84,7 @@ async def test_a_damaged_opening_costs_no_record(tmp_path: Path) -> None:
 
 
 async def test_damage_before_the_cursor_costs_nothing_behind_it(tmp_path: Path) -> None:
-    """Where drained groups, or the opening, of the segment that the cursor is in are damaged, the others are read."""
+    """If drained groups, or the opening, of the cursor's segment are damaged, the others are read."""
     await write(tmp_path / "j", *range(1, 11))
     consumer = JournalConsumer(tmp_path)
     await consumer.commit(await consumer.read(most=6, wait_seconds=0))
@@ -207,7 +207,7 @@ def damage_at_random(path: Path, chance: random.Random) -> None:
 
 
 async def test_random_damage_never_stops_the_rest(tmp_path: Path) -> None:
-    """Whatever is done to the segments, no record is invented or read twice, and each that is missing is counted."""
+    """No damage to the segments invents a record or has one read twice, and each missing record is counted."""
     chance = random.Random(7)  # noqa: S311 - no secret
     for run in range(80):
         root = tmp_path / f"{run}"
