@@ -28,7 +28,7 @@ def run(folder: Path, environment: dict[str, str]) -> tuple[int, str]:
 
 @pytest.mark.parametrize("listener", ["RECEIVER", "ADMIN", "QUERY"])
 def test_a_second_hub_with_an_address_of_the_first_does_not_start(tmp_path: Path, listener: str) -> None:
-    """A hub whose receiver, admin or query address is in use ends with status 78 and one line that names the setting."""
+    """A dlrhub whose receiver, admin or query address is in use ends with status 78 and one line that names the setting."""
     for name in ("one", "other"):
         (tmp_path / name).mkdir()
     variable = f"DLRHUB_{listener}__LISTEN"
@@ -43,7 +43,7 @@ def test_a_second_hub_with_an_address_of_the_first_does_not_start(tmp_path: Path
 
 
 def test_an_interrupted_hub_says_what_it_does(tmp_path: Path) -> None:
-    """Ctrl-C is answered with a line when the hub begins to stop and one when it has stopped; it exits with 0."""
+    """Ctrl-C is answered with a line when dlrhub begins to stop and one when it has stopped; it exits with 0."""
     with ExitStack() as running:
         program = running.enter_context(Program(tmp_path))
         assert program.process is not None
@@ -55,7 +55,7 @@ def test_an_interrupted_hub_says_what_it_does(tmp_path: Path) -> None:
 
 
 def test_check_fails_where_the_start_would(tmp_path: Path) -> None:
-    """`dlrhub check` exits with 0 before a start, and with 1 while a hub has the addresses and the data."""
+    """`dlrhub check` exits with 0 before a start, and with 1 while a dlrhub has the addresses and the data."""
     program = Program(tmp_path)
     assert "will be made" in program.call("check")
     with program:

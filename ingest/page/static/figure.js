@@ -50,7 +50,7 @@ function forget(state) {
   state.plot = null;
 }
 
-// What all plots share: no legend of uPlot's own, a vertical cursor, axes in the page's colours.
+// Options of all plots: no legend of uPlot's own, a vertical cursor, axes in the page's colours.
 export function commonOptions(tick) {
   const lines = { stroke: colour("--line"), width: 1 };
   const axis = { stroke: colour("--muted"), grid: lines, ticks: lines, font: "12px system-ui, sans-serif" };

@@ -8,7 +8,7 @@ import * as words from "./words.js";
 
 const CLOCKS = { provider: "by the provider's clock", receipt: "by dlrhub's clock" };
 
-// The search. What was searched for stays in the field and nowhere else: it may be a person's number.
+// The search. The searched text stays in the field and nowhere else: it may be a person's number.
 export function makeFind() {
   const results = h("div", { class: "found", role: "status" });
   const field = h("input", {

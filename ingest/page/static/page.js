@@ -97,7 +97,7 @@ function warn(text) {
 
 // -- Showing.
 
-// Take the new data; where the store is away, the numbers that were there stay, and are said to be old.
+// Take the new data. If the store is away, the old numbers stay, and the page says how old they are.
 function take(data) {
   const old = overview;
   overview = data;

@@ -52,7 +52,7 @@ export function makeProgram() {
   return { element, update };
 }
 
-// What the receivers of this program answered.
+// The answers that the receivers of this program gave.
 export function callbacks(data) {
   if (!data.live.callbacks.length)
     return h("p", { class: "none" }, "No callback was answered since the start of this program.");

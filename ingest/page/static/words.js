@@ -54,7 +54,7 @@ export const RANGES = {
   "30d": ["30 d", "the last 30 days"],
 };
 
-// What is said of an account: icon, word, tone, and what it means.
+// The levels of an account: icon, word, tone, and meaning.
 export const LEVELS = {
   failing: ["✕", "Failing", "bad", "More than 30% of at least 50 final reports are failures, and more than usual"],
   raised: ["▲", "Raised", "warn", "More than 10% of at least 200 final reports are failures, and more than usual"],

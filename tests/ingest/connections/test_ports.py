@@ -30,7 +30,7 @@ def refuse(address: str) -> str:
 
 @pytest.mark.parametrize("workers", [0, 2])
 def test_a_reserved_address_is_refused_to_a_second_hub(unused_tcp_port: int, workers: int) -> None:
-    """A second hub can't have the address of the first, on one interface or on all, before and after its workers listen."""
+    """A second dlrhub can't have the address of the first, on one interface or on all, before and after its workers listen."""
     with ExitStack() as running:
         running.enter_context(reserve("receiver.listen", f"127.0.0.1:{unused_tcp_port}"))
         for _ in range(workers):
@@ -77,7 +77,7 @@ def test_an_address_that_another_program_has_is_refused(unused_tcp_port: int) ->
 
 
 def test_an_address_is_free_again_after_a_stop(unused_tcp_port: int) -> None:
-    """A hub that was stopped while callers were connected can start again at once."""
+    """A dlrhub that was stopped while callers were connected can start again at once."""
     with reserve("receiver.listen", f"127.0.0.1:{unused_tcp_port}"), shared(unused_tcp_port) as listener:
         caller = socket.create_connection(("127.0.0.1", unused_tcp_port), timeout=10)
         connection, _ = listener.accept()

@@ -320,7 +320,7 @@ async def test_losses_are_told(open_page: Open) -> None:
 
 
 async def test_the_spill_is_shown_where_there_is_a_kafka(open_page: Open) -> None:
-    """An embedded hub says nothing of a spill; with Kafka the page says how many records wait for it."""
+    """An embedded dlrhub says nothing of a spill; with Kafka the page says how many records wait for it."""
     embedded = await (await (await open_page(has_store=False)).get("/api/overview")).json()
     assert embedded["live"]["spill"] is None
     client = await open_page(has_store=False, kafka={"bootstrap_servers": "127.0.0.1:1"})
