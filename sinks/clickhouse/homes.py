@@ -8,7 +8,8 @@ batch; a batch that is inserted again finds the homes that it was given the firs
 
 import hashlib
 import struct
-from collections.abc import Iterable, Mapping, Sequence
+import zlib
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final, NamedTuple
@@ -16,19 +17,26 @@ from typing import Any, Final, NamedTuple
 import msgspec
 from clickhouse_connect.driver.client import Client
 
+from sinks.clickhouse.copies import Recipient, Suspect, stored_recipients, with_recipient
 from sinks.errors import RefusedError
 
 _QUERY_SETTINGS: Final = {"max_query_size": 64 * 1024 * 1024}
-#: A row of `message_homes` as ClickHouse's format RowBinary has it: message_key, home in days since 1970, generation.
-_HOME: Final = struct.Struct("<QHI")
+#: A row of `message_homes` as ClickHouse's format RowBinary has it: message_key, home in days since 1970, generation,
+#: recipient.
+_HOME: Final = struct.Struct("<QHII")
 _FIRST_DAY: Final = date(1970, 1, 1)
 
 
 class Home(NamedTuple):
-    """The place of a message's rows: its day, and how often the message was computed anew from its reports."""
+    """
+    The place of a message's rows: its day, and how often the message was computed anew from its reports.
+
+    `recipient` is a hash of the first recipient that was heard of under this message's id.
+    """
 
     day: date
     generation: int = 0
+    recipient: int = 0
 
 
 class _Row(msgspec.Struct):
@@ -38,6 +46,10 @@ class _Row(msgspec.Struct):
     account: str
     message_id: str
     received_at: datetime
+    event_id: str = ""
+    recipient: str = ""
+    country: str = ""
+    status: str = ""
     message_stamp: str = ""
     supersedes: str | None = None
     stamp_day: str = ""
@@ -81,11 +93,13 @@ def place(client: Client, internal: str, values: Sequence[bytes], settings: Mapp
     keys = [home_key(row.provider, row.account, row.message_id) for row in rows]
     known = find_homes(client, internal, keys)
     first = dict(zip(reversed(keys), reversed(rows), strict=True))
-    new = {key: Home(_day(row)) for key, row in first.items() if key not in known}
+    new = {key: Home(_day(row), recipient=_recipient_hash(key, row)) for key, row in first.items() if key not in known}
     write_homes(client, internal, new, settings)
     homes = {**known, **new}
+    suspects = _suspects(rows, keys, homes)
+    kept = _with_first_recipients(values, rows, suspects, stored_recipients(client, internal, list(suspects.values())))
     return Placed(
-        list(_placed(values, rows, keys, homes)),
+        list(_placed(kept, rows, keys, homes)),
         homes,
         frozenset(known),
         frozenset(key for key, row in zip(keys, rows, strict=True) if row.message_stamp),
@@ -98,23 +112,27 @@ def find_homes(client: Client, internal: str, keys: Iterable[int]) -> dict[int, 
     """Return the homes of those messages that have one."""
     wanted = ",".join(map(str, set(keys)))
     found = client.raw_query(
-        f"SELECT message_key, argMax(home, generation), max(generation) FROM {internal}.message_homes"  # noqa: S608 - our own names, and numbers
+        f"SELECT message_key, argMax(home, generation), max(generation), argMax(recipient, generation) FROM {internal}.message_homes"  # noqa: S608 - our own names, and numbers
         f" WHERE message_key IN (SELECT arrayJoin(CAST('[{wanted}]', 'Array(UInt64)'))) GROUP BY message_key",  # text parses faster than a list of literals
         settings=_QUERY_SETTINGS,
         fmt="RowBinary",
     )
     return {
-        key: Home(_FIRST_DAY + timedelta(day), generation) for key, day, generation in _HOME.iter_unpack(bytes(found))
+        key: Home(_FIRST_DAY + timedelta(day), generation, recipient)
+        for key, day, generation, recipient in _HOME.iter_unpack(bytes(found))
     }
 
 
 def write_homes(client: Client, internal: str, homes: Mapping[int, Home], settings: Mapping[str, Any]) -> None:
     """Write homes down; they are on the disk when this returns."""
     if homes:
-        rows = b"".join(_HOME.pack(key, (home.day - _FIRST_DAY).days, home.generation) for key, home in homes.items())
+        rows = b"".join(
+            _HOME.pack(key, (home.day - _FIRST_DAY).days, home.generation, home.recipient)
+            for key, home in homes.items()
+        )
         client.raw_insert(
             f"{internal}.message_homes",
-            ("message_key", "home", "generation"),
+            ("message_key", "home", "generation", "recipient"),
             insert_block=rows,
             fmt="RowBinary",
             settings=dict(settings),
@@ -126,6 +144,38 @@ def _read(value: bytes) -> _Row:
         return _decode(value)
     except msgspec.DecodeError as error:
         raise RefusedError(f"no report or submission: {error}") from error
+
+
+def _suspects(rows: Sequence[_Row], keys: Sequence[int], homes: Mapping[int, Home]) -> dict[int, Suspect]:
+    """Return the reports, by their place in the batch, that may be copies of one that was read with another recipient."""
+    return {
+        at: Suspect(row.event_id, key, {homes[key].day.isoformat(), *filter(None, (row.stamp_day,))})
+        for at, (row, key) in enumerate(zip(rows, keys, strict=True))
+        if row.status and not row.revision and _recipient_hash(key, row) != homes[key].recipient
+    }
+
+
+def _with_first_recipients(
+    values: Sequence[bytes], rows: Sequence[_Row], suspects: Collection[int], stored: Mapping[str, Recipient]
+) -> Sequence[bytes]:
+    """Give the copies of a report that is stored, or comes earlier in the batch, the recipient of that one."""
+    if not suspects:
+        return values
+    firsts: dict[str, Recipient] = {}
+    for row in rows:
+        firsts.setdefault(row.event_id, Recipient(row.recipient, row.country))
+    firsts |= stored
+    kept = list(values)
+    for at in suspects:
+        first = firsts[rows[at].event_id]
+        if first.number != rows[at].recipient:
+            kept[at] = with_recipient(values[at], first)
+    return kept
+
+
+def _recipient_hash(key: int, row: _Row) -> int:
+    """Return a hash that alone, without the message's id, says nothing of the number."""
+    return zlib.crc32(f"{key} {row.recipient}".encode())
 
 
 def _placed(

@@ -92,7 +92,9 @@ def compute_again(
     `days` are those of their latest reports, beside the days that `messages` has.
     """
     homes = find_homes(client, internal, keys)
-    write_homes(client, internal, {key: Home(home.day, home.generation + 1) for key, home in homes.items()}, settings)
+    write_homes(
+        client, internal, {key: home._replace(generation=home.generation + 1) for key, home in homes.items()}, settings
+    )
     found_days = {*days, *(home.day.isoformat() for home in homes.values())}
     listed = ",".join(f"'{day}'" for day in sorted(found_days))
     _run(client, internal, homes, (_REPORTS, _SUBMISSIONS, _SHARED, _CLAIMED, _REPLACED), settings, days=listed)

@@ -78,7 +78,9 @@ class Filler:
     def _insert(self, day: int, first: int, count: int, only: str = "1", shift: str = "0") -> None:
         select = self._select(day, first, count, only, shift)
         internal = self._store.internal
-        self._run(f"INSERT INTO {internal}.message_homes SELECT DISTINCT {_KEY}, home, 0 FROM ({select})")
+        self._run(
+            f"INSERT INTO {internal}.message_homes (message_key, home, generation) SELECT DISTINCT {_KEY}, home, 0 FROM ({select})"
+        )
         self._run(f"INSERT INTO {internal}.reports ({_COLUMNS}) {select}")
 
     def _submit(self, day: int, first: int, count: int) -> None:

@@ -7,7 +7,8 @@ CREATE DATABASE IF NOT EXISTS ${database} ${on_cluster};
 CREATE TABLE IF NOT EXISTS ${internal}.message_homes ${on_cluster} (
     message_key UInt64 COMMENT 'Hash of provider, account and message_id; two messages that share one share a home, which does no harm',
     home Date COMMENT 'Day (UTC) on which the first record of the message was received',
-    generation UInt32 COMMENT 'How often the message was computed anew from its reports; rows of messages with a lower one are out of date'
+    generation UInt32 COMMENT 'How often the message was computed anew from its reports; rows of messages with a lower one are out of date',
+    recipient UInt32 COMMENT 'Hash of the recipient of its first record: a report with another one may be a copy that was read differently'
 )
 ENGINE = ${replicated}ReplacingMergeTree(generation)
 ORDER BY message_key

@@ -49,6 +49,28 @@ def test_the_same_report_counts_once_everywhere(store: Store) -> None:
     }
 
 
+def test_a_copy_whose_recipient_is_read_differently_is_no_second_message(store: Store) -> None:
+    """A report that comes again after `default_region` has changed stays one report on one message, under its first number."""
+    first = make_report(recipient="07400123456", country="")
+    other = make_report(recipient="+447400123456", event_id=first.event_id)
+    insert(store, first)
+    insert(store, other, first, other)
+    assert rows(store, "SELECT recipient, country, reports FROM dlr.messages") == [
+        {"recipient": "07400123456", "country": "", "reports": 1}
+    ]
+    assert one(store, "SELECT sum(reports) AS r FROM dlr.stats") == {"r": 1}
+
+
+def test_copies_that_are_read_differently_may_come_in_one_batch(store: Store) -> None:
+    """The first of two copies in one insert gives the other its recipient; another report of the id keeps its own."""
+    first = make_report(recipient="07400123456", country="")
+    other = make_report(recipient="+447400123456", event_id=first.event_id)
+    second = make_report(recipient="+447400123457")
+    store.insert(Topic.REPORTS, [report_record(report).value for report in (first, other, second)])
+    found = rows(store, "SELECT recipient, reports FROM dlr.messages ORDER BY recipient")
+    assert [(row["recipient"], row["reports"]) for row in found] == [("+447400123457", 1), ("07400123456", 1)]
+
+
 def test_a_thousand_copies_in_one_insert_count_once(store: Store) -> None:
     """Copies within one insert collapse as those of several do."""
     copies = [report_record(make_report(received_at=NOON + timedelta(seconds=n))).value for n in range(1000)]
