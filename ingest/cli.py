@@ -184,8 +184,8 @@ def new_provider(
     """
     Write the files of a provider, ready to fill in.
 
-    They are a package of its own, dlrhub-NAME: the parser, its tables, example requests, a dialect for simulate, and the
-    tests that every provider passes. Once it is installed beside dlrhub, its provider is served.
+    They are a package of its own, dlrhub-NAME: the parser, its tables, example requests, a dialect for simulate, and
+    the tests that every provider passes. Once it is installed beside dlrhub, its provider is served.
     """
     from ingest.commands.new_provider import write_provider  # noqa: PLC0415
 

@@ -167,8 +167,9 @@ def forget(number: Annotated[str, typer.Argument(metavar="NUMBER", hidden=True)]
     """
     Erase a person's phone number from all that this installation keeps.
 
-    NUMBER has its country code, such as +8618688888888. Reports, messages and submissions of the number are deleted; texts
-    of others that contain it are redacted. The exit status is 1 where something is left; the command may be repeated.
+    NUMBER has its country code, such as +8618688888888. Reports, messages and submissions of the number are deleted;
+    texts of others that contain it are redacted. The exit status is 1 where something is left; the command may be
+    repeated.
     """
     from ingest.commands.forget import forget as forget_number  # noqa: PLC0415
 

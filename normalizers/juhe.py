@@ -7,8 +7,9 @@ array. The field table of section 6 names a `list`, as in the answers to polls: 
 document names no retry. The codes that it lists are partly SMPP's message states (DELIVRD, EXPIRED, DELETED), in SMPP's
 own words, so that the others are read as SMPP's.
 
-Sections 3, 4, 5 and 7: how it is asked for the balance, for reports and for inbound messages, and what `status` says
-of the request. A report that was handed over once may not come again. `size` is in no document; clients of the same platform send it.
+Sections 3, 4, 5 and 7: how it is asked for the balance, for reports and for inbound messages, and what `status` says of
+the request. A report that was handed over once may not come again. `size` is in no document; clients of the same
+platform send it.
 """
 # ruff: noqa: RUF001  (meanings are the document's own words, in its own punctuation)
 

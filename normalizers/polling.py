@@ -113,9 +113,9 @@ class Poll:
     """
     Everything that polling one provider needs.
 
-    `credentials` are the names of an account's secrets; `url` is where it is asked if the account does not say
-    (empty: it must). `mailbox` are the questions for all new reports, which the provider may hand over only once; `by_message` is the
-    one about given messages. `judge` tells from the HTTP status and the body what an answer says of the request.
+    `credentials` are the names of an account's secrets; `url` is where it is asked if the account does not say (empty:
+    it must). `mailbox` are the questions for all new reports, which the provider may hand over only once; `by_message`
+    is the one about given messages. `judge` tells from the HTTP status and the body what an answer says of the request.
     """
 
     credentials: tuple[str, ...]

@@ -96,7 +96,8 @@ class Privacy:
         """
         Return what is kept of a number: E.164, or as it came where it could not be read.
 
-        A number that was masked or hashed before stays as it is: pollers and replays read records that are stored already.
+        A number that was masked or hashed before stays as it is: pollers and replays read records that are stored
+        already.
         """
         if _MASK in number or number.startswith(_HASH_PREFIX):
             return number

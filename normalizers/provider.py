@@ -50,12 +50,12 @@ class Provider:
     words for the state of a message are read where `codes` has no such code. `code_of` makes the code that `codes` has
     of a report's `provider_status` and `provider_code`; `code_form` shows how that is written.
 
-    `home` is the region whose national numbers it writes, None if it writes international ones. `reports_within` is
-    how long after a submission its last report may come. `known_by_reference` says that a report names a message by
-    the customer's reference. `poll` is how it is asked, where it can be. `renamable` are the parameters whose names the
-    customer may choose at the provider, as the document spells them. `secret_fields` are the names of the fields in which
-    its payloads carry a secret, whose values are never kept. `keys` are the names of the secrets that it signs its
-    callbacks with (`Account.keys`); `Callback.url` is set for a provider that has some.
+    `home` is the region whose national numbers it writes, None if it writes international ones. `reports_within` is how
+    long after a submission its last report may come. `known_by_reference` says that a report names a message by the
+    customer's reference. `poll` is how it is asked, where it can be. `renamable` are the parameters whose names the
+    customer may choose at the provider, as the document spells them. `secret_fields` are the names of the fields in
+    which its payloads carry a secret, whose values are never kept. `keys` are the names of the secrets that it signs
+    its callbacks with (`Account.keys`); `Callback.url` is set for a provider that has some.
     """
 
     name: str

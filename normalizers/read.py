@@ -1,7 +1,8 @@
 """
 From bytes to fields: the only decoders.
 
-A value that can't be read raises `MalformedError` with the path of the fault. A value is never part of the error's words.
+A value that can't be read raises `MalformedError` with the path of the fault. A value is never part of the error's
+words.
 """
 
 import math

@@ -2,9 +2,9 @@
 Secrets in what others sent: found however they are spelled, and replaced, before anything of it is kept.
 
 The only place that masks secrets. It knows the secrets of the settings, and the names of the fields in which providers
-send theirs (`Provider.secret_fields`), whose values are masked whether they are configured or not. Both are looked for in
-the bytes as they came, and in what they become as escapes are undone one layer after the other: percent-encoding, JSON's
-and HTML's escapes, the zero bytes of UTF-16. Known secrets are found in base64 and hexadecimal, too.
+send theirs (`Provider.secret_fields`), whose values are masked whether they are configured or not. Both are looked for
+in the bytes as they came, and in what they become as escapes are undone one layer after the other: percent-encoding,
+JSON's and HTML's escapes, the zero bytes of UTF-16. Known secrets are found in base64 and hexadecimal, too.
 """
 
 import base64

@@ -20,8 +20,8 @@ from sinks.records import LetterKind, dead_letter_record
 from sinks.rows import CheckedValue, Row, check
 from sinks.stream import BATCH_BYTES, Batch, Consumer, Record, Topic
 
-#: After an insert there is a pause this many times as long, up to a second: few large inserts cost a store that has much
-#: to do less than many small ones.
+#: After an insert there is a pause this many times as long, up to a second: few large inserts cost a store that has
+#: much to do less than many small ones.
 _PAUSE_PER_INSERT: Final = 10
 _LONGEST_PAUSE_SECONDS: Final = 1.0
 

@@ -124,7 +124,8 @@ _read_complete: Final = msgspec.json.Decoder(_CompleteSubmission).decode
 
 def complete(known: SubmittingAccounts) -> Callable[[bytes], bytes]:
     """
-    Return a function that makes a row of a value of the topic, which another program may have written as `POST` takes it.
+    Return a function that makes a row of a value of the topic, which another program may have written as `POST` takes
+    it.
 
     The function raises `RefusedError` for a value that is no submission.
     """

@@ -5,8 +5,8 @@ A folder of backups, and how one is added to it.
     backups/<time>/                 one backup: `manifest.json`, and all files that are no parts
     *.partial                       what a backup that was cut short has left; the next one begins it anew
 
-A backup copies the parts that are not there yet, so that it takes as long as what is new. It is there once its folder has its
-name, which is the last thing that happens.
+A backup copies the parts that are not there yet, so that it takes as long as what is new. It is there once its folder
+has its name, which is the last thing that happens.
 """
 
 import hashlib

@@ -1,8 +1,8 @@
 """
 A backup brought back into an empty `data_dir`.
 
-A file `restoring` stands in the folder from the beginning to the end. A restore that was cut short begins anew, and dlrhub
-does not start on what it has left.
+A file `restoring` stands in the folder from the beginning to the end. A restore that was cut short begins anew, and
+dlrhub does not start on what it has left.
 """
 
 import shutil

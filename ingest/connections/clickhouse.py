@@ -57,8 +57,8 @@ class QueryLimits(NamedTuple):
     Limits on a client's queries.
 
     At most `at_once` queries run at the same time, each for at most `query_seconds`; a query may take `wait_seconds`
-    including its wait for a free place. A server is told to use `threads` for one (0: as it is set up to). A server that
-    takes connections and does not answer the first request within `connect_seconds` hangs.
+    including its wait for a free place. A server is told to use `threads` for one (0: as it is set up to). A server
+    that takes connections and does not answer the first request within `connect_seconds` hangs.
     """
 
     at_once: int = 2

@@ -45,8 +45,8 @@ async def open_producer(settings: Settings, name: str) -> Producer:
     """
     Open the producing side of the stream: a journal by this name, or Kafka with a spill, even while Kafka is away.
 
-    A full disk does not stop this: appends raise `BusyError` while the disk is full. Raises `InvalidSettingsError` if Kafka
-    refuses our credentials.
+    A full disk does not stop this: appends raise `BusyError` while the disk is full. Raises `InvalidSettingsError` if
+    Kafka refuses our credentials.
     """
     journal = Journal(journals(settings) / name)
     if settings.kafka is None:

@@ -1,9 +1,9 @@
 """
 The socket between a command and the store process, and the lines on it.
 
-The socket is `control.sock` in `data_dir`, and only the user that runs dlrhub may open it. A connection carries one request,
-a line of JSON: `{"command": ..., "arguments": {...}}`. The answer is any number of lines `{"progress": "text"}` and, at the
-end, one line `{"result": {...}}` or `{"error": "text"}`.
+The socket is `control.sock` in `data_dir`, and only the user that runs dlrhub may open it. A connection carries one
+request, a line of JSON: `{"command": ..., "arguments": {...}}`. The answer is any number of lines
+`{"progress": "text"}` and, at the end, one line `{"result": {...}}` or `{"error": "text"}`.
 """
 
 import os

@@ -17,7 +17,8 @@ from sinks.errors import SinkError
 _log = structlog.get_logger(__name__)
 
 Say = Callable[[str], None]
-#: Takes a request's arguments, and what tells its progress; returns the result. A `SinkError` becomes the answer's error.
+#: Takes a request's arguments, and what tells its progress; returns the result. A `SinkError` becomes the answer's
+#: error.
 Command = Callable[[Mapping[str, Any], Say], Awaitable[Mapping[str, Any]]]
 
 

@@ -51,7 +51,8 @@ class Period:
 
     def pasts(self) -> dict[str, int]:
         """
-        Return what `queries.PASTS` asks for: a week that ended two hours ago, as that of the alerts, or where this range begins.
+        Return what `queries.PASTS` asks for: a week that ended two hours ago, as that of the alerts, or where this
+        range begins.
 
         The same time of earlier days counts where this range is no longer than a day.
         """

@@ -1,8 +1,8 @@
 """
 The page's queries, each bounded in time and in rows.
 
-The views count each report once, and find those of a time by an index on received_at, so that a query's cost follows the
-range that it asks about. A request's values are bound as parameters and never become a part of a query's text.
+The views count each report once, and find those of a time by an index on received_at, so that a query's cost follows
+the range that it asks about. A request's values are bound as parameters and never become a part of a query's text.
 """
 
 # ruff: noqa: S608 - every query is put together from constants of this module
@@ -35,7 +35,8 @@ _STEP: Final = f"toInt32(intDiv({_AT} - {{since:Int64}}, {{step:Int64}}))"
 
 
 #: One row for each account. `alike` counts reports that name no message, so that messages to one number can't be told
-#: apart. The range begins at `since`, the time of the same length before it at `before`, the last 15 minutes at `newest`.
+#: apart. The range begins at `since`, the time of the same length before it at `before`, the last 15 minutes at
+#: `newest`.
 ACCOUNTS: Final = f"""
 SELECT
     provider, account,

@@ -1,9 +1,9 @@
 """
 The saved questions: the SQL files of `deploy/queries/`, which the page runs over the range that is looked at.
 
-A file runs unchanged in any client. It begins with a comment that holds the question and, in parentheses, the range over
-which it runs unchanged, and a note. A second comment may name the columns to plot. Its SQL names the time in two lines of
-a WITH clause, `... AS since` and `... AS until`; the page puts its own range there.
+A file runs unchanged in any client. It begins with a comment that holds the question and, in parentheses, the range
+over which it runs unchanged, and a note. A second comment may name the columns to plot. Its SQL names the time in two
+lines of a WITH clause, `... AS since` and `... AS until`; the page puts its own range there.
 """
 
 import re

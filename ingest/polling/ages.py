@@ -20,7 +20,8 @@ def ages(first_seconds: float, growth: float, last_seconds: float) -> tuple[floa
 
 def windows(after: float, until: float, at_ages: Sequence[float]) -> list[Window]:
     """
-    Return the submissions that reach one of the ages after `after`, until `until` (seconds since 1970), without overlap.
+    Return the submissions that reach one of the ages after `after`, until `until` (seconds since 1970), without
+    overlap.
 
     Submissions at the first age are asked about in any case, older ones until their deadline.
     """

@@ -20,8 +20,8 @@ class Pace:
     """
     Gives turns to ask: evenly spaced, `requests_per_minute` of them, `concurrency` at once.
 
-    After a failure nobody gets a turn for a pause that grows with every failure in a row. After the pause one request is
-    sent, and the others wait for its outcome.
+    After a failure nobody gets a turn for a pause that grows with every failure in a row. After the pause one request
+    is sent, and the others wait for its outcome.
     """
 
     def __init__(self, requests_per_minute: int, concurrency: int, probe_seconds: float) -> None:

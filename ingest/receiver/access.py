@@ -77,9 +77,9 @@ def client_of(peer: str, forwarded_for: str, trusted: tuple[Network, ...]) -> st
     """
     Return who is calling: the connection's peer, or the client that trusted proxies name.
 
-    `forwarded_for` is every `X-Forwarded-For` line of the request, joined by commas. Each proxy adds the address that it
-    sees at the right end, so that the list is read from there, as long as a trusted proxy wrote the entry. `Forwarded`
-    (RFC 7239) is not read.
+    `forwarded_for` is every `X-Forwarded-For` line of the request, joined by commas. Each proxy adds the address that
+    it sees at the right end, so that the list is read from there, as long as a trusted proxy wrote the entry.
+    `Forwarded` (RFC 7239) is not read.
     """
     for hop in reversed([entry.strip() for entry in forwarded_for.split(",") if entry.strip()]):
         if not within(peer, trusted):

@@ -25,8 +25,8 @@ class PollSettings(BaseModel):
     How an account's provider is polled: address, credentials, interval and pace.
 
     A message is asked about `first_delay_s` after its submission was received, then at ages each `growth` times the one
-    before, and last when it ages out. `every_s` is how often it is looked who has reached one of the ages, and how often
-    a provider is asked that hands over whatever is new.
+    before, and last when it ages out. `every_s` is how often it is looked who has reached one of the ages, and how
+    often a provider is asked that hands over whatever is new.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

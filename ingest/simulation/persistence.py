@@ -27,7 +27,8 @@ async def persist(
     on_retry: Callable[[], None],
 ) -> tuple[int, bytes, float]:
     """
-    Make a request to `url` until its answer asks for no other try; return status, body and how many seconds the last try took.
+    Make a request to `url` until its answer asks for no other try; return status, body and how many seconds the last
+    try took.
 
     `on_retry` is called before each pause. Raises `UnreachableError` after `patience_seconds`.
     """

@@ -1,7 +1,8 @@
 """
 The providers that are asked, as one server.
 
-Each provider is a file in `dialects`; here its answers are served, now and then a wrong one in their place, and counted.
+Each provider is a file in `dialects`; here its answers are served, now and then a wrong one in their place, and
+counted.
 """
 
 from collections import Counter

@@ -40,8 +40,8 @@ class Options:
     """
     The options of a run; empty ones come from the settings.
 
-    `per_second` 0 means as fast as possible. `failing` is the share of failed messages by provider. Rows that
-    the store lacks after it took nothing in for `wait_seconds` are lost. The providers' stamps are spread over the last `days`.
+    `per_second` 0 means as fast as possible. `failing` is the share of failed messages by provider. Rows that the store
+    lacks after it took nothing in for `wait_seconds` are lost. The providers' stamps are spread over the last `days`.
     With `submits`, dlrhub is told at `admin_url` of the messages before they are reported on.
     """
 

@@ -50,9 +50,9 @@ class Mix:
     Of messages: `disordered` ones are reported on in another order, `late` ones hours or days afterwards, `unfinished`
     ones without the last report, `conflicting` ones with two final reports, `silent` ones not at all; `submitted` ones
     are submitted to dlrhub first. Of reports: `repeated` ones are posted twice. Of callbacks: `malformed` ones can't be
-    read. Of batches: `rejected` ones have an item that can't be read. Of items, if the provider mixes them in: `inbound`
-    ones are inbound messages. `failing` has the share of messages, by provider, that fail in an outage, most of them for
-    one reason.
+    read. Of batches: `rejected` ones have an item that can't be read. Of items, if the provider mixes them in:
+    `inbound` ones are inbound messages. `failing` has the share of messages, by provider, that fail in an outage, most
+    of them for one reason.
     """
 
     repeated: float = 0.03

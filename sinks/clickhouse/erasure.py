@@ -1,5 +1,6 @@
 """
-Erases one phone number from every table: rows about it are deleted, and texts of other rows that contain it are redacted.
+Erases one phone number from every table: rows about it are deleted, and texts of other rows that contain it are
+redacted.
 
 ClickHouse rewrites the parts that hold such rows (a mutation) and keeps the old parts for a while; the erasure waits
 until those files are gone, too.
@@ -22,8 +23,8 @@ _MASK: Final = "***"
 OLD_PARTS_SECONDS: Final = 480
 _WAIT_SECONDS: Final = 120.0
 _POLL_SECONDS: Final = 1.0
-#: Parts and mutations that are done leave the disk soon. ClickHouse keeps the file of the last mutation, so an empty one
-#: follows those that name the number.
+#: Parts and mutations that are done leave the disk soon. ClickHouse keeps the file of the last mutation, so an empty
+#: one follows those that name the number.
 _FORGET_OLD_FILES: Final = "old_parts_lifetime = 1, finished_mutations_to_keep = 1"
 _EMPTY_MUTATION: Final = "DELETE WHERE 0"
 

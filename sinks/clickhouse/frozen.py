@@ -1,8 +1,8 @@
 """
 The parts of the embedded store's tables: frozen for a backup, and attached by a restore.
 
-A part is a folder of files that never change. `FREEZE` makes hard links to all parts of a table, in no time and while the
-store is used. (`BACKUP` can't be used: chDB has no setting for where it may write to.)
+A part is a folder of files that never change. `FREEZE` makes hard links to all parts of a table, in no time and while
+the store is used. (`BACKUP` can't be used: chDB has no setting for where it may write to.)
 """
 
 import shutil

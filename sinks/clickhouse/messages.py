@@ -1,9 +1,9 @@
 """
 Messages that can't be written row by row: computed anew from all of their reports, or joined with their submission.
 
-A report as it is first read adds to its message by itself (the views that feed `messages`). A report that is read again may
-change its message: then the message gets a new generation, which is computed from all of its reports, and its older rows
-are marked as replaced. Each of these statements can be repeated after it was cut short.
+A report as it is first read adds to its message by itself (the views that feed `messages`). A report that is read again
+may change its message: then the message gets a new generation, which is computed from all of its reports, and its older
+rows are marked as replaced. Each of these statements can be repeated after it was cut short.
 """
 
 from collections.abc import Collection, Iterable, Mapping

@@ -18,8 +18,8 @@ from typing import Final
 from sinks.clickhouse.store import Store
 from sinks.errors import RefusedError
 
-#: Table settings that the files name: an insert is on the disk when it returns, and stays there through merges. The thread
-#: that removes old files looks each half minute, so that `dlrhub forget` need not wait for minutes.
+#: Table settings that the files name: an insert is on the disk when it returns, and stays there through merges. The
+#: thread that removes old files looks each half minute, so that `dlrhub forget` need not wait for minutes.
 _DURABLE: Final = (
     "SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1,"
     " min_compressed_bytes_to_fsync_after_merge = 1, old_parts_lifetime = 480,"
@@ -27,8 +27,8 @@ _DURABLE: Final = (
 )
 #: A partition into which nothing has been inserted for an hour is merged into one part, which FINAL reads as it is.
 _QUIET: Final = "min_age_to_force_merge_seconds = 3600, min_age_to_force_merge_on_partition_only = 1"
-#: Settings of the views: FINAL within a partition only (no key is in two), and skip indexes that never hide the newer of
-#: two copies of a row.
+#: Settings of the views: FINAL within a partition only (no key is in two), and skip indexes that never hide the newer
+#: of two copies of a row.
 _EXACT: Final = (
     "do_not_merge_across_partitions_select_final = 1, use_skip_indexes_if_final = 1,"
     " use_skip_indexes_if_final_exact_mode = 1"

@@ -13,7 +13,8 @@ _OF_MESSAGES: Final = ("messages", "message_homes")
 
 def apply_retention(store: Store, days: Mapping[Topic, int], *, cluster: str = "") -> list[str]:
     """
-    Keep the rows of each topic for so many days after their receipt, 0 for ever; return the tables that had to be changed.
+    Keep the rows of each topic for so many days after their receipt, 0 for ever; return the tables that had to be
+    changed.
 
     A message is kept as long as reports and submissions are, from the first receipt on: it goes as a whole. ClickHouse
     drops what is older with its merges. A TTL of another kind is an operator's, and stays where the days are 0.

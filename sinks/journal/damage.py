@@ -1,8 +1,9 @@
 """
-Bytes that a journal's reader could not read, set aside: raw bytes in a folder `damaged` beside the journals, and a note of each.
+Bytes that a journal's reader could not read, set aside: raw bytes in a folder `damaged` beside the journals, and a note
+of each.
 
-A note is a JSON file. Its name follows from the place of the damage, so that damage that is found again after a restart is
-one note; it stays until an operator moves it away, and is counted in the metrics until then.
+A note is a JSON file. Its name follows from the place of the damage, so that damage that is found again after a restart
+is one note; it stays until an operator moves it away, and is counted in the metrics until then.
 """
 
 from collections.abc import Iterator
@@ -21,9 +22,9 @@ class Damage(msgspec.Struct, frozen=True, kw_only=True):
     """
     One place in a journal that can't be read.
 
-    `records` acknowledged records, the first of them at position `first`, are lost by it (0: none that is known of). They
-    were acknowledged between `since` and `until`, in seconds since 1970 (None: not known). `kept` names the file in the
-    folder `damaged` that has the bytes, empty if there are none.
+    `records` acknowledged records, the first of them at position `first`, are lost by it (0: none that is known of).
+    They were acknowledged between `since` and `until`, in seconds since 1970 (None: not known). `kept` names the file
+    in the folder `damaged` that has the bytes, empty if there are none.
     """
 
     journal: str

@@ -2,9 +2,9 @@
 The two small files beside a journal's segments that say how far writer and reader are.
 
 `acknowledged` is the writer's: the position of the last record that it acknowledged, and the first position of the
-segment that it writes to (0 where it writes to none). It is written after each sync and is not synced itself, so after a
-power loss it may be some seconds old; it is never ahead of what was acknowledged. `cursor` is the reader's: the position
-up to which all is drained, and the boot of the machine in which that was written. It is synced.
+segment that it writes to (0 where it writes to none). It is written after each sync and is not synced itself, so after
+a power loss it may be some seconds old; it is never ahead of what was acknowledged. `cursor` is the reader's: the
+position up to which all is drained, and the boot of the machine in which that was written. It is synced.
 
 Each is one line of text that ends with its own checksum. It is written in place, within one sector of the disk, which a
 full disk does not prevent.

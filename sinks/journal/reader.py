@@ -1,12 +1,13 @@
 """
 The reader's side of the journal: one process reads a journal, moves its cursor, and deletes finished segments.
 
-Segments outlive their records' insert by a while, because the engine behind the store may lose what it acknowledged when
-the machine loses power: after a reboot the reader begins again with the oldest segment.
+Segments outlive their records' insert by a while, because the engine behind the store may lose what it acknowledged
+when the machine loses power: after a reboot the reader begins again with the oldest segment.
 
-Positions have no gaps, and the end of what was acknowledged is known from elsewhere than the bytes that are read: from the
-next group or segment, or, at the end of the last segment, from the writer's mark. Unreadable bytes below that end are
-damage, and are set aside; bytes beyond it are a group that was being written when the writer died, and are no damage.
+Positions have no gaps, and the end of what was acknowledged is known from elsewhere than the bytes that are read: from
+the next group or segment, or, at the end of the last segment, from the writer's mark. Unreadable bytes below that end
+are damage, and are set aside; bytes beyond it are a group that was being written when the writer died, and are no
+damage.
 """
 
 import fcntl

@@ -1,8 +1,8 @@
 """
 Changes or erases records in segments that are no longer written to.
 
-A segment is replaced by a file of the same name, in which every record keeps its position. A reader that has the old file
-open notices, and goes on in the new one.
+A segment is replaced by a file of the same name, in which every record keeps its position. A reader that has the old
+file open notices, and goes on in the new one.
 """
 
 import os

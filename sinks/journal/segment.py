@@ -10,7 +10,8 @@ begins with a group of no records, the opening, whose payload is the position th
 Numbers are little-endian.
 
 The name of a segment says the position of its first record and its salt, where its checksums start from. A reader that
-searches damaged bytes for the next group can't take a record's content for one, since the sender of that content did not know the salt.
+searches damaged bytes for the next group can't take a record's content for one, since the sender of that content did
+not know the salt.
 """
 
 import errno

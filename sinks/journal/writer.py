@@ -2,9 +2,9 @@
 The writer's side of the journal: a folder of segments that one process appends to.
 
 A group of records is one write and one fdatasync, in a thread, so that the event loop never waits for the disk. One
-group is under way at a time, so every group that another one follows in its segment was acknowledged. (Linux AIO's fdsync
-in place of the thread was measured in one receiver under full load: 79 against 81 microseconds of processor time a request
-and a p99 of 12.1 against 11.4 ms, which is no difference.)
+group is under way at a time, so every group that another one follows in its segment was acknowledged. (Linux AIO's
+fdsync in place of the thread was measured in one receiver under full load: 79 against 81 microseconds of processor time
+a request and a p99 of 12.1 against 11.4 ms, which is no difference.)
 
 A segment is written to by the process that made it and no other; a restart begins a new one. Positions are never used
 twice: after a write or a sync that failed, its numbers are skipped, the segment is cut back and left, and the next
@@ -31,8 +31,8 @@ from sinks.stream import Record
 #: A segment is left at this size, or at this age even where nothing more is written: the reader deletes whole segments.
 SEGMENT_BYTES: Final = 16 * 1024 * 1024
 SEGMENT_SECONDS: Final = 60.0
-#: Nothing is acknowledged while the disk has less room than this, or than this share of a small disk: the store needs some
-#: to go on, and to free more.
+#: Nothing is acknowledged while the disk has less room than this, or than this share of a small disk: the store needs
+#: some to go on, and to free more.
 LEAST_FREE_BYTES: Final = 64 * 1024 * 1024
 LEAST_FREE_SHARE: Final = 0.1
 

@@ -1,14 +1,15 @@
 """
-The spill: records that Kafka does not confirm in time are kept in a journal on this machine's disk, and published later.
+The spill: records that Kafka does not confirm in time are kept in a journal on this machine's disk, and published
+later.
 
 While Kafka confirms, a batch of records goes there and nowhere else. A batch that isn't confirmed in time is written
 to a journal, fsynced, and acknowledged; those after it go straight to the journal until Kafka confirms again, so that
 in an outage one batch waits, not every one. A time-out does not mean "not sent", so a record can be in Kafka twice:
 its event_id is the same, and the store keeps one.
 
-The journal is published in its order, and so are those that processes left behind, whether they ran with Kafka or without.
-New records don't wait for it: their meaning depends on no order (rank decides a message's state), and a spill that all
-records had to pass through would last as long as the load does.
+The journal is published in its order, and so are those that processes left behind, whether they ran with Kafka or
+without. New records don't wait for it: their meaning depends on no order (rank decides a message's state), and a spill
+that all records had to pass through would last as long as the load does.
 """
 
 import asyncio
@@ -67,8 +68,8 @@ class SpillingProducer:
     """
     Kafka with a spill: the producer of a receiver in distributed mode.
 
-    The folder `refused` holds journals of the records that Kafka will never take as its topics are; one that is moved from
-    there to the side of the spill's journal is tried again.
+    The folder `refused` holds journals of the records that Kafka will never take as its topics are; one that is moved
+    from there to the side of the spill's journal is tried again.
     """
 
     at_once = 3

@@ -13,7 +13,8 @@ from sinks.errors import BusyError, RefusedError
 from sinks.kafka.cluster import Cluster
 from sinks.stream import Topic
 
-#: Largest message of topics that dlrhub makes: a callback of the receiver's default size, however much its JSON escapes.
+#: Largest message of topics that dlrhub makes: a callback of the receiver's default size, however much its JSON
+#: escapes.
 MAX_MESSAGE_BYTES: Final = 8 * 1024 * 1024
 #: Largest message of a topic whose settings we may not read (Kafka's own default).
 _DEFAULT_MESSAGE_BYTES: Final = 1_048_588

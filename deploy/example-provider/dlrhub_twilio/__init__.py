@@ -7,8 +7,9 @@ of recipients) and "Webhooks security" (the signature). MessageStatus says what 
 was not delivered. No time is sent that could be told apart from the carrier's (RawDlrDoneDate has neither century nor
 time zone). Twilio does not repeat a status callback unless its address asks for it (connection overrides).
 
-Every callback is signed with the account's auth token: X-Twilio-Signature is the HMAC-SHA1 of the address that was called
-and of all parameters in the order of their names. It is checked for an account that has `keys = { auth_token = "..." }`.
+Every callback is signed with the account's auth token: X-Twilio-Signature is the HMAC-SHA1 of the address that was
+called and of all parameters in the order of their names. It is checked for an account that has
+`keys = { auth_token = "..." }`.
 """
 
 import base64

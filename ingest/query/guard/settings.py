@@ -2,8 +2,8 @@
 Settings that a query may bring along, in its SETTINGS clause or in the URL.
 
 Those that change how a result is computed or written are let through; those that are limits, up to our own; the rest is
-refused in a query, and ignored in a URL, where clients send settings of their own accord. The engine's connections would
-take any of them (`readonly = 2`, which lets clients change settings): this list is the wall.
+refused in a query, and ignored in a URL, where clients send settings of their own accord. The engine's connections
+would take any of them (`readonly = 2`, which lets clients change settings): this list is the wall.
 """
 
 import re

@@ -1,9 +1,9 @@
 """
 The statements that the query interface takes: one statement that reads the store's tables, and nothing else.
 
-The engine runs exactly the text that was checked. The text is split into tokens and put together again with a space between
-each, without comments, so that no lexer can read it otherwise; an uncertain token is refused.
-The engine gets that text, never one that was written anew from a syntax tree, which could mean something else.
+The engine runs exactly the text that was checked. The text is split into tokens and put together again with a space
+between each, without comments, so that no lexer can read it otherwise; an uncertain token is refused. The engine gets
+that text, never one that was written anew from a syntax tree, which could mean something else.
 
 A query is judged twice, so that no difference between sqlglot's grammar and ClickHouse's opens a way: word by word,
 whatever the grammar (`words`), and as a tree (`tree`). SHOW, DESCRIBE, EXISTS and EXPLAIN have the forms

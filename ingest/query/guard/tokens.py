@@ -1,8 +1,8 @@
 """
 SQL into tokens, by the rules of ClickHouse's lexer (src/Parsers/Lexer.cpp), and back into one unmistakable text.
 
-Text that this lexer does not know for certain (heredocs, hexadecimal strings, nested comments, `//`, letters beyond ASCII
-outside quotes, escapes in quoted identifiers) is refused, not guessed.
+Text that this lexer does not know for certain (heredocs, hexadecimal strings, nested comments, `//`, letters beyond
+ASCII outside quotes, escapes in quoted identifiers) is refused, not guessed.
 """
 
 import re
