@@ -21,7 +21,7 @@ _REGIONS: Final = {str(code): regions for code, regions in phonenumbers.COUNTRY_
 
 
 class _Region(NamedTuple):
-    """How a region's numbers look; if `leading` is set, only numbers that match it are the region's, of those that share the code."""
+    """A region's numbers; with `leading`, only numbers that match it, since other regions share the calling code."""
 
     country: str
     leading: re.Pattern[str] | None

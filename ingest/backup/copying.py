@@ -27,7 +27,7 @@ _MANIFEST: Final = "manifest.json"
 
 
 class Manifest(msgspec.Struct, frozen=True):
-    """The content of a backup: for each table the folders of its parts below `parts/<table>`, and the checksums of the migrations."""
+    """The content of a backup: each table's folders below `parts/<table>`, and the checksums of the migrations."""
 
     taken_at: datetime
     migrations: dict[str, str]

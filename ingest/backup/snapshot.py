@@ -27,7 +27,7 @@ _JOURNALS: Final = ("journal", "refused")
 
 
 class Snapshot(msgspec.Struct, frozen=True):
-    """The snapshot that was taken: the parts of each table, the checksums of the migrations that made the tables, and a folder of all other files."""
+    """A snapshot: the parts of each table, the checksums of the migrations, and a folder of all other files."""
 
     parts: dict[str, list[Path]]
     migrations: dict[str, str]

@@ -1,4 +1,4 @@
-"""`dlrhub query` without SQL on a terminal: queries are typed, over several lines where needed, and kept in a history."""
+"""`dlrhub query` without SQL on a terminal: queries are typed, over several lines, and kept in a history."""
 
 import os
 from pathlib import Path

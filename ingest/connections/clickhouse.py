@@ -79,7 +79,7 @@ class QueryLimits(NamedTuple):
 
 
 def store_url(settings: Settings) -> str:
-    """Return the URL at which the store is asked: the ClickHouse server of the settings, else this machine's query interface."""
+    """Return the store's URL: the ClickHouse server of the settings, else this machine's query interface."""
     if settings.clickhouse.url is not None:
         return settings.clickhouse.url.get_secret_value()
     return f"http://{settings.query.listen}"

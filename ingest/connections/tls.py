@@ -1,4 +1,4 @@
-"""The receiver's side of TLS: its certificate and the authority of its clients' certificates, read again when they change."""
+"""The receiver's certificate and the authority of its clients' certificates, read again when they change."""
 
 import asyncio
 import contextlib

@@ -31,7 +31,10 @@ _TYPES: Final = {"html": "text/html", "css": "text/css", "js": "text/javascript"
 FILES: Final = {
     "page.css": "page.css",
     "icon.svg": "icon.svg",
-    **{name: name for name in ("page.js", "address.js", "api.js", "dom.js", "words.js", "overview.js", "account.js", "letters.js", "plots.js", "figure.js", "program.js", "questions.js", "csv.js", "find.js", "meaning.js")},
+    **{name: name for name in (
+        "page.js", "address.js", "api.js", "dom.js", "words.js", "overview.js", "account.js", "letters.js", "plots.js",
+        "figure.js", "program.js", "questions.js", "csv.js", "find.js", "meaning.js",
+    )},
     "uPlot.iife.min.js": "vendor/uPlot.iife.min.js",
     "uPlot.min.css": "vendor/uPlot.min.css",
 }  # fmt: skip

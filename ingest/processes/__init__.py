@@ -1,1 +1,1 @@
-"""The operating system's processes: the parent with its admin listener, the supervisor, and one file for each kind of child."""
+"""The processes: the parent with its admin listener, the supervisor, and one file for each kind of child."""

@@ -32,7 +32,7 @@ class UnsupportedEncodingError(Exception):
 
 
 class BrokenBodyError(MalformedError):
-    """A compressed body that is damaged; `rest` is what could be decompressed, or the body as it came where nothing could."""
+    """A compressed body that is damaged; `rest` is the part that could be decompressed, else the body as it came."""
 
     def __init__(self, rest: bytes) -> None:
         """Keep what can be read."""

@@ -83,7 +83,7 @@ _TABLES: Final[Mapping[str, _Table]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErasedTable:
-    """The result of an erasure in one table; `left` rows still contain the number where it can't be changed (a message id)."""
+    """The result of an erasure in one table; `left` rows still have the number in their message id."""
 
     table: str
     deleted: int

@@ -1,1 +1,1 @@
-"""The journal: append-only files on this machine's disk, which are the stream where there is no Kafka, and else the spill."""
+"""The journal: append-only files on this machine's disk. It is the stream without Kafka, and the spill with it."""
