@@ -3,6 +3,7 @@
 import hashlib
 import re
 from collections.abc import Awaitable, Callable, Collection, Mapping
+from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from typing import Any, Final, NamedTuple
 
@@ -21,9 +22,14 @@ from ingest.page.live import read_live
 from ingest.page.overview import Overview
 from ingest.page.period import Period
 from ingest.page.queries import RANGES
+from ingest.page.replaying import ReplayRunningError, Replays
+from ingest.reprocessing.letters import START, LetterFilter, LetterPosition
 from ingest.same_origin import is_foreign
 from ingest.settings.accounts import EffectiveAccount
+from ingest.settings.errors import InvalidSettingsError
 from normalizers import PROVIDERS
+from normalizers.errors import Fault
+from sinks.errors import SinkError
 
 _FOLDER: Final = files("ingest.page") / "static"
 _TYPES: Final = {"html": "text/html", "css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
@@ -32,7 +38,8 @@ FILES: Final = {
     "page.css": "page.css",
     "icon.svg": "icon.svg",
     **{name: name for name in (
-        "page.js", "address.js", "api.js", "dom.js", "words.js", "overview.js", "account.js", "letters.js", "plots.js",
+        "page.js", "address.js", "api.js", "dom.js", "words.js", "overview.js", "account.js", "letters.js", "letter.js",
+        "replay.js", "plots.js",
         "figure.js", "program.js", "questions.js", "csv.js", "find.js", "meaning.js",
     )},
     "uPlot.iife.min.js": "vendor/uPlot.iife.min.js",
@@ -67,6 +74,7 @@ class Page:
         accounts: Collection[EffectiveAccount],
         checks: Mapping[str, Check],
         totals: Totals,
+        replays: Replays,
         *,
         guarded: bool = False,
         show_numbers: bool = False,
@@ -88,6 +96,7 @@ class Page:
         )
         self._finder = Finder(accounts, show_numbers=show_numbers)
         self._questions = Questions(show_numbers=show_numbers)
+        self._replays = replays
         self._guarded = guarded
         self._shell = _read("index.html")
         self._files = {name: _read(path) for name, path in FILES.items()}
@@ -107,12 +116,19 @@ class Page:
         }.items():
             app.router.add_get(path, self._data(answer))
         app.router.add_post("/api/find", self._data(self._find))  # a number in a URL would be kept in many places
+        app.router.add_post("/api/dead-letters/replay", self._data(self._replay_letters))
+        app.router.add_post("/api/dead-letters/{id}/replay", self._data(self._replay_letter))
+        app.on_shutdown.append(self._stop_replay)
         app.on_cleanup.append(self._close)
 
     async def _close(self, _: web.Application) -> None:
         await self._answers.close()
+        await self._replays.close()
         if self._store is not None:
             await self._store.close()
+
+    async def _stop_replay(self, _: web.Application) -> None:
+        self._replays.stop()
 
     async def _show_shell(self, request: web.Request) -> web.Response:
         return _send(request, self._shell)
@@ -133,12 +149,14 @@ class Page:
                 return _json({"error": "not for pages of other sites, nor under another name than an address"}, 403)
             try:
                 return _json(await answer(request))
-            except _BadRequestError as error:
-                return _json({"error": str(error)}, 400)
-            except _NotFoundError as error:
-                return _json({"error": str(error)}, 404)
+            except _RequestError as error:
+                return _json({"error": str(error)}, error.status)
+            except ReplayRunningError as error:
+                return _json({"error": str(error)}, 409)
             except StoreError as error:
                 return _json({"error": str(error), "store": error.state}, 503)
+            except (SinkError, InvalidSettingsError) as error:
+                return _json({"error": f"the stream takes nothing now: {error}"}, 503)
 
         return handler
 
@@ -151,28 +169,41 @@ class Page:
         name, (provider, account) = _range(request), _owner(request)
         if not provider:
             raise _BadRequestError("provider: is missing")
+        if not account:
+            raise _BadRequestError("account: is missing")
         details = self._details()
         return await self._answers.get(
             ("account", name, provider, account), lambda: details.account(Period.now(name), provider, account)
         )
 
     async def _show_letters(self, request: web.Request) -> Any:
-        name, (provider, account), last = _range(request), _owner(request), _after(request)
+        name, (provider, account), why, last = _range(request), _owner(request), _why(request), _after(request)
         details = self._details()
         return await self._answers.get(
-            ("letters", name, provider, account, last),
-            lambda: details.letters(Period.now(name), provider, account, last),
+            ("letters", name, provider, account, why, last),
+            lambda: details.letters(Period.now(name), provider, account, last, why),
         )
 
     async def _show_letter(self, request: web.Request) -> Any:
-        letter_id = request.match_info["id"]
-        if not _LETTER.fullmatch(letter_id):
-            raise _BadRequestError("id: is not that of a dead letter")
+        letter_id = _letter_id(request)
         details = self._details()
         letter = await self._answers.get(("letter", letter_id), lambda: details.letter(letter_id))
         if letter is None:
             raise _NotFoundError("there is no such dead letter")
         return letter
+
+    async def _replay_letters(self, request: web.Request) -> Any:
+        (provider, account), since = _owner(request), Period.now(_range(request)).since
+        wanted = LetterFilter(
+            provider=provider,
+            account=account,
+            why=_why(request),
+            since=datetime.fromtimestamp(since / 1000, UTC),
+        )
+        return await self._replays.run(self._needed_store(), wanted, _replay_after(request))
+
+    async def _replay_letter(self, request: web.Request) -> Any:
+        return await self._replays.run(self._needed_store(), LetterFilter(letter_id=_letter_id(request)))
 
     async def _find(self, request: web.Request) -> Any:
         try:
@@ -218,12 +249,22 @@ class Page:
         return self._store
 
 
-class _BadRequestError(Exception):
+class _RequestError(Exception):
+    """A request that gets this status and the text of the error as its answer."""
+
+    status: int
+
+
+class _BadRequestError(_RequestError):
     """A parameter can't be used."""
 
+    status = 400
 
-class _NotFoundError(Exception):
+
+class _NotFoundError(_RequestError):
     """The requested thing does not exist."""
+
+    status = 404
 
 
 def _range(request: web.Request) -> str:
@@ -234,15 +275,41 @@ def _range(request: web.Request) -> str:
 
 
 def _owner(request: web.Request) -> tuple[str, str]:
-    """Return the provider and the account that are asked for; empty if none is."""
+    """Return the provider and the account that are asked for; empty where none is."""
     provider, account = request.query.get("provider", ""), request.query.get("account", "")
     if not provider and not account:
         return "", ""
     if provider not in PROVIDERS:
         raise _BadRequestError(f"provider: must be one of {', '.join(PROVIDERS)}")
-    if not _ACCOUNT.fullmatch(account):
+    if account and not _ACCOUNT.fullmatch(account):
         raise _BadRequestError("account: is no account's name")
     return provider, account
+
+
+def _why(request: web.Request) -> str:
+    """Return the fault that letters are asked for by; empty if none is."""
+    why = request.query.get("why", "")
+    if why and why not in set(Fault):
+        raise _BadRequestError(f"why: must be one of {', '.join(Fault)}")
+    return why
+
+
+def _letter_id(request: web.Request) -> str:
+    letter_id = request.match_info["id"]
+    if not _LETTER.fullmatch(letter_id):
+        raise _BadRequestError("id: is not that of a dead letter")
+    return letter_id
+
+
+def _replay_after(request: web.Request) -> LetterPosition:
+    """Return where a replay begins: the `next` of the replay before, or at the oldest letter."""
+    given = request.query.get("after", "")
+    if not given:
+        return START
+    found = _AFTER.fullmatch(given)
+    if found is None:
+        raise _BadRequestError("after: must be the `next` of the replay before")
+    return LetterPosition(START.first_received_at + timedelta(microseconds=int(found[1])), found[2])
 
 
 def _after(request: web.Request) -> tuple[int, str]:

@@ -14,12 +14,14 @@ from ingest.page import queries
 from ingest.page.masks import shown
 from ingest.page.period import Period
 from ingest.page.rows import masked_row
+from normalizers.errors import Fault
 from normalizers.model import Reason
 
 _LONGEST_BODY: Final = 64 * 1024
 _LETTERS_A_PAGE: Final = 50
 #: Fields of a letter and of a report that a provider or a stranger wrote.
-_WRITTEN: Final = ("location", "detail", "method", "path", "query")
+_WRITTEN: Final = ("location", "detail", "method", "path", "query", "resolution")
+_NEVER_REPLAYED: Final[Row] = {"resolved": 0, "resolution": ""}
 
 
 class Details:
@@ -48,22 +50,31 @@ class Details:
             "failures": [self._failure(row) for row in failures],
         }
 
-    async def letters(self, period: Period, provider: str, account: str, last: tuple[int, str]) -> dict[str, Any]:
-        """Return the newest dead letters after `last` (when it last came, in microseconds, and its id)."""
+    async def letters(
+        self, period: Period, provider: str, account: str, last: tuple[int, str], why: str = ""
+    ) -> dict[str, Any]:
+        """
+        Return the newest dead letters after `last` (when it last came, in microseconds, and its id).
+
+        An empty `provider`, `account` or `why` leaves none out. Raises `StoreError`.
+        """
         before, after = last
         asked: Parameters = {
             **period.bounds,
             "provider": provider,
             "account": account,
+            "why": why,
             "before": before,
             "after": after,
             "most": self._letters_a_page + 1,
         }
         found = await self._store.rows(queries.LETTERS, asked)
         letters = found[: self._letters_a_page]
+        replays = await self._replays([row["id"] for row in letters])
         return {
             "as_of": period.until / 1000,
-            "letters": [self._letter(row) for row in letters],
+            "whys": list(Fault),
+            "letters": [self._letter({**row, **replays.get(row["id"], _NEVER_REPLAYED)}) for row in letters],
             "next": f"{letters[-1]['last_us']}-{letters[-1]['id']}" if len(found) > len(letters) else None,
         }
 
@@ -83,6 +94,10 @@ class Details:
             "body_cut": len(body) > _LONGEST_BODY,
             "masked": not self._show_numbers,
         }
+
+    async def _replays(self, ids: list[str]) -> Mapping[str, Row]:
+        """Return the latest replay of each letter by its id."""
+        return {row["id"]: row for row in await self._store.rows(queries.REPLAYS, {"ids": ids})} if ids else {}
 
     def _letter(self, row: Row) -> dict[str, Any]:
         return {**row, **{name: self._text(row[name]) for name in _WRITTEN if name in row}}

@@ -151,7 +151,7 @@ GROUP BY provider, account
 LIMIT 1000
 """
 
-#: The newest letters, of all accounts or of one: at most `most`, after the letter `after`, which was last received at
+#: The newest letters that match (an empty text leaves none out): at most `most`, after the letter `after`, which was last received at
 #: `before` (microseconds).
 LETTERS: Final = f"""
 SELECT
@@ -161,19 +161,27 @@ SELECT
     uniqExact(received_at) AS receipts,
     toUnixTimestamp64Micro(max(received_at)) AS last_us
 {_LETTERS_SINCE}
-    AND ({{provider:String}} = '' OR (
-        dead_letter_receipts.provider = {{provider:String}} AND dead_letter_receipts.account = {{account:String}}))
+    AND ({{provider:String}} = '' OR dead_letter_receipts.provider = {{provider:String}})
+    AND ({{account:String}} = '' OR dead_letter_receipts.account = {{account:String}})
+    AND ({{why:String}} = '' OR dead_letter_receipts.why = {{why:String}})
 GROUP BY id
 HAVING (last_us, id) < ({{before:Int64}}, {{after:String}})
 ORDER BY last_us DESC, id DESC
 LIMIT {{most:UInt16}}
 """
 
+#: The latest replay of each of these letters.
+REPLAYS: Final = """
+SELECT toString(id) AS id, resolved_at IS NOT NULL AS resolved, resolution
+FROM dead_letters
+WHERE id IN {ids:Array(String)}
+"""
+
 #: One letter, by its id.
 LETTER: Final = """
 SELECT
     toString(id) AS id, provider, account, why, location, detail, method, path, query, headers, body, body_encoding,
-    receipts,
+    receipts, resolved_at IS NOT NULL AS resolved, resolution,
     toUnixTimestamp64Milli(first_received_at) / 1000 AS first_received,
     toUnixTimestamp64Milli(last_received_at) / 1000 AS last_received
 FROM dead_letters

@@ -8,6 +8,7 @@ from ingest.connections.clickhouse import DEFAULT_LIMITS, QueryLimits, open_clie
 from ingest.connections.streams import open_producer
 from ingest.metrics.series import Totals
 from ingest.page.api import Page
+from ingest.page.replaying import Replays
 from ingest.settings.accounts import effective_accounts
 from ingest.settings.settings import Settings
 from ingest.settings.values import http_url
@@ -30,14 +31,24 @@ def make_page(
     totals: Totals,
     *,
     has_store: bool,
+    replay_stream: str,
     limits: QueryLimits = DEFAULT_LIMITS,
 ) -> Page:
-    """Return the status page; `has_store` tells whether this command can reach a store."""
+    """
+    Return the status page; `has_store` tells whether this command can reach a store.
+
+    Replays of dead letters are appended to a stream of their own by the name `replay_stream`.
+    """
+    accounts = effective_accounts(settings)
+    replays = Replays(
+        accounts, lambda: open_producer(settings, replay_stream), show_numbers=settings.admin.show_numbers
+    )
     return Page(
         open_client(settings, limits) if has_store else None,
-        effective_accounts(settings),
+        accounts,
         checks,
         totals,
+        replays,
         guarded=settings.admin.token is not None,
         show_numbers=settings.admin.show_numbers,
         has_kafka=settings.kafka is not None,

@@ -68,7 +68,8 @@ async def run(settings: Settings, parts: Parts, config: Path | None) -> None:
         app = make_app(Admin(checks, totals), settings.admin)
         app.router.add_post("/submissions", submissions.post)
         has_store = parts.store or settings.clickhouse.url is not None
-        make_page(settings, checks, totals, has_store=has_store).add_to(app)
+        replay_stream = f"admin-replay-{parts.command}"
+        make_page(settings, checks, totals, has_store=has_store, replay_stream=replay_stream).add_to(app)
         try:
             async with (
                 _serve(app, settings.admin.listen),

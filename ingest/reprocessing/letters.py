@@ -1,10 +1,10 @@
-"""Dead letters in the store: which ones match a filter, and one of them whole."""
+"""Dead letters in the store: which ones match a filter, how many there are, and one of them whole."""
 
 import base64
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -18,6 +18,19 @@ _SUMMARY: Final = (
     " resolution"
 )
 _CONTENT: Final = "method, path, query, headers, body, body_encoding"
+
+
+class LetterPosition(NamedTuple):
+    """A place in the order in which letters are replayed: by first receipt, then by id."""
+
+    first_received_at: datetime
+    letter_id: str
+
+
+#: Before every letter.
+START: Final = LetterPosition(datetime.fromtimestamp(0, UTC), "")
+#: The letters after a position; its values are those of `_after`.
+_IS_AFTER: Final = "(first_received_at, id) > ({after:DateTime64(6, 'UTC')}, {after_id:String})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +76,11 @@ class Letter:
     body: bytes
     first_received_at: datetime
 
+    @property
+    def position(self) -> LetterPosition:
+        """Its place in the order of replay."""
+        return LetterPosition(self.first_received_at, self.id)
+
 
 def summaries_query(wanted: LetterFilter, most: int) -> tuple[str, Parameters]:
     """Return the query for up to `most` letters, the latest first, without what they hold, and its parameters."""
@@ -80,22 +98,35 @@ async def whole(store: StoreClient, letter_id: str) -> Row | None:
     return rows[0] if rows else None
 
 
-async def letters(store: StoreClient, wanted: LetterFilter) -> AsyncIterator[Letter]:
-    """Yield every letter that matches, the oldest first; raises `StoreError`."""
+async def count_letters(store: StoreClient, wanted: LetterFilter, after: LetterPosition = START) -> int:
+    """Return how many letters match after a position; raises `StoreError`."""
     condition, parameters = wanted.condition()
-    after: tuple[str, str] = ("1970-01-01 00:00:00", "")
+    [row] = await store.rows(
+        f"SELECT count() AS n FROM dead_letters WHERE ({condition}) AND {_IS_AFTER}",  # noqa: S608 - the values are bound
+        {**parameters, **_after(after)},
+    )
+    return int(row["n"])
+
+
+async def letters(store: StoreClient, wanted: LetterFilter, after: LetterPosition = START) -> AsyncIterator[Letter]:
+    """Yield every letter that matches after a position, the oldest first; raises `StoreError`."""
+    condition, parameters = wanted.condition()
     while True:
         rows = await store.rows(
             f"SELECT id, kind, provider, account, why, location, first_received_at, {_CONTENT} FROM dead_letters"  # noqa: S608
-            f" WHERE ({condition}) AND (first_received_at, id) > ({{after:DateTime64(6, 'UTC')}}, {{after_id:String}})"
-            f" ORDER BY first_received_at, id LIMIT {_PAGE}",
-            {**parameters, "after": after[0], "after_id": after[1]},
+            f" WHERE ({condition}) AND {_IS_AFTER} ORDER BY first_received_at, id LIMIT {_PAGE}",
+            {**parameters, **_after(after)},
         )
         for row in rows:
-            yield _letter(row)
+            letter = _letter(row)
+            after = letter.position
+            yield letter
         if len(rows) < _PAGE:
             return
-        after = (rows[-1]["first_received_at"], rows[-1]["id"])
+
+
+def _after(position: LetterPosition) -> Parameters:
+    return {"after": _clickhouse_time(position.first_received_at), "after_id": position.letter_id}
 
 
 def _letter(row: Row) -> Letter:

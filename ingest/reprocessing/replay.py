@@ -5,12 +5,12 @@ A report that is replayed has the event id that it would have had, so a second r
 meanwhile, changes no count. The letter and its reports are appended together.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from ingest.connections.clickhouse import StoreClient
-from ingest.reprocessing.letters import Letter, LetterFilter, letters
+from ingest.reprocessing.letters import START, Letter, LetterFilter, LetterPosition, letters
 from ingest.reprocessing.rereading import Rereader
 from normalizers.errors import MalformedError
 from normalizers.model import DeliveryReport, InboundMessage, Reject
@@ -25,20 +25,25 @@ from sinks.stream import Producer, Record, Topic
 class Replayed:
     """The outcome of one letter's replay: the words are those of its `resolution` in the store."""
 
-    letter_id: str
+    position: LetterPosition
     resolved: bool
     words: str
 
+    @property
+    def letter_id(self) -> str:
+        """Return the letter's id."""
+        return self.position.letter_id
+
 
 async def replay(
-    store: StoreClient, producer: Producer, rereader: Rereader, wanted: LetterFilter
-) -> AsyncIterator[Replayed]:
+    store: StoreClient, producer: Producer, rereader: Rereader, wanted: LetterFilter, after: LetterPosition = START
+) -> AsyncGenerator[Replayed]:
     """
-    Replay every letter that matches, the oldest first, and yield what became of each once it is durable.
+    Replay every letter that matches after a position, the oldest first, and yield what became of each once it is durable.
 
     Raises `StoreError` if the letters can't be read, and `BusyError` if the stream takes nothing.
     """
-    async for letter in letters(store, wanted):
+    async for letter in letters(store, wanted, after):
         records, resolved, words = read_again(letter, rereader)
         resolution = resolution_record(
             letter_id=letter.id,
@@ -51,7 +56,7 @@ async def replay(
             words=words,
         )
         await producer.append([*records, resolution])
-        yield Replayed(letter_id=letter.id, resolved=resolved, words=words)
+        yield Replayed(position=letter.position, resolved=resolved, words=words)
 
 
 def read_again(letter: Letter, rereader: Rereader) -> tuple[Sequence[Record], bool, str]:

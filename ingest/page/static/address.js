@@ -12,7 +12,7 @@ export const VIEWS = {
   program: "Program",
 };
 const UNDER = { account: "accounts", message: "find" };
-const DEFAULT = { range: "1h", view: "accounts", account: "", item: "" };
+const DEFAULT = { range: "1h", view: "accounts", account: "", item: "", why: "" };
 
 let moved = () => {};
 
@@ -38,6 +38,7 @@ export const section = (view) => UNDER[view] ?? view;
 
 function address(change) {
   const wanted = { ...state(), ...change };
+  if (wanted.view !== "letters") wanted.why = ""; // the filter is of dead letters alone
   const query = new URLSearchParams(Object.entries(wanted).filter(([name, value]) => value !== DEFAULT[name]));
   return `${location.pathname}${query.size ? `?${query}` : ""}`;
 }

@@ -12,20 +12,23 @@ export class ApiError extends Error {
 
 export const keepToken = (token) => sessionStorage.setItem(KEY, token);
 
-export async function get(path, parameters = {}) {
-  const given = Object.entries(parameters).filter(([, value]) => value !== "" && value !== undefined);
-  return ask(`/api/${path}?${new URLSearchParams(given)}`, {});
+export const get = (path, parameters = {}) => ask(address(path, parameters), {});
+
+// For what must not stand in an address, and for what changes something.
+export const post = (path, data, parameters = {}) =>
+  ask(address(path, parameters), { method: "POST", body: JSON.stringify(data) });
+
+function address(path, parameters) {
+  const given = Object.entries(parameters).filter(([, value]) => value !== "" && value !== undefined && value !== null);
+  return `/api/${path}?${new URLSearchParams(given)}`;
 }
 
-// For what must not stand in an address.
-export const post = (path, data) => ask(`/api/${path}`, { method: "POST", body: JSON.stringify(data) });
-
-async function ask(address, options) {
+async function ask(url, options) {
   const token = sessionStorage.getItem(KEY);
   const headers = token ? { Authorization: `Bearer ${token}` } : {};
   let response;
   try {
-    response = await fetch(address, {
+    response = await fetch(url, {
       ...options,
       headers,
       signal: AbortSignal.timeout(TIMEOUT_MS),

@@ -1,46 +1,107 @@
-// Dead letters: what could not be read, the newest first, and one of them opened.
+// Dead letters: what could not be read, the newest first, by account and by why; opened one by one, and replayed.
 
-import { link, owner } from "./address.js";
+import { go, link, owner } from "./address.js";
 import { get } from "./api.js";
-import { focusOn, h, show, table } from "./dom.js";
+import { h, show, table } from "./dom.js";
+import { open } from "./letter.js";
+import { outcome, replayAll, replayOne } from "./replay.js";
 import * as words from "./words.js";
 
-export function makeLetters(account) {
-  const element = h("section", { "aria-labelledby": "letters-title" });
+// The store shows the result of a replay a little later; for so long the page shows what the replay answered.
+const KEPT_MS = 30_000;
+
+export function makeLetters({ account, why }) {
+  const filter = makeFilter(account, why);
+  const place = h("div", { class: "answer" });
+  const replayed = new Map();
   let older = [];
   let next = null;
   let latest = null;
   const more = async () => {
-    const page = await get("dead-letters", { ...owner(), after: next }).catch((error) => ({ error }));
+    const page = await get("dead-letters", { ...owner(), why, after: next }).catch((error) => ({ error }));
     if (page.error) return;
     older = [...older, ...page.letters];
     next = page.next;
     draw();
   };
+  const now = (letter) => ({ ...letter, ...replayed.get(letter.id) });
+  const take = (letters) => {
+    for (const { id, ...result } of letters) replayed.set(id, { ...result, until: Date.now() + KEPT_MS });
+    older = older.map(now);
+    draw();
+  };
+  const openLetter = (id) => open(id, (letter) => replayOne(now(letter), take));
   const draw = () => {
     const first = new Set(latest.letters.map((letter) => letter.id));
     const letters = [...latest.letters, ...older.filter((letter) => !first.has(letter.id))];
+    const rows = letters.map(now);
     show(
-      element,
-      account ? h("p", {}, link({ view: "letters", account: "" }, "← All dead letters", "back")) : null,
-      h(
-        "h2",
-        { id: "letters-title", tabindex: "-1", "data-key": "title" },
-        account ? `Dead letters of ${account}` : "Dead letters",
-      ),
-      letters.length ? list(letters) : h("p", { class: "none" }, "Everything could be read in this time."),
+      place,
+      rows.length ? list(rows, openLetter) : h("p", { class: "none" }, nothing(why)),
       next !== null ? h("button", { type: "button", "data-key": "more", click: more }, "Show older ones") : null,
     );
   };
-  const update = (data) => {
+  const update = (data, overview) => {
     if (!older.length) next = data.next;
     latest = data;
+    for (const [id, { until }] of replayed) if (until < Date.now()) replayed.delete(id);
+    filter.offer(overview.accounts, data.whys);
     draw();
   };
-  return { element, update };
+  const head = [back(account, why), title(account, why), filter.element, replayAll(take)].filter(Boolean);
+  return { element: h("section", { "aria-labelledby": "letters-title" }, ...head, place), update };
 }
 
-function list(letters) {
+function back(account, why) {
+  return account || why
+    ? h("p", {}, link({ view: "letters", account: "", why: "" }, "← All dead letters", "back"))
+    : null;
+}
+
+function title(account, why) {
+  const text = `Dead letters${account ? ` of ${account}` : ""}${why ? `: ${why}` : ""}`;
+  return h("h2", { id: "letters-title", tabindex: "-1", "data-key": "title" }, text);
+}
+
+const nothing = (why) => (why ? "No dead letter matches in this time." : "Everything could be read in this time.");
+
+// The filter: a provider, or an account of it, and why; the time is the range above.
+function makeFilter(account, why) {
+  const accounts = h("select", { id: "letters-account" });
+  const whys = h("select", { id: "letters-why" });
+  const submit = (event) => {
+    event.preventDefault();
+    go({ account: accounts.value, why: whys.value });
+  };
+  const element = h(
+    "form",
+    { class: "search", submit },
+    h("label", { for: "letters-account" }, "Account"),
+    accounts,
+    h("label", { for: "letters-why" }, "Why"),
+    whys,
+    h("button", { type: "submit" }, "Filter"),
+  );
+  const offer = (known, faults) => {
+    const owners = known.flatMap((each) => [each.provider, words.name(each)]);
+    choose(accounts, "All accounts", [...owners, account], account);
+    choose(whys, "Any", [...faults, why], why);
+  };
+  return { element, offer };
+}
+
+// Offer these values, sorted, and all of them; a choice that was made before stays.
+function choose(select, all, values, chosen) {
+  const wanted = [...new Set(values)].filter(Boolean).sort();
+  const offered = [...select.options].map((option) => option.value).filter(Boolean);
+  if (select.options.length && wanted.join() === offered.join()) return;
+  const kept = select.options.length ? select.value : chosen;
+  const option = (value) => h("option", { value }, value.includes("/") || all === "Any" ? value : `${value} (all)`);
+  select.replaceChildren(h("option", { value: "" }, all), ...wanted.map(option));
+  select.value = kept;
+}
+
+function list(letters, openLetter) {
   return table(
     "What could not be read, the newest first",
     [
@@ -50,6 +111,7 @@ function list(letters) {
       ["Where", "text"],
       ["Detail", "text"],
       ["Times", "number"],
+      ["Replayed", "text"],
       ["Letter", "number"],
     ],
     letters.map((letter) => [
@@ -59,75 +121,14 @@ function list(letters) {
       h("bdi", {}, letter.location || "–"),
       h("bdi", {}, letter.detail || "–"),
       words.number(letter.receipts),
-      h(
-        "button",
-        {
-          type: "button",
-          "data-key": `letter ${letter.id}`,
-          "aria-label": `Open the dead letter of ${words.name(letter)} of ${words.date(letter.last_us / 1e6)}`,
-          click: () => open(letter.id),
-        },
-        "Open",
-      ),
+      outcome(letter) || "–",
+      opener(letter, openLetter),
     ]),
   );
 }
 
-async function open(id) {
-  const dialog = document.getElementById("letter");
-  const close = () => dialog.close();
-  dialog.replaceChildren(heading("Dead letter", close), h("p", {}, "Asking…"));
-  dialog.onclose = () => focusOn(`letter ${id}`);
-  dialog.showModal();
-  try {
-    const letter = await get(`dead-letters/${id}`);
-    dialog.replaceChildren(heading(`Dead letter of ${words.name(letter)}`, close), ...parts(letter));
-  } catch (error) {
-    dialog.replaceChildren(heading("Dead letter", close), h("p", {}, `It can't be shown: ${error.message}.`));
-  }
-  dialog.querySelector("button").focus();
-}
-
-function heading(title, close) {
-  return h(
-    "div",
-    { class: "head" },
-    h("h2", { id: "letter-title" }, title),
-    h("button", { type: "button", click: close }, "Close"),
-  );
-}
-
-function parts(letter) {
-  const times =
-    letter.receipts === 1
-      ? words.date(letter.last_received)
-      : `${words.counted(letter.receipts, "time", "times")}, ${words.date(letter.first_received)} to ${words.date(letter.last_received)}`;
-  const query = letter.query ? `?${letter.query}` : "";
-  return [
-    h(
-      "dl",
-      { class: "letter" },
-      [
-        ["Why", [h("code", {}, letter.why), ` at ${letter.location || "the whole"}: ${letter.detail}`]],
-        ["Received", times],
-        ["Request", h("bdi", { class: "digits" }, `${letter.method} ${letter.path}${query}`)],
-      ].map(([term, said]) => [h("dt", {}, term), h("dd", {}, said)]),
-    ),
-    letter.masked ? h("p", { class: "note" }, "Digits that may be a phone number are hidden.") : null,
-    h("h3", { id: "letter-body" }, letter.body_encoding === "binary" ? "Body (not all of it is text)" : "Body"),
-    h(
-      "pre",
-      { tabindex: "0", role: "region", "aria-labelledby": "letter-body", "data-key": "letter body" },
-      letter.body || "(empty)",
-    ),
-    letter.body_cut ? h("p", { class: "note" }, "Its end is left out.") : null,
-    letter.headers.length ? h("h3", { id: "letter-headers" }, "Headers") : null,
-    letter.headers.length
-      ? h(
-          "pre",
-          { tabindex: "0", role: "region", "aria-labelledby": "letter-headers" },
-          letter.headers.map(([name, value]) => `${name}: ${value}`).join("\n"),
-        )
-      : null,
-  ].filter(Boolean);
+function opener(letter, openLetter) {
+  const label = `Open the dead letter of ${words.name(letter)} of ${words.date(letter.last_us / 1e6)}`;
+  const click = () => openLetter(letter.id);
+  return h("button", { type: "button", "data-key": `letter ${letter.id}`, "aria-label": label, click }, "Open");
 }

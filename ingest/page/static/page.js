@@ -27,7 +27,7 @@ let before = null;
 // Show what the address says now. A new view takes the focus; going back from an account puts it on that account.
 function showAddress() {
   const now = state();
-  const isNew = before && ["view", "account", "item"].some((name) => before[name] !== now[name]);
+  const isNew = before && ["view", "account", "item", "why"].some((name) => before[name] !== now[name]);
   const key = now.view === "accounts" && before?.account ? `account ${before.account}` : "title";
   if (isNew) view = null;
   before = now;
@@ -67,7 +67,7 @@ async function refresh(focus = "") {
 
 async function ask(asked) {
   if (asked.view === "account") return get("account", owner()).catch(keepGoing);
-  if (asked.view === "letters") return get("dead-letters", owner()).catch(keepGoing);
+  if (asked.view === "letters") return get("dead-letters", { ...owner(), why: asked.why }).catch(keepGoing);
   if (asked.view === "message") return get("message", { report: asked.item }).catch(keepGoing);
   if (asked.view === "questions" && asked.item)
     return get(`questions/${encodeURIComponent(asked.item)}`, { range: asked.range }).catch(keepGoing);
@@ -142,7 +142,7 @@ function makeView(asked) {
     case "account":
       return makeAccount(asked.account);
     case "letters":
-      return makeLetters(asked.account);
+      return makeLetters(asked);
     case "find":
       return makeFind();
     case "message":
@@ -159,7 +159,7 @@ function makeView(asked) {
 function showNavigation() {
   const now = state();
   const views = Object.entries(VIEWS).map(([name, word]) => {
-    const made = link({ view: name, account: "", item: "" }, word, `view ${name}`);
+    const made = link({ view: name, account: "", item: "", why: "" }, word, `view ${name}`);
     if (name === section(now.view)) made.setAttribute("aria-current", now.view === name ? "page" : "true");
     return h("li", {}, made);
   });

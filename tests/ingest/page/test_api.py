@@ -68,7 +68,9 @@ def open_page(aiohttp_client: AiohttpClient) -> Open:
         totals.update("receiver-0", {"dlr_last_report_timestamp_seconds": [(("cm", "default"), 1_790_000_000.0)]})
         totals.update("store", counted)
         app = make_app(Admin({"receiver-0": ready}, totals), read.admin)
-        make_page(read, {"receiver-0": ready}, totals, has_store=has_store, limits=limits).add_to(app)
+        make_page(
+            read, {"receiver-0": ready}, totals, has_store=has_store, replay_stream="admin-replay-test", limits=limits
+        ).add_to(app)
         return await aiohttp_client(app)
 
     return opened
@@ -187,7 +189,8 @@ async def test_letters_come_page_by_page(program: Program) -> None:
         ("account?provider=nobody&account=default", "provider: must be one of "),
         ("dead-letters?after=1e3", "after: must be the `next`"),
         ("dead-letters?after=1-0", "after: must be the `next`"),
-        ("dead-letters?provider=cm&account=", "account: is no account's name"),
+        ("account?provider=cm&account=", "account: is missing"),
+        ("dead-letters?why=nonsense", "why: must be one of empty, "),
         ("dead-letters/zz", "id: is not that of a dead letter"),
     ],
 )

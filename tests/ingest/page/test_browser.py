@@ -1,8 +1,11 @@
 """The page in a real browser: what a person sees, by pointer, keyboard and screen reader, in either colour scheme."""
 
+import asyncio
 import re
 import shutil
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -12,6 +15,9 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, Request, Route, expect, sync_playwright
 
+from normalizers.errors import Fault
+from sinks.journal.writer import Journal
+from sinks.records import LetterKind, dead_letter_record
 from tests.ingest.page.conftest import NUMBERS
 from tests.program.running import Program
 
@@ -30,6 +36,13 @@ _VERDICT: Final = "#verdict-words"
 #: How wide an old telephone is, and a desk's screen.
 _NARROW: Final = 360
 _WIDE: Final = 1440
+
+#: A callback of CloudSMS that can be read.
+_READABLE: Final = (
+    b'{"METHOD":"SMS_PUSH_REPORT","TYPE":"REQUEST","SERIAL":2,"TIME":"2026-11-20 12:00:00","SMS_UID":"u-1",'
+    b'"SOURCE_MSISDN":"CloudSMS","SMS_RESULT_LIST":[{"COUNTRY_CODE":44,"DEST_MSISDN":"7400123456","SMS_STATE":2,'
+    b'"RESULT_DESC":"DELIVERED"}]}'
+)
 
 Open = Callable[..., Page]
 
@@ -153,6 +166,62 @@ def test_a_dead_letter_is_opened_and_closed_by_keyboard(program: Program, open_p
     page.keyboard.press("Escape")
     expect(page.locator("dialog#letter")).to_be_hidden()
     expect(page.locator(f"[data-key='{opener}']")).to_be_focused()
+
+
+def _add_letters(program: Program, *bodies: bytes) -> None:
+    """Have the store take callbacks of CloudSMS that the parser of an earlier version could not read."""
+    letters = [
+        dead_letter_record(
+            kind=LetterKind.CALLBACK,
+            provider="cloudsms",
+            account="default",
+            why=Fault.PARSER_ERROR,
+            location="$",
+            detail="KeyError at _item:1",
+            method="POST",
+            path="/callbacks/cloudsms/default",
+            body=body,
+            received_at=datetime.now(UTC),
+        )
+        for body in bodies
+    ]
+
+    async def append() -> None:
+        journal = Journal(program.folder / "dlrhub-data" / "journal" / "earlier")
+        await journal.append(letters)
+        await journal.close()
+
+    with ThreadPoolExecutor(1) as beside:  # Playwright has a loop in this thread
+        beside.submit(asyncio.run, append()).result()
+
+
+def test_dead_letters_are_filtered_and_replayed_by_keyboard(program: Program, open_page: Open) -> None:
+    """Letters are filtered by account and why, and replayed: some are resolved, and the others say what is wrong today."""
+    _add_letters(program, _READABLE, b"{}")
+    page = open_page(program, "/?view=letters", width=_NARROW)
+    page.locator("tr", has_text="parser_error").nth(1).wait_for(timeout=30_000)
+    page.get_by_label("Account", exact=True).select_option("cloudsms/default")
+    page.get_by_label("Why", exact=True).select_option("parser_error")
+    page.get_by_role("button", name="Filter").press("Enter")
+    expect(page.locator("#letters-title")).to_be_focused()
+    expect(page.locator("#letters-title")).to_have_text("Dead letters of cloudsms/default: parser_error")
+    expect(page.locator("tbody tr")).to_have_count(2)
+    _tab_to(page, "replay")
+    page.keyboard.press("Enter")
+    expect(page.locator("#view .buttons")).to_contain_text("1 letter resolved, 1 still can't be read.")
+    expect(page.locator("[data-key=replay]")).to_be_focused()
+    expect(page.locator("tr", has_text="Resolved: 1 report")).to_have_count(1)
+    unread = page.locator("tr", has_text="Not resolved. Latest replay: missing_field at $")
+    assert _fits(page)
+    assert _is_accessible(page)
+    unread.get_by_role("button").click()
+    page.get_by_role("button", name="Replay this letter").press("Enter")
+    expect(page.locator("dialog#letter .buttons")).to_contain_text("Not resolved. Latest replay: missing_field at $")
+    assert _is_accessible(page)
+    deadline = time.monotonic() + 30
+    while program.ask("SELECT count() AS n FROM reports WHERE source = 'replay'")[0]["n"] != 1:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
 
 
 def test_it_asks_again_and_leaves_the_reader_alone(program: Program, open_page: Open) -> None:
