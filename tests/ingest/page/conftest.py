@@ -8,10 +8,11 @@ from typing import Final
 import orjson
 import pytest
 
+from tests.ingest.page.browsing import browser, open_page
 from tests.ingest.query.fixtures import writable_server
 from tests.program.running import Program
 
-__all__ = ["writable_server"]
+__all__ = ["browser", "open_page", "writable_server"]
 
 #: The numbers that are posted: none of them may be seen anywhere.
 NUMBERS: Final = ("13800138", "7911123456", "18618612345", "689837455")

@@ -1,111 +1,22 @@
 """The page in a real browser: what a person sees, by pointer, keyboard and screen reader, in either colour scheme."""
 
-import asyncio
 import re
-import shutil
-import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import orjson
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, Request, Route, expect, sync_playwright
+from playwright.sync_api import Route, expect
 
-from normalizers.errors import Fault
-from sinks.journal.writer import Journal
-from sinks.records import LetterKind, dead_letter_record
+from tests.ingest.page.browsing import NARROW, WIDE, Open, fits, is_accessible, tab_to
 from tests.ingest.page.conftest import NUMBERS
 from tests.program.running import Program
 
-_FLAGS: Final = (
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
-_LEVEL_AA: Final = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 _VERDICT: Final = "#verdict-words"
-#: How wide an old telephone is, and a desk's screen.
-_NARROW: Final = 360
-_WIDE: Final = 1440
-
-#: A callback of CloudSMS that can be read.
-_READABLE: Final = (
-    b'{"METHOD":"SMS_PUSH_REPORT","TYPE":"REQUEST","SERIAL":2,"TIME":"2026-11-20 12:00:00","SMS_UID":"u-1",'
-    b'"SOURCE_MSISDN":"CloudSMS","SMS_RESULT_LIST":[{"COUNTRY_CODE":44,"DEST_MSISDN":"7400123456","SMS_STATE":2,'
-    b'"RESULT_DESC":"DELIVERED"}]}'
-)
-
-Open = Callable[..., Page]
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Start Chromium."""
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("there is no chromium")
-    with sync_playwright() as driver:
-        started = driver.chromium.launch(executable_path=chromium, args=list(_FLAGS))
-        yield started
-        started.close()
-
-
-@pytest.fixture
-def open_page(browser: Browser) -> Iterator[Open]:
-    """Open the page as a browser of its own; afterwards nothing may have failed, or have been asked for elsewhere."""
-    contexts, faults, requests = [], [], list[Request]()
-
-    def opened(
-        program: Program,
-        path: str = "/",
-        *,
-        width: int = _WIDE,
-        quiet: bool = True,
-        clock: bool = False,
-        **options: Any,
-    ) -> Page:
-        context = browser.new_context(viewport={"width": width, "height": 900}, **{"locale": "en-GB", **options})
-        contexts.append(context)
-        page = context.new_page()
-        if clock:
-            page.clock.install()
-        page.on("request", lambda request: requests.append(request))  # noqa: PLW0108 - Playwright marks it
-        page.on("pageerror", lambda error: faults.append(str(error)))
-        if quiet:
-            page.on("console", lambda message: faults.append(f"{message.type}: {message.text}"))
-        page.goto(f"http://127.0.0.1:{program.admin}{path}")
-        return page
-
-    yield opened
-    assert faults == []
-    hosts = {
-        request.url.split("/")[2].rpartition(":")[0] for request in requests if not request.url.startswith("data:")
-    }
-    assert hosts <= {"127.0.0.1"}
-    for context in contexts:
-        context.close()
-
-
-def _is_accessible(page: Page) -> bool:
-    results = Axe().run(page, options=_LEVEL_AA)
-    assert results.violations_count == 0, results.generate_report()
-    return True
-
-
-def _fits(page: Page) -> bool:
-    return bool(page.evaluate("document.documentElement.scrollWidth <= innerWidth"))
-
-
-@pytest.mark.parametrize(("scheme", "width"), [("dark", _NARROW), ("light", _WIDE)])
+@pytest.mark.parametrize(("scheme", "width"), [("dark", NARROW), ("light", WIDE)])
 def test_who_fails_and_why_is_said_first(
     program: Program, open_page: Open, tmp_path: Path, scheme: str, width: int
 ) -> None:
@@ -118,22 +29,14 @@ def test_who_fails_and_why_is_said_first(
     expect(first).to_contain_text("Failing")
     expect(first).to_contain_text("juhe/default")
     assert "juhe/default: 54%" in page.title()
-    assert _fits(page)
-    assert _is_accessible(page)
+    assert fits(page)
+    assert is_accessible(page)
     assert page.screenshot(path=tmp_path / "accounts.png", full_page=True)
     for path in ("/?view=account&account=juhe/default", "/?view=letters", "/?view=program"):
         page.goto(f"http://127.0.0.1:{program.admin}{path}")
         page.locator("#view h2").wait_for()
-        assert _fits(page), path
-        assert _is_accessible(page)
-
-
-def _tab_to(page: Page, key: str) -> None:
-    for _ in range(60):
-        page.keyboard.press("Tab")
-        if page.evaluate("document.activeElement.dataset.key") == key:
-            return
-    raise AssertionError(f"{key} can't be reached")
+        assert fits(page), path
+        assert is_accessible(page)
 
 
 def test_an_account_is_reached_by_keyboard(program: Program, open_page: Open) -> None:
@@ -142,7 +45,7 @@ def test_an_account_is_reached_by_keyboard(program: Program, open_page: Open) ->
     page.locator("tbody tr").first.wait_for()
     page.keyboard.press("Tab")
     expect(page.locator(".skip")).to_be_focused()
-    _tab_to(page, "account juhe/default")
+    tab_to(page, "account juhe/default")
     page.keyboard.press("Enter")
     expect(page.locator("#account-title")).to_be_focused()
     expect(page.locator("#account-title")).to_have_text("juhe/default")
@@ -150,83 +53,9 @@ def test_an_account_is_reached_by_keyboard(program: Program, open_page: Open) ->
     expect(page.locator(".plot canvas")).to_have_count(2)
 
 
-def test_a_dead_letter_is_opened_and_closed_by_keyboard(program: Program, open_page: Open) -> None:
-    """Tab and Enter lead into a dead letter, Escape out of it; the focus is back where it was."""
-    page = open_page(program)
-    page.locator("tbody tr").first.wait_for()
-    _tab_to(page, "letters juhe/default")
-    page.keyboard.press("Enter")
-    expect(page.locator("#letters-title")).to_be_focused()
-    opener = page.locator("button[data-key^='letter ']").first.get_attribute("data-key") or ""
-    _tab_to(page, opener)
-    page.keyboard.press("Enter")
-    expect(page.locator("dialog#letter pre").first).to_be_visible()
-    expect(page.locator("dialog#letter button")).to_be_focused()
-    assert _is_accessible(page)
-    page.keyboard.press("Escape")
-    expect(page.locator("dialog#letter")).to_be_hidden()
-    expect(page.locator(f"[data-key='{opener}']")).to_be_focused()
-
-
-def _add_letters(program: Program, *bodies: bytes) -> None:
-    """Have the store take callbacks of CloudSMS that the parser of an earlier version could not read."""
-    letters = [
-        dead_letter_record(
-            kind=LetterKind.CALLBACK,
-            provider="cloudsms",
-            account="default",
-            why=Fault.PARSER_ERROR,
-            location="$",
-            detail="KeyError at _item:1",
-            method="POST",
-            path="/callbacks/cloudsms/default",
-            body=body,
-            received_at=datetime.now(UTC),
-        )
-        for body in bodies
-    ]
-
-    async def append() -> None:
-        journal = Journal(program.folder / "dlrhub-data" / "journal" / "earlier")
-        await journal.append(letters)
-        await journal.close()
-
-    with ThreadPoolExecutor(1) as beside:  # Playwright has a loop in this thread
-        beside.submit(asyncio.run, append()).result()
-
-
-def test_dead_letters_are_filtered_and_replayed_by_keyboard(program: Program, open_page: Open) -> None:
-    """Letters are filtered by account and why, and replayed: some are resolved, and the others say what is wrong today."""
-    _add_letters(program, _READABLE, b"{}")
-    page = open_page(program, "/?view=letters", width=_NARROW)
-    page.locator("tr", has_text="parser_error").nth(1).wait_for(timeout=30_000)
-    page.get_by_label("Account", exact=True).select_option("cloudsms/default")
-    page.get_by_label("Why", exact=True).select_option("parser_error")
-    page.get_by_role("button", name="Filter").press("Enter")
-    expect(page.locator("#letters-title")).to_be_focused()
-    expect(page.locator("#letters-title")).to_have_text("Dead letters of cloudsms/default: parser_error")
-    expect(page.locator("tbody tr")).to_have_count(2)
-    _tab_to(page, "replay")
-    page.keyboard.press("Enter")
-    expect(page.locator("#view .buttons")).to_contain_text("1 letter resolved, 1 still can't be read.")
-    expect(page.locator("[data-key=replay]")).to_be_focused()
-    expect(page.locator("tr", has_text="Resolved: 1 report")).to_have_count(1)
-    unread = page.locator("tr", has_text="Not resolved. Latest replay: missing_field at $")
-    assert _fits(page)
-    assert _is_accessible(page)
-    unread.get_by_role("button").click()
-    page.get_by_role("button", name="Replay this letter").press("Enter")
-    expect(page.locator("dialog#letter .buttons")).to_contain_text("Not resolved. Latest replay: missing_field at $")
-    assert _is_accessible(page)
-    deadline = time.monotonic() + 30
-    while program.ask("SELECT count() AS n FROM reports WHERE source = 'replay'")[0]["n"] != 1:
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-
-
 def test_it_asks_again_and_leaves_the_reader_alone(program: Program, open_page: Open) -> None:
     """Every ten seconds it asks again, which takes neither focus nor scroll away; it can be paused."""
-    page = open_page(program, width=_NARROW, clock=True)
+    page = open_page(program, width=NARROW, clock=True)
     santo = page.locator("[data-key='account santo/default']")
     santo.focus()
     page.evaluate("scrollTo(0, 100)")
@@ -277,18 +106,7 @@ def test_a_store_that_goes_away_takes_no_numbers_along(program: Program, open_pa
     page.reload()
     expect(page.locator(_VERDICT)).to_contain_text("The store does not answer")
     expect(page.locator("tbody tr").first).to_contain_text("cm/default")
-    assert _is_accessible(page)
-
-
-def test_a_hostile_dead_letter_does_nothing(program: Program, open_page: Open) -> None:
-    """Text that strangers posted is shown as text: it runs nowhere, and turns no line around."""
-    page = open_page(program, "/?view=letters&account=juhe/default")
-    page.locator("tr", has_text="not_json").locator("button").click()
-    body = page.locator("dialog#letter pre").first
-    expect(body).to_contain_text("<script>document.title='owned'</script><img src=x")
-    expect(body).to_contain_text("\\u202e+•• •••• ••••56")
-    assert page.locator("dialog img, dialog script").count() == 0
-    assert "owned" not in page.title()
+    assert is_accessible(page)
 
 
 def test_no_number_is_shown(program: Program, open_page: Open) -> None:
@@ -324,7 +142,7 @@ def test_the_widest_row_fits_a_small_screen(program: Program, open_page: Open) -
     page.route("**/api/overview*", _with_wide_rows)
     page.goto(f"http://127.0.0.1:{program.admin}/")
     page.get_by_text("123,456,789", exact=True).wait_for()
-    assert _fits(page)
+    assert fits(page)
     cut = "[...document.querySelectorAll('.scroll')].filter(each => each.scrollWidth > each.clientWidth).length"
     assert page.evaluate(cut) == 0
 
@@ -377,7 +195,7 @@ def test_the_address_says_what_is_shown(program: Program, open_page: Open) -> No
 
 def test_a_message_is_found_by_its_number(program: Program, open_page: Open) -> None:
     """A number typed in any spelling shows its message, what the code means and what to do next; the address keeps none."""
-    page = open_page(program, "/?view=find", width=_NARROW)
+    page = open_page(program, "/?view=find", width=NARROW)
     field = page.get_by_label("Number (any spelling)")
     field.fill("0086 138 0013 8007")
     field.press("Enter")
@@ -390,8 +208,8 @@ def test_a_message_is_found_by_its_number(program: Program, open_page: Open) -> 
     expect(article.locator("pre").first).to_contain_text('"stat":"MA:0001"')
     assert "8007" not in page.url
     assert NUMBERS[0] not in page.content()
-    assert _fits(page)
-    assert _is_accessible(page)
+    assert fits(page)
+    assert is_accessible(page)
 
 
 def test_a_failure_leads_to_its_message(program: Program, open_page: Open) -> None:
@@ -400,7 +218,7 @@ def test_a_failure_leads_to_its_message(program: Program, open_page: Open) -> No
     page.locator("table", has_text="The latest failures").locator("tbody a").first.click()
     expect(page.locator("#message-title")).to_be_focused()
     expect(page.locator("article")).to_contain_text("on a blocklist")
-    assert _is_accessible(page)
+    assert is_accessible(page)
     page.reload()
     expect(page.locator("article")).to_contain_text("on a blocklist")
     page.go_back()
@@ -419,7 +237,7 @@ def test_a_code_opens_to_its_meaning(program: Program, open_page: Open) -> None:
         page.locator("#pause").click()
     page.wait_for_load_state("networkidle")
     expect(page.locator("details.code").first.locator(".meaning")).to_be_visible()
-    assert _is_accessible(page)
+    assert is_accessible(page)
 
 
 def test_messages_that_nothing_tells_apart_are_told(program: Program, open_page: Open) -> None:
@@ -448,8 +266,8 @@ def test_a_saved_question_is_answered_with_a_click(program: Program, open_page: 
     expect(page.locator("figure canvas")).to_have_count(1)
     page.get_by_text("The SQL to take along").click()
     expect(page.locator("details pre")).to_contain_text("AS since")
-    assert _fits(page)
-    assert _is_accessible(page)
+    assert fits(page)
+    assert is_accessible(page)
     with page.expect_download() as downloading:
         page.get_by_role("button", name="Download CSV").click()
     header, row, end = downloading.value.path().read_bytes().decode().split("\r\n")
@@ -462,10 +280,10 @@ def test_a_saved_question_is_answered_with_a_click(program: Program, open_page: 
 
 def test_countries_are_plotted_as_bars(program: Program, open_page: Open) -> None:
     """An answer without a time has bars, which say what the table says."""
-    page = open_page(program, "/?range=24h&view=questions&item=delivery_rate", width=_NARROW)
+    page = open_page(program, "/?range=24h&view=questions&item=delivery_rate", width=NARROW)
     expect(page.locator(".bars li").first).to_contain_text("CN")
-    assert _fits(page)
-    assert _is_accessible(page)
+    assert fits(page)
+    assert is_accessible(page)
 
 
 def test_a_token_is_asked_for_and_many_accounts_fit(open_page: Open, tmp_path: Path) -> None:
@@ -478,7 +296,7 @@ def test_a_token_is_asked_for_and_many_accounts_fit(open_page: Open, tmp_path: P
         field.fill("wrong")
         field.press("Enter")
         expect(page.locator("#strip")).to_contain_text("The token was not right.")
-        assert _is_accessible(page)
+        assert is_accessible(page)
         field.fill("t0ken")
         field.press("Enter")
         expect(page.locator(_VERDICT)).to_contain_text("No reports in the last hour.")
