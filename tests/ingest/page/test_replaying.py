@@ -63,7 +63,7 @@ class _BusyProducer(DirectProducer):
     """Takes nothing."""
 
     async def append(self, records: Sequence[Record]) -> None:
-        raise BusyError(f"no room for {len(records)} record")
+        raise BusyError(f"no room for {len(records)} records")
 
 
 @pytest.fixture
@@ -207,13 +207,26 @@ async def test_one_replay_runs_at_a_time(open_page: Open, store: Store) -> None:
     assert (await first)["resolved"] == 1
 
 
+async def test_a_replay_does_not_hold_up_the_end_of_the_program(open_page: Open, store: Store) -> None:
+    """When the program stops, a replay ends after the letter that it is at, and says how many are left."""
+    producer = _HeldProducer(store)
+    client = await open_page(*(_letter(index) for index in range(3)), producer=producer)
+    running = asyncio.create_task(_replay(client))
+    await asyncio.wait_for(producer.reached.wait(), 10)
+    assert client.app is not None
+    await client.app.shutdown()
+    producer.let_go.set()
+    done = await running
+    assert (len(done["letters"]), done["left"]) == (1, 2)
+
+
 async def test_a_stream_that_takes_nothing_is_told(open_page: Open, store: Store) -> None:
     """If the stream is busy, the answer is 503 with the reason, the letter stays open, and the next replay may run."""
     client = await open_page(_letter(1), producer=_BusyProducer(store))
     for _ in range(2):
         answer = await client.post("/api/dead-letters/replay")
         assert answer.status == 503
-        assert (await answer.json())["error"] == "the stream takes nothing now: no room for 1 record"
+        assert (await answer.json())["error"] == "the stream takes nothing now: no room for 2 records"
     assert await _count(store, "SELECT countIf(resolved_at IS NULL) FROM dead_letters") == 1
 
 
