@@ -198,7 +198,7 @@ async def test_one_replay_runs_at_a_time(open_page: Open, store: Store) -> None:
     client = await open_page(_letter(1), producer=producer)
     first = asyncio.create_task(_replay(client))
     await asyncio.wait_for(producer.reached.wait(), 10)
-    answer = await client.post("/api/dead-letters/replay")
+    answer = await asyncio.wait_for(client.post("/api/dead-letters/replay"), 10)
     assert (answer.status, (await answer.json())["error"]) == (
         409,
         "another replay is running: try again when it has ended",
