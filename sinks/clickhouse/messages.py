@@ -47,15 +47,19 @@ INNER JOIN (
 WHERE home IN ({{homes}}) AND message_key IN ({{keys}})
 """  # noqa: S608 - our own text
 
-_REPLACED: Final = f"""
-INSERT INTO {{internal}}.messages (home, message_key, generation, {_ROW}, message_stamp, replaced)
-SELECT DISTINCT home, message_key, older.generation AS generation, {_ROW}, message_stamp, 1
-FROM {{internal}}.messages AS older
+#: One insert hides the older generations of a message and shows the new one. All rows of a message are in one partition, so
+#: they are in one new part, and no query sees the message twice or not at all.
+_SHOWN: Final = f"""
+INSERT INTO {{internal}}.messages (home, message_key, generation, {_ROW}, message_stamp, replaced, ready)
+SELECT DISTINCT
+    home, message_key, found.generation AS generation, {_ROW}, message_stamp,
+    toUInt8(found.generation < current.generation) AS replaced, toUInt8(found.generation = current.generation) AS ready
+FROM {{internal}}.messages AS found
 INNER JOIN (
     SELECT message_key, max(generation) AS generation FROM {{internal}}.message_homes
     WHERE message_key IN ({{keys}}) GROUP BY message_key
-) AS current ON current.message_key = older.message_key
-WHERE home IN ({{homes}}) AND message_key IN ({{keys}}) AND older.generation < current.generation
+) AS current ON current.message_key = found.message_key
+WHERE home IN ({{homes}}) AND message_key IN ({{keys}})
 """  # noqa: S608 - our own text
 
 #: The rows of stamped messages, each beside the submission of its id and recipient.
@@ -97,7 +101,7 @@ def compute_again(
     )
     found_days = {*days, *(home.day.isoformat() for home in homes.values())}
     listed = ",".join(f"'{day}'" for day in sorted(found_days))
-    _run(client, internal, homes, (_REPORTS, _SUBMISSIONS, _SHARED, _CLAIMED, _REPLACED), settings, days=listed)
+    _run(client, internal, homes, (_REPORTS, _SUBMISSIONS, _SHARED, _CLAIMED, _SHOWN), settings, days=listed)
 
 
 def share_submissions(client: Client, internal: str, homes: Mapping[int, Home], settings: Mapping[str, object]) -> None:

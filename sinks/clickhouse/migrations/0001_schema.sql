@@ -203,6 +203,7 @@ CREATE TABLE IF NOT EXISTS ${internal}.messages ${on_cluster} (
     claimed SimpleAggregateFunction(max, UInt8)
         COMMENT '1: its submission belongs to messages of the same id that have a message_stamp',
     replaced SimpleAggregateFunction(max, UInt8) COMMENT '1: the message was computed anew under a later generation',
+    ready SimpleAggregateFunction(max, UInt8) COMMENT '1: this later generation of the message is complete',
     INDEX first_received_at_range first_received_at TYPE minmax GRANULARITY 1,
     INDEX last_received_at_range last_received_at TYPE minmax GRANULARITY 1,
     INDEX submitted_at_range submitted_at TYPE minmax GRANULARITY 1,
@@ -384,7 +385,7 @@ FROM (
         first_received_at, last_received_at, delivered_received_at, failed_received_at, finals, submitted_at,
         deadline_at, submission, claimed
     FROM ${internal}.messages FINAL
-    WHERE replaced = 0
+    WHERE replaced = 0 AND (generation = 0 OR ready = 1)
 )
 WHERE NOT (claimed = 1 AND verdict = 0)
 SETTINGS ${exact}

@@ -3,11 +3,12 @@
 import itertools
 import random
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import orjson
 import pytest
+from clickhouse_connect.driver.client import Client
 
 from normalizers.errors import Fault
 from normalizers.model import DeliveryReport, InboundMessage, Reason, Source, Status
@@ -220,6 +221,38 @@ def test_reading_again_takes_back(store: Store) -> None:
         assert rows(store, "SELECT status, reports, conflict FROM dlr.messages") == [
             {"status": expected, "reports": 2, "conflict": False}
         ]
+
+
+class Looking:
+    """A client that counts the messages after each statement that it runs."""
+
+    def __init__(self, store: Store) -> None:
+        """Run statements on the client of `store`."""
+        self._store = store
+        self.seen: list[list[dict[str, Any]]] = []
+
+    def __getattr__(self, name: str) -> Any:
+        """Do what the client does."""
+        return getattr(self._store.client, name)
+
+    def command(self, *given: Any, **named: Any) -> Any:
+        """Run a statement, and look."""
+        result = self._store.client.command(*given, **named)
+        self.seen.append(rows(self._store, "SELECT message_id, status, reports FROM dlr.messages ORDER BY message_id"))
+        return result
+
+
+def test_no_message_is_seen_twice_while_it_is_computed_anew(store: Store) -> None:
+    """After every statement of the way there, a query sees each message once: as it was, or as it is to be."""
+    reports = [make_report(message_id=name, status=Status.UNKNOWN, provider_status="x") for name in ("a", "b")]
+    insert(store, *reports)
+    looking = Looking(store)
+    again = Store(cast("Client", looking), store.database)
+    for revision, status in ((1, "rejected"), (2, "delivered")):
+        again.insert(Topic.REPORTS, [read_again(report, status=status, revision=revision) for report in reports])
+        assert {row["status"] for row in looking.seen[-1]} == {status}
+    assert len(looking.seen) > 5
+    assert all([(row["message_id"], row["reports"]) for row in seen] == [("a", 1), ("b", 1)] for seen in looking.seen)
 
 
 def test_reading_again_may_move_a_report_to_another_recipient(store: Store) -> None:
