@@ -42,8 +42,9 @@ class SavedQuestion:
     def over(self, period: Period, database: str) -> str:
         """Return the SQL over a period, in a database."""
         sql = self.sql
-        for (name, line), at in zip(_TIMES, (period.since, period.until), strict=True):
-            moment = datetime.fromtimestamp(at // 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
+        until = -(-period.until // 1000)  # rounded up: the reports of this second belong to it
+        for (name, line), at in zip(_TIMES, (period.since // 1000, until), strict=True):
+            moment = datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S")
             comma = "," if name == "since" else r"\g<comma>"
             sql = line.sub(rf"    toDateTime('{moment}', 'UTC') AS {name}{comma}", sql)
         return re.sub(rf"\b{_DATABASE}\.", f"{database}.", sql)

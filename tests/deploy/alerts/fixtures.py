@@ -26,9 +26,9 @@ class Watched:
     began_at: float
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
-    """Watch dlrhub for the whole session; the providers begin to post, and nine in ten of Juhe's messages fail."""
+    """Watch dlrhub while the providers post for a minute, and nine in ten of Juhe's messages fail."""
     if shutil.which("prometheus") is None:
         pytest.skip("prometheus is not installed")
     folder = tmp_path_factory.mktemp("watched")
