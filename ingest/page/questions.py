@@ -25,7 +25,7 @@ _TITLE: Final = re.compile(r"-- (?P<question>[^?]+\?) \((?P<range>last [^;]+)(?:
 _PLOT: Final = re.compile(r"^-- plot: (?P<axes>.+)$", re.MULTILINE)
 _TIMES: Final = (("since", re.compile(r"^    .+ AS since,$", re.MULTILINE)),
                  ("until", re.compile(r"^    .+ AS until(?P<comma>,?)$", re.MULTILINE)))  # fmt: skip
-#: What the files call the database, whose name is a setting.
+#: The name of the database in the files; the settings may give it another one.
 _DATABASE: Final = "dlr"
 
 
