@@ -188,6 +188,6 @@ def _explained(error: Exception) -> StoreError:
     if name in _TOO_SLOW:
         return StoreError(StoreState.SLOW, "the store took too long")
     if name is None and getattr(error, "code", None) is None:
-        return StoreError(StoreState.AWAY, f"the store can not be reached: {type(error.__cause__ or error).__name__}")
+        return StoreError(StoreState.AWAY, f"the store can't be reached: {type(error.__cause__ or error).__name__}")
     said = _SERVER_TEXT.search(str(error))
     return StoreError(StoreState.REFUSED, scrub_error_details(said[1] if said else str(error)))

@@ -118,7 +118,7 @@ STORE_INSERT: Final = Histogram("dlr_store_insert_seconds", "One insert into the
 STORE_ROWS: Final = Counter("dlr_store_rows", "Rows inserted into the store, copies included", ("table",))
 STORE_FAILURES: Final = Counter("dlr_store_failures", "Inserts that failed and are tried again", ("table",))
 STORE_DAMAGED: Final = Gauge("dlr_store_damaged_parts", "Parts of the embedded store's tables that can't be read")
-STORE_REFUSED: Final = Counter("dlr_store_refused", "Values that can not be stored, kept as dead letters", ("table",))
+STORE_REFUSED: Final = Counter("dlr_store_refused", "Values that can't be stored, kept as dead letters", ("table",))
 SUBMISSIONS: Final = Counter("dlr_submissions", "Distinct submissions that reached the store", ("provider", "account"))
 POLL_REQUESTS: Final = Counter(
     "dlr_poll_requests", "Requests to providers that are asked", ("provider", "account", "outcome")

@@ -223,5 +223,5 @@ def open_server(url: str, database: str = "dlr", *, async_insert: bool = False, 
         name = getattr(error, "name", None)
         if name in _SETTINGS_AT_FAULT:
             raise RefusedError(f"clickhouse: the server does not let us in: {name}") from None
-        raise BusyError(f"clickhouse: {name or 'the server can not be reached'}") from error
+        raise BusyError(f"clickhouse: {name or 'the server does not answer'}") from error
     return Store(client, database, async_insert=async_insert, quorum=quorum)

@@ -73,7 +73,7 @@ async def test_a_refused_query_says_why(query_server: QueryServer) -> None:
 async def test_a_store_that_is_away_is_told_from_a_slow_one() -> None:
     """A store that can't be reached is `away`; one that takes the connection and does not answer is `slow`."""
     async with StoreClient("http://127.0.0.1:9", "dlr") as client:
-        with pytest.raises(StoreError, match="can not be reached") as raised:
+        with pytest.raises(StoreError, match="can't be reached") as raised:
             await client.value("SELECT 1")
         assert raised.value.state is StoreState.AWAY
     async with _silent_server() as url, StoreClient(url, "dlr", QueryLimits(connect_seconds=0.2)) as client:

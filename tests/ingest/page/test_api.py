@@ -261,7 +261,7 @@ async def test_a_store_that_is_away_is_named(open_page: Open) -> None:
     answer = await client.get("/api/overview")
     data = await answer.json()
     assert (answer.status, data["store"]["state"]) == (200, "away")
-    assert "can not be reached" in data["store"]["said"]
+    assert "can't be reached" in data["store"]["said"]
     assert {account["provider"] for account in data["accounts"]} == {"cm", "juhe", "santo", "cloudsms"}
     letters = await client.get("/api/dead-letters")
     assert (letters.status, (await letters.json())["store"]) == (503, "away")

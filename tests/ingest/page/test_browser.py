@@ -94,13 +94,13 @@ def test_a_store_that_goes_away_takes_no_numbers_along(program: Program, open_pa
 
     def without_store(route: Route) -> None:
         data = route.fetch().json()
-        store = {"state": "away", "said": "the store can not be reached"}
+        store = {"state": "away", "said": "the store can't be reached"}
         route.fulfill(json={**data, "store": store, "accounts": [{"provider": "cm", "account": "default"}]})
 
     page.route("**/api/overview*", without_store)
     for _ in range(2):
         page.locator("#pause").click()
-    expect(page.locator(_VERDICT)).to_contain_text("The store does not answer (the store can not be reached)")
+    expect(page.locator(_VERDICT)).to_contain_text("The store does not answer (the store can't be reached)")
     expect(page.locator("#strip")).to_contain_text("The accounts are as of")
     expect(page.locator("tbody tr").first).to_contain_text("juhe/default")
     page.reload()
