@@ -37,7 +37,7 @@ def open_store(settings: Settings) -> Store:
         url.get_secret_value(),
         database,
         async_insert=settings.clickhouse.async_insert,
-        quorum=bool(settings.clickhouse.cluster),
+        cluster=settings.clickhouse.cluster,
     )
 
 
@@ -62,11 +62,10 @@ def prepare(store: Store, settings: Settings) -> list[Migration]:
 
     Raises `BusyError` if the store fails to, and `RefusedError` if its migrations are not ours.
     """
-    chosen = settings.clickhouse
     try:
-        applied = migrate(store, cluster=chosen.cluster)
+        applied = migrate(store)
         store.replace_codes([msgspec.to_builtins(row) for row in _code_rows(settings)])
-        apply_retention(store, _retention(settings), cluster=chosen.cluster)
+        apply_retention(store, _retention(settings))
     except ClickHouseError as error:
         raise BusyError(f"the tables can't be brought up to date: {error}") from error
     return applied

@@ -151,26 +151,24 @@ class _Erasing:
     def _count(self, condition: str) -> int:
         if not condition:
             return 0
-        sql = f"SELECT count() FROM {_full(self._store, self._name)} WHERE {condition}"  # noqa: S608 - values are quoted
+        sql = f"SELECT count() FROM {self._store.internal}.{self._name} WHERE {condition}"  # noqa: S608 - values are quoted
         return int(str(self._store.client.command(sql)))
 
 
-def _full(store: Store, name: str) -> str:
-    return f"{store.internal}.{name}"
-
-
 def _alter(store: Store, name: str, change: str) -> None:
-    store.client.command(f"ALTER TABLE {_full(store, name)} {change}", settings={"mutations_sync": 2})
+    sql = f"ALTER TABLE {store.local}.{name} {store.on_cluster} {change}"
+    store.client.command(sql, settings={"mutations_sync": 2})
 
 
 def _wait_for_old_files(store: Store) -> None:
     """Return once no file of a part or of a mutation holds what was there before; raises `BusyError`."""
     deadline = time.monotonic() + _WAIT_SECONDS
-    ours = f"database = {format_query_value(store.internal)} AND table IN ({format_query_value(list(_TABLES))[1:-1]})"
+    parts, mutations = map(store.on_all_servers, ("system.parts", "system.mutations"))
+    ours = f"database = {format_query_value(store.local)} AND table IN ({format_query_value(list(_TABLES))[1:-1]})"
     ended = f"toDateTime({int(time.time())})"
     old = (
-        f"SELECT (SELECT count() FROM system.parts WHERE {ours} AND NOT active AND rows > 0 AND remove_time <= {ended})"  # noqa: S608
-        f" + (SELECT count() FROM system.mutations WHERE {ours} AND position(command, '{_EMPTY_MUTATION}') = 0)"
+        f"SELECT (SELECT count() FROM {parts} WHERE {ours} AND NOT active AND rows > 0 AND remove_time <= {ended})"  # noqa: S608
+        f" + (SELECT count() FROM {mutations} WHERE {ours} AND position(command, '{_EMPTY_MUTATION}') = 0)"
     )
     while int(str(store.client.command(old))):
         if time.monotonic() > deadline:

@@ -112,7 +112,7 @@ def find_homes(client: Client, internal: str, keys: Iterable[int]) -> dict[int, 
     """Return the homes of those messages that have one."""
     wanted = ",".join(map(str, set(keys)))
     found = client.raw_query(
-        f"SELECT message_key, argMax(home, generation), max(generation), argMax(recipient, generation) FROM {internal}.message_homes"  # noqa: S608 - our own names, and numbers
+        f"SELECT message_key, argMax(home, generation), max(generation), argMax(recipient, generation) FROM {internal}.known_homes"  # noqa: S608 - our own names, and numbers
         f" WHERE message_key IN (SELECT arrayJoin(CAST('[{wanted}]', 'Array(UInt64)'))) GROUP BY message_key",  # text parses faster than a list of literals
         settings=_QUERY_SETTINGS,
         fmt="RowBinary",

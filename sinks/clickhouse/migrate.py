@@ -33,13 +33,18 @@ _EXACT: Final = (
     "do_not_merge_across_partitions_select_final = 1, use_skip_indexes_if_final = 1,"
     " use_skip_indexes_if_final_exact_mode = 1"
 )
-_RECORD: Final = """
-CREATE TABLE IF NOT EXISTS ${internal}.migrations ${on_cluster} (
+#: Made before the first migration.
+_RECORD: Final = (
+    "CREATE DATABASE IF NOT EXISTS ${internal} ${on_cluster}",
+    "CREATE DATABASE IF NOT EXISTS ${local} ${on_cluster}",
+    """CREATE TABLE IF NOT EXISTS ${internal}.migrations ${on_cluster} (
     number UInt32, name String, checksum String, applied_at DateTime64(3, 'UTC') DEFAULT now64(3)
 )
-ENGINE = ${replicated}ReplacingMergeTree(applied_at) ORDER BY number ${settings}
-COMMENT 'Migrations that were applied to this schema'
-"""
+ENGINE = ${replicated}MergeTree(${everywhere}) ORDER BY number ${settings}
+COMMENT 'Migrations that were applied to this schema'""",
+)
+#: Arguments of a Replicated engine whose rows are on every server of a cluster, whatever its shard.
+_EVERYWHERE: Final = "'/clickhouse/tables/{uuid}/all', '{shard}_{replica}'"
 _FOLDER: Final = files("sinks.clickhouse") / "migrations"
 
 
@@ -72,26 +77,22 @@ def migrations(folder: Path | Traversable = _FOLDER) -> list[Migration]:
     return sorted(found, key=lambda migration: migration.number)
 
 
-def migrate(store: Store, *, cluster: str = "", wanted: Iterable[Migration] | None = None) -> list[Migration]:
+def migrate(store: Store, *, wanted: Iterable[Migration] | None = None) -> list[Migration]:
     """
     Apply the wanted migrations (all that there are) that are not applied yet, and return them.
 
-    `cluster` names the ClickHouse cluster for `ON CLUSTER` and Replicated engines. If nothing is missing, no statement
-    is sent to the cluster, so that a replica that is away keeps no drain from starting. Raises `RefusedError` if a
-    migration differs from the one that was applied under its number, and where the database or the cluster is not one
-    that this version can use.
+    If nothing is missing, no statement is sent to a cluster, so that a replica that is away keeps no drain from
+    starting. Raises `RefusedError` if a migration differs from the one that was applied under its number, and where the
+    database is not one that this version can use.
     """
     _refuse_old(store)
     pending = list(_pending(store, migrations() if wanted is None else wanted))
     if not pending:
         return []
-    if cluster:
-        _refuse_shards(store, cluster)
-    variables = _variables(store, cluster)
-    for statement in ("CREATE DATABASE IF NOT EXISTS ${internal} ${on_cluster}", _RECORD):
-        store.client.command(Template(statement).substitute(variables))
+    for statement in _rendered(_RECORD, store):
+        store.client.command(statement)
     for migration in pending:
-        for statement in rendered(migration, store, cluster=cluster):
+        for statement in rendered(migration, store):
             store.client.command(statement)
         store.client.insert(
             f"{store.internal}.migrations",
@@ -101,22 +102,30 @@ def migrate(store: Store, *, cluster: str = "", wanted: Iterable[Migration] | No
     return pending
 
 
-def rendered(migration: Migration, store: Store, *, cluster: str = "") -> list[str]:
-    """Return a migration's statements as they are sent."""
-    variables = _variables(store, cluster)
-    return [Template(statement).substitute(variables) for statement in migration.statements()]
+def rendered(migration: Migration, store: Store) -> list[str]:
+    """Return a migration's statements as they are sent; Distributed tables are for clusters only."""
+    return _rendered(migration.statements(), store)
 
 
-def _variables(store: Store, cluster: str) -> dict[str, str]:
-    return {
+def _rendered(statements: Iterable[str], store: Store) -> list[str]:
+    variables = {
         "database": store.database,
         "internal": store.internal,
-        "on_cluster": f"ON CLUSTER '{cluster}'" if cluster else "",
-        "replicated": "Replicated" if cluster else "",
+        "local": store.local,
+        "cluster": store.cluster,
+        "on_cluster": store.on_cluster,
+        "replicated": "Replicated" if store.cluster else "",
+        "everywhere": _EVERYWHERE if store.cluster else "",
+        "all_homes": store.on_all_servers(f"{store.local}.message_homes"),
         "settings": _DURABLE,
         "quiet": _QUIET,
         "exact": _EXACT,
     }
+    return [
+        Template(statement).substitute(variables)
+        for statement in statements
+        if store.cluster or "Distributed(" not in statement
+    ]
 
 
 def _exists(store: Store, database: str, table: str) -> bool:
@@ -136,25 +145,13 @@ def _refuse_old(store: Store) -> None:
         )
 
 
-def _refuse_shards(store: Store, cluster: str) -> None:
-    shards = store.client.command(
-        "SELECT uniqExact(shard_num) FROM system.clusters WHERE cluster = {cluster:String}",
-        parameters={"cluster": cluster},
-    )
-    if int(str(shards)) != 1:
-        raise RefusedError(
-            f"the cluster {cluster} has {shards} shards, and dlrhub needs one of exactly one shard (with any number of"
-            " replicas): copies of a report have to meet in one shard to be counted once"
-        )
-
-
 def applied(store: Store) -> dict[str, str]:
     """Return the checksums of the migrations that made this store's tables, by their names."""
     if not _exists(store, store.internal, "migrations"):
         return {}
-    query = f"SELECT name, checksum FROM {store.internal}.migrations FINAL ORDER BY number"  # noqa: S608 - our own names
+    query = f"SELECT DISTINCT number, name, checksum FROM {store.internal}.migrations ORDER BY number"  # noqa: S608 - our own names
     rows = store.client.query(query).result_rows
-    return {str(name): str(checksum) for name, checksum in rows}
+    return {str(name): str(checksum) for _, name, checksum in rows}
 
 
 def _pending(store: Store, wanted: Iterable[Migration]) -> Iterator[Migration]:

@@ -11,7 +11,7 @@ _TTL: Final = re.compile(r"\bTTL (?:toDateTime\(received_at\)|home) \+ toInterva
 _OF_MESSAGES: Final = ("messages", "message_homes")
 
 
-def apply_retention(store: Store, days: Mapping[Topic, int], *, cluster: str = "") -> list[str]:
+def apply_retention(store: Store, days: Mapping[Topic, int]) -> list[str]:
     """
     Keep the rows of each topic for so many days after their receipt, 0 for ever; return the tables that had to be
     changed.
@@ -26,15 +26,14 @@ def apply_retention(store: Store, days: Mapping[Topic, int], *, cluster: str = "
     for table, kept in changed.items():
         since = "home" if table in _OF_MESSAGES else "toDateTime(received_at)"
         change = f"MODIFY TTL {since} + toIntervalDay({kept})" if kept else "REMOVE TTL"
-        on_cluster = f"ON CLUSTER '{cluster}'" if cluster else ""
-        store.client.command(f"ALTER TABLE {store.internal}.{table} {on_cluster} {change}")
+        store.client.command(f"ALTER TABLE {store.local}.{table} {store.on_cluster} {change}")
     return list(changed)
 
 
 def _days(store: Store, table: str) -> int:
     engine = store.client.command(
         "SELECT engine_full FROM system.tables WHERE database = {database:String} AND name = {table:String}",
-        parameters={"database": store.internal, "table": table},
+        parameters={"database": store.local, "table": table},
     )
     found = _TTL.search(str(engine))
     return int(found[1]) if found else 0

@@ -44,6 +44,16 @@ _INSERT_SETTINGS: Final[Mapping[str, object]] = {
 #: one (since 26.2), where it is left at its default, overrides the first.
 _NO_DEDUPLICATION: Final[Mapping[str, object]] = {"insert_deduplicate": 0, "deduplicate_insert": "disable"}
 
+#: On a cluster: an insert returns once its rows are on most replicas of their shard, and subqueries read the shard that
+#: they run on, since all rows of a message are on one.
+_CLUSTER_SETTINGS: Final[Mapping[str, object]] = {
+    "distributed_foreground_insert": 1,
+    "insert_quorum": "auto",
+    "distributed_product_mode": "local",
+}
+#: Every drain uses the same replica of a shard, so that it reads what was written, by whatever server it is connected to.
+_FIRST_REPLICA: Final[Mapping[str, object]] = {"load_balancing": "in_order", "prefer_localhost_replica": 0}
+
 #: Errors that are in the rows, by ClickHouse's names.
 _ROW_ERRORS: Final = frozenset(
     {
@@ -84,25 +94,35 @@ _SETTINGS_AT_FAULT: Final = frozenset({"AUTHENTICATION_FAILED", "REQUIRED_PASSWO
 class Store:
     """Tables of one schema, behind one connection; for one thread at a time."""
 
-    def __init__(
-        self, client: Client, database: str = "dlr", *, async_insert: bool = False, quorum: bool = False
-    ) -> None:
+    def __init__(self, client: Client, database: str = "dlr", *, cluster: str = "", async_insert: bool = False) -> None:
         """
         Use `client`; the databases are made by `migrate`.
 
         With `async_insert` the server gathers the inserts of many clients into one part; an insert returns once that
-        part is written, all the same. With `quorum` an insert returns once most replicas have it.
+        part is written, all the same. On a `cluster` an insert returns once most replicas of each shard have it.
         """
         self.client = client
         self.database = database
+        self.cluster = cluster
+        #: Where rows are inserted and read, and where they are stored: on a cluster, the first holds Distributed tables.
         self.internal = f"{database}_store"
+        self.local = f"{database}_local" if cluster else self.internal
         self._settings = {
             **_INSERT_SETTINGS,
             **{name: value for name, value in _NO_DEDUPLICATION.items() if name in client.server_settings},
             "async_insert": int(async_insert),
             "wait_for_async_insert": 1,
-            **({"insert_quorum": "auto"} if quorum else {}),
+            **(_CLUSTER_SETTINGS if cluster else {}),
         }
+
+    @property
+    def on_cluster(self) -> str:
+        """Return the clause that has a statement run on every server."""
+        return f"ON CLUSTER '{self.cluster}'" if self.cluster else ""
+
+    def on_all_servers(self, table: str) -> str:
+        """Return what to read a table of every server from."""
+        return f"clusterAllReplicas('{self.cluster}', {table})" if self.cluster else table
 
     def insert(self, topic: Topic, values: Sequence[bytes]) -> None:
         """
@@ -179,9 +199,9 @@ def engine_path(folder: Path) -> Path:
     return folder / "engine"
 
 
-def open_embedded(folder: Path, database: str = "dlr") -> Store:
+def open_embedded(folder: Path, database: str = "dlr", options: Mapping[str, object] | None = None) -> Store:
     """
-    Open the ClickHouse engine in this process, with its data below `folder`.
+    Open the ClickHouse engine in this process, with its data below `folder` and server settings from `options`.
 
     One process at a time may have it open: a second one gets a `BusyError`. The engine stages inserts in TMPDIR, so
     this process is given one of its own, emptied first.
@@ -191,7 +211,9 @@ def open_embedded(folder: Path, database: str = "dlr") -> Store:
     staging.mkdir(parents=True)
     os.environ["TMPDIR"] = tempfile.tempdir = str(staging.resolve())
     try:
-        client = clickhouse_connect.get_client(interface="chdb", path=str(engine_path(folder)))
+        client = clickhouse_connect.get_client(
+            interface="chdb", path=str(engine_path(folder)), chdb_options=dict(options or {})
+        )
     except ClickHouseError as error:
         raise BusyError(f"the store in {folder} can't be opened (does another dlrhub run on it?): {error}") from error
     return Store(client, database)
@@ -202,7 +224,7 @@ def connect_again(folder: Path, database: str = "dlr") -> Store:
     return Store(clickhouse_connect.get_client(interface="chdb", path=str(engine_path(folder))), database)
 
 
-def open_server(url: str, database: str = "dlr", *, async_insert: bool = False, quorum: bool = False) -> Store:
+def open_server(url: str, database: str = "dlr", *, cluster: str = "", async_insert: bool = False) -> Store:
     """
     Connect to a ClickHouse server: `http(s)://user:password@host:port`, which may end in `?ca_cert=<file>`.
 
@@ -218,10 +240,11 @@ def open_server(url: str, database: str = "dlr", *, async_insert: bool = False, 
             autogenerate_session_id=False,
             client_name="dlrhub",
             show_clickhouse_errors=True,  # their names are what tells a row's fault from the store's
+            settings=dict(_FIRST_REPLICA) if cluster else {},
         )
     except ClickHouseError as error:
         name = getattr(error, "name", None)
         if name in _SETTINGS_AT_FAULT:
             raise RefusedError(f"clickhouse: the server does not let us in: {name}") from None
         raise BusyError(f"clickhouse: {name or 'the server does not answer'}") from error
-    return Store(client, database, async_insert=async_insert, quorum=quorum)
+    return Store(client, database, cluster=cluster, async_insert=async_insert)

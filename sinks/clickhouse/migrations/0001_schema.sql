@@ -1,10 +1,13 @@
--- The whole schema. `${internal}` holds the storage tables, `${database}` the views that an analyst reads. Why the tables
+-- The whole schema. `${local}` holds the storage tables, `${database}` the views that an analyst reads. Why the tables
 -- are laid out as they are: deploy/docs/store.md.
+--
+-- `${internal}` is where rows are inserted and read. On a cluster it holds a Distributed table over each storage table, so
+-- that rows of one message are on one shard. Elsewhere it is `${local}`, and statements that say Distributed( are left out.
 
 CREATE DATABASE IF NOT EXISTS ${database} ${on_cluster};
 
 -- The home of each message: read and written by `Store.insert` before it inserts (sinks/clickhouse/homes.py).
-CREATE TABLE IF NOT EXISTS ${internal}.message_homes ${on_cluster} (
+CREATE TABLE IF NOT EXISTS ${local}.message_homes ${on_cluster} (
     message_key UInt64 COMMENT 'Hash of provider, account and message_id; two messages that share one share a home, which does no harm',
     home Date COMMENT 'Day (UTC) on which the first record of the message was received',
     generation UInt32 COMMENT 'How often the message was computed anew from its reports; rows of messages with a lower one are out of date',
@@ -14,8 +17,16 @@ ENGINE = ${replicated}ReplacingMergeTree(generation)
 ORDER BY message_key
 ${settings}, index_granularity = 256
 COMMENT 'The day under which all rows of a message are stored';
+CREATE TABLE IF NOT EXISTS ${internal}.message_homes ${on_cluster} AS ${local}.message_homes
+ENGINE = Distributed('${cluster}', '${local}', 'message_homes', message_key);
 
-CREATE TABLE IF NOT EXISTS ${internal}.reports ${on_cluster} (
+-- On a cluster this reads every replica that answers, since a row is known once most replicas have it.
+CREATE VIEW IF NOT EXISTS ${internal}.known_homes ${on_cluster} AS
+SELECT message_key, home, generation, recipient FROM ${all_homes}
+SETTINGS skip_unavailable_shards = 1
+COMMENT 'The rows of message_homes, copies included';
+
+CREATE TABLE IF NOT EXISTS ${local}.reports ${on_cluster} (
     event_id UUID,
     supersedes Nullable(UUID),
     provider LowCardinality(String),
@@ -73,6 +84,8 @@ PRIMARY KEY (day, message_key)
 ORDER BY (day, message_key, event_id)
 ${settings}, ${quiet}
 COMMENT 'Every copy of every report, until a merge leaves one of each; read it through ${database}.reports';
+CREATE TABLE IF NOT EXISTS ${internal}.reports ${on_cluster} AS ${local}.reports
+ENGINE = Distributed('${cluster}', '${local}', 'reports', message_key);
 
 CREATE VIEW IF NOT EXISTS ${database}.reports ${on_cluster} AS
 SELECT
@@ -101,7 +114,7 @@ GROUP BY minute, provider, account, country, status, reason
 SETTINGS ${exact}
 COMMENT 'Reports by the minute of their first receipt. Bound a question by minute';
 
-CREATE TABLE IF NOT EXISTS ${internal}.submissions ${on_cluster} (
+CREATE TABLE IF NOT EXISTS ${local}.submissions ${on_cluster} (
     event_id UUID,
     provider LowCardinality(String),
     account LowCardinality(String),
@@ -129,6 +142,8 @@ PRIMARY KEY (home, message_key)
 ORDER BY (home, message_key, recipient, message_id, account, provider)
 ${settings}, ${quiet}
 COMMENT 'Every copy of every submission, until a merge leaves one of each; read it through ${database}.submissions';
+CREATE TABLE IF NOT EXISTS ${internal}.submissions ${on_cluster} AS ${local}.submissions
+ENGINE = Distributed('${cluster}', '${local}', 'submissions', message_key);
 
 CREATE VIEW IF NOT EXISTS ${database}.submissions ${on_cluster} AS
 SELECT
@@ -139,7 +154,7 @@ COMMENT 'One row a message and recipient that was submitted; of several copies t
 
 -- The latest submissions in the order in which they came, for the pollers: a query for the submissions of one
 -- hour reads the rows of that hour. A copy of a submission costs one more request to the provider, so copies may stay.
-CREATE TABLE IF NOT EXISTS ${internal}.submissions_lately ${on_cluster} (
+CREATE TABLE IF NOT EXISTS ${local}.submissions_lately ${on_cluster} (
     provider LowCardinality(String),
     account LowCardinality(String),
     received_at DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
@@ -153,10 +168,12 @@ ORDER BY (provider, account, received_at, message_id, recipient)
 TTL toDateTime(received_at) + INTERVAL 15 DAY
 ${settings}
 COMMENT 'Submissions of the last 15 days in the order of their receipt, for the pollers';
+CREATE TABLE IF NOT EXISTS ${internal}.submissions_lately ${on_cluster} AS ${local}.submissions_lately
+ENGINE = Distributed('${cluster}', '${local}', 'submissions_lately');
 
-CREATE MATERIALIZED VIEW IF NOT EXISTS ${internal}.submissions_lately_feed ${on_cluster}
-TO ${internal}.submissions_lately AS
-SELECT provider, account, received_at, message_id, recipient, deadline_at FROM ${internal}.submissions;
+CREATE MATERIALIZED VIEW IF NOT EXISTS ${local}.submissions_lately_feed ${on_cluster}
+TO ${local}.submissions_lately AS
+SELECT provider, account, received_at, message_id, recipient, deadline_at FROM ${local}.submissions;
 
 CREATE VIEW IF NOT EXISTS ${database}.submissions_lately ${on_cluster} AS
 SELECT provider, account, received_at, message_id, recipient, deadline_at FROM ${internal}.submissions_lately
@@ -164,7 +181,7 @@ COMMENT 'For the pollers: submissions of the last 15 days in the order of their 
 
 -- The state of each message. Every column is a state that only grows (a maximum, a minimum, a set, a bit mask), so
 -- that rows of one message may come in any order and any number of times, and be merged at any time.
-CREATE TABLE IF NOT EXISTS ${internal}.messages ${on_cluster} (
+CREATE TABLE IF NOT EXISTS ${local}.messages ${on_cluster} (
     home Date,
     message_key UInt64 COMMENT 'As in reports',
     generation UInt32 COMMENT 'As in message_homes',
@@ -216,6 +233,8 @@ PRIMARY KEY (home, message_key)
 ORDER BY (home, message_key, generation, message_row)
 ${settings}, ${quiet}
 COMMENT 'The state of each message, in parts that merges add up; read it through ${database}.messages';
+CREATE TABLE IF NOT EXISTS ${internal}.messages ${on_cluster} AS ${local}.messages
+ENGINE = Distributed('${cluster}', '${local}', 'messages', message_key);
 
 -- The way from reports to messages: a row that is inserted here becomes rows of messages, and is not kept.
 --
@@ -226,7 +245,7 @@ COMMENT 'The state of each message, in parts that merges add up; read it through
 --        callback, then received_at (ms)
 --    11  of a hash of event_id, so that what is equal so far is decided alike everywhere
 --     4  status
-CREATE TABLE IF NOT EXISTS ${internal}.reports_to_messages ${on_cluster} (
+CREATE TABLE IF NOT EXISTS ${local}.reports_to_messages ${on_cluster} (
     home Date,
     message_key UInt64,
     generation UInt32,
@@ -254,9 +273,11 @@ CREATE TABLE IF NOT EXISTS ${internal}.reports_to_messages ${on_cluster} (
 )
 ENGINE = Null
 COMMENT 'Keeps nothing: what is inserted becomes rows of messages';
+CREATE TABLE IF NOT EXISTS ${internal}.reports_to_messages ${on_cluster} AS ${local}.reports_to_messages
+ENGINE = Distributed('${cluster}', '${local}', 'reports_to_messages', message_key);
 
-CREATE MATERIALIZED VIEW IF NOT EXISTS ${internal}.messages_from_reports ${on_cluster}
-TO ${internal}.messages AS
+CREATE MATERIALIZED VIEW IF NOT EXISTS ${local}.messages_from_reports ${on_cluster}
+TO ${local}.messages AS
 WITH
     toUInt64(source != 'poll') AS callback,
     bitShiftLeft(toUInt64(rank), 61)
@@ -284,21 +305,21 @@ SELECT
             status, ['expired', 'deleted', 'undeliverable', 'rejected', 'delivered'], [1, 2, 4, 8, 16], 0))
         + if(rank = 4, 32, 0) + if(rank = 5, 64, 0) AS finals,
     [day] AS days
-FROM ${internal}.reports_to_messages;
+FROM ${local}.reports_to_messages;
 
 -- Messages that were computed anew (generation) and reports that were read again (revision) do not go this way:
 -- sinks/clickhouse/messages.py computes their messages from all of their reports.
-CREATE MATERIALIZED VIEW IF NOT EXISTS ${internal}.reports_feed ${on_cluster}
-TO ${internal}.reports_to_messages AS
+CREATE MATERIALIZED VIEW IF NOT EXISTS ${local}.reports_feed ${on_cluster}
+TO ${local}.reports_to_messages AS
 SELECT
     home, message_key, generation, day, event_id, supersedes, provider, account, message_id, reference, message_stamp,
     recipient, country, operator, sender, status, reason, provider_status, provider_code, provider_text, occurred_at,
     received_at, source, rank
-FROM ${internal}.reports
+FROM ${local}.reports
 WHERE is_deleted = 0 AND generation = 0 AND revision = 0;
 
 -- The same for submissions. message_stamp is that of the reports that the submission belongs to, or empty.
-CREATE TABLE IF NOT EXISTS ${internal}.submissions_to_messages ${on_cluster} (
+CREATE TABLE IF NOT EXISTS ${local}.submissions_to_messages ${on_cluster} (
     home Date,
     message_key UInt64,
     generation UInt32,
@@ -316,22 +337,24 @@ CREATE TABLE IF NOT EXISTS ${internal}.submissions_to_messages ${on_cluster} (
 )
 ENGINE = Null
 COMMENT 'Keeps nothing: what is inserted becomes rows of messages';
+CREATE TABLE IF NOT EXISTS ${internal}.submissions_to_messages ${on_cluster} AS ${local}.submissions_to_messages
+ENGINE = Distributed('${cluster}', '${local}', 'submissions_to_messages', message_key);
 
-CREATE MATERIALIZED VIEW IF NOT EXISTS ${internal}.messages_from_submissions ${on_cluster}
-TO ${internal}.messages AS
+CREATE MATERIALIZED VIEW IF NOT EXISTS ${local}.messages_from_submissions ${on_cluster}
+TO ${local}.messages AS
 SELECT
     home, message_key, generation, provider, account, message_id, recipient, message_stamp,
     (0, '', country, '') AS outcome,
     submitted_at, deadline_at,
     (version, reference, tags) AS submission
-FROM ${internal}.submissions_to_messages;
+FROM ${local}.submissions_to_messages;
 
-CREATE MATERIALIZED VIEW IF NOT EXISTS ${internal}.submissions_feed ${on_cluster}
-TO ${internal}.submissions_to_messages AS
+CREATE MATERIALIZED VIEW IF NOT EXISTS ${local}.submissions_feed ${on_cluster}
+TO ${local}.submissions_to_messages AS
 SELECT
     home, message_key, generation, provider, account, message_id, recipient, '' AS message_stamp, country, reference,
     submitted_at, deadline_at, tags, version
-FROM ${internal}.submissions;
+FROM ${local}.submissions;
 
 -- The inner SELECT reads whole columns: FINAL does not merge a column of which only an element is read.
 CREATE VIEW IF NOT EXISTS ${database}.messages ${on_cluster} AS
@@ -420,7 +443,7 @@ WHERE NOT orphan AND deadline_at < now64(6, 'UTC')
 GROUP BY provider, account, country
 COMMENT 'Whether a country returns reports: of the submissions whose deadline has passed, the share that got a final report';
 
-CREATE TABLE IF NOT EXISTS ${internal}.inbound ${on_cluster} (
+CREATE TABLE IF NOT EXISTS ${local}.inbound ${on_cluster} (
     event_id UUID,
     provider LowCardinality(String),
     account LowCardinality(String),
@@ -447,6 +470,8 @@ PARTITION BY toRelativeDayNum(stamp_day) % 64
 ORDER BY (stamp_day, event_id)
 ${settings}, ${quiet}
 COMMENT 'Every copy of every inbound message, until a merge leaves one of each; read it through ${database}.inbound';
+CREATE TABLE IF NOT EXISTS ${internal}.inbound ${on_cluster} AS ${local}.inbound
+ENGINE = Distributed('${cluster}', '${local}', 'inbound', cityHash64(event_id));
 
 CREATE VIEW IF NOT EXISTS ${database}.inbound ${on_cluster} AS
 SELECT
@@ -456,7 +481,7 @@ FROM ${internal}.inbound FINAL
 SETTINGS ${exact}
 COMMENT 'One row a message that came from a phone (MO)';
 
-CREATE TABLE IF NOT EXISTS ${internal}.dead_letters ${on_cluster} (
+CREATE TABLE IF NOT EXISTS ${local}.dead_letters ${on_cluster} (
     id FixedString(32),
     provider LowCardinality(String),
     account LowCardinality(String),
@@ -481,6 +506,8 @@ PARTITION BY toRelativeDayNum(toDate(received_at)) % 64
 ORDER BY (id, received_at, resolution)
 ${settings}
 COMMENT 'One row a receipt of what could not be read, and one a replay of it; read it through ${database}.dead_letters';
+CREATE TABLE IF NOT EXISTS ${internal}.dead_letters ${on_cluster} AS ${local}.dead_letters
+ENGINE = Distributed('${cluster}', '${local}', 'dead_letters', cityHash64(id));
 
 CREATE VIEW IF NOT EXISTS ${database}.dead_letter_receipts ${on_cluster} AS
 SELECT id, provider, account, why, location, detail, kind, method, path, query, headers, body, body_encoding, received_at
@@ -529,13 +556,13 @@ CREATE TABLE IF NOT EXISTS ${database}.codes ${on_cluster} (
     source LowCardinality(String) COMMENT 'document (the provider''s), smpp (SMPP 3.4) or settings (the operator''s)',
     document String COMMENT 'Document and section that it was read from'
 )
-ENGINE = ${replicated}MergeTree
+ENGINE = ${replicated}MergeTree(${everywhere})
 ORDER BY (provider, account, kind, code)
 ${settings}
 COMMENT 'Every provider code that is known, and what it means; replaced at each start of the store process';
 
 CREATE TABLE IF NOT EXISTS ${internal}.codes ${on_cluster} AS ${database}.codes
-ENGINE = ${replicated}MergeTree
+ENGINE = ${replicated}MergeTree(${everywhere})
 ORDER BY (provider, account, kind, code)
 ${settings}
 COMMENT 'The next content of ${database}.codes, while it is written';

@@ -64,7 +64,7 @@ def merge(store: Store, chance: random.Random) -> None:
     """Merge a table, or none, as the engine does whenever it likes."""
     table: Any = chance.choice(("reports", "messages", "submissions", "message_homes", None))
     if table:
-        store.client.command(f"OPTIMIZE TABLE {store.internal}.{table} FINAL")
+        store.client.command(f"OPTIMIZE TABLE {store.local}.{table} FINAL")
 
 
 @pytest.mark.parametrize("seed", range(2))
