@@ -6,6 +6,7 @@ A note is a JSON file. Its name follows from the place of the damage, so that da
 is one note; it stays until an operator moves it away, and is counted in the metrics until then.
 """
 
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +24,7 @@ class Damage(msgspec.Struct, frozen=True, kw_only=True):
     One place in a journal that can't be read.
 
     `records` acknowledged records, the first of them at position `first`, are lost by it (0: none that is known of).
+    A file that is none of the journal's has 0 for both.
     They were acknowledged between `since` and `until`, in seconds since 1970 (None: not known). `kept` names the file
     in the folder `damaged` that has the bytes, empty if there are none.
     """
@@ -48,7 +50,7 @@ class Damage(msgspec.Struct, frozen=True, kw_only=True):
         return (
             f"journal {self.journal}: {self.file or 'a segment'} can't be read from byte {self.start}: {lost},"
             f" written after {_moment(self.since)} and before {_moment(self.until or self.found_at)};"
-            f" {f'the bytes are kept as {FOLDER}/{self.kept}' if self.kept else 'nothing is left of them'}"
+            f" {f'the bytes are kept as {FOLDER}/{self.kept}' if self.kept else 'nothing of it is left'}"
         )
 
 
@@ -71,13 +73,24 @@ def set_aside(root: Path, damage: Damage, content: bytes) -> bool:
     return True
 
 
-def move_aside(root: Path, path: Path) -> Path:
-    """Move a file that is none of the journal's into the folder `damaged`; raises `OSError`."""
-    folder = root / FOLDER
-    folder.mkdir(exist_ok=True)
-    kept = folder / f"{path.parent.name}.{path.name}.{path.stat().st_mtime_ns}"
-    path.rename(kept)
-    return kept
+def move_aside(path: Path) -> Damage:
+    """Move a file that is none of its journal's into the folder `damaged`, and return its note; raises `OSError`."""
+    journal, root = path.parent.name, path.parent.parent
+    kept = f"{journal}.{path.name}.{path.stat().st_mtime_ns}"
+    damage = Damage(
+        journal=journal,
+        file=path.name,
+        start=0,
+        first=0,
+        records=0,
+        since=None,
+        until=None,
+        found_at=time.time(),
+        kept=kept,
+    )
+    set_aside(root, damage, b"")
+    path.rename(root / FOLDER / kept)
+    return damage
 
 
 def damages(root: Path) -> Iterator[Damage]:

@@ -12,6 +12,7 @@ full disk does not prevent.
 
 import os
 import zlib
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -59,6 +60,16 @@ def read_cursor(folder: Path) -> Cursor | None:
             return None
 
 
+def make_cursor(folder: Path) -> None:
+    """Begin a new journal's cursor, so that a cursor that is missing later is known to be lost; raises `OSError`."""
+    with suppress(FileExistsError):  # its reader was quicker
+        file = os.open(folder / CURSOR, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            write_cursor(file, Cursor(0, "none"))
+        finally:
+            os.close(file)
+
+
 def write_cursor(file: int, cursor: Cursor) -> None:
     """Write durably how far the reader is into its open file; raises `OSError`."""
     write_all(file, _sealed(f"{cursor.position:020d} {cursor.boot}"), 0)
@@ -101,7 +112,7 @@ def _unsealed(path: Path) -> list[str]:
     """Return the words of a line whose checksum is right, else none."""
     for _ in range(_TRIES):
         try:
-            text, _, checksum = path.read_text("ascii").partition("\n")[0].rpartition(" ")
+            text, _, checksum = path.read_bytes().partition(b"\n")[0].decode("ascii").rpartition(" ")
         except (OSError, UnicodeDecodeError):
             return []
         if f"{zlib.crc32(text.encode()):08x}" == checksum:

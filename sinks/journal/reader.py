@@ -51,17 +51,17 @@ class JournalReader:
         """Read from the cursor on, or, in another boot of the machine, from the oldest segment; `open` makes one."""
         cursor = read_cursor(folder)
         self.folder = folder
-        #: Everything up to here is drained.
-        self.committed = cursor.position if cursor else 0
         self._lock = lock
+        self._sound: set[Segment] = set()
+        #: Everything up to here is drained.
+        self.committed = cursor.position if cursor else self._deleted()
         self._cursor: int | None = None
         self._keep_seconds = keep_seconds
         self._boot = boot
         self._rereading = cursor is not None and keep_seconds > 0 and cursor.boot != boot
-        self._knows_start = cursor is not None or not (folder / CURSOR).exists()
         if cursor is None:
             with suppress(OSError):  # a full disk
-                self._write_cursor(0)
+                self._write_cursor(self.committed)
         self._file: SegmentFile | None = None
         self._next_byte = 0
         self._last_read_at: float | None = None
@@ -85,7 +85,7 @@ class JournalReader:
     def read(self, most: int, most_bytes: int) -> list[Record]:
         """Return up to `most` records after those read before, ending with the one that brings values to `most_bytes`."""
         mark = read_mark(self.folder)  # before the files are looked at: its content is in them by then
-        segments = segments_in(self.folder)
+        segments = self._segments()
         self._forget_replaced_file()
         records: list[Record] = []
         while most > len(records) and most_bytes > 0 and (group := self._next_group(segments, mark)):
@@ -126,14 +126,13 @@ class JournalReader:
         """Delete the segments that are drained, aged, and no longer written to."""
         if self._rereading:
             return
-        segments = segments_in(self.folder)
-        mark = read_mark(self.folder)  # after the list: a segment is marked as open before it is made
+        segments = self._segments()
+        mark = read_mark(self.folder)
         if mark is None:
             return
         for segment, following in zip_longest(segments, segments[1:]):
             last = following.first - 1 if following else mark.position
-            open_to_writes = segment.first == mark.open_segment and has_writer(self.folder)
-            if not open_to_writes and last <= self.committed and self._is_aged(segment, last):
+            if last <= self.committed and self._is_aged(segment, last) and not is_open(segment):
                 segment.path.unlink(missing_ok=True)
 
     def waiting(self) -> int:
@@ -145,7 +144,7 @@ class JournalReader:
         """Return when the oldest segment that holds undrained records was begun; None if there are no records."""
         if not self.waiting():
             return None
-        behind = [segment for segment in segments_in(self.folder) if segment.first <= self.committed + 1]
+        behind = [segment for segment in self._segments() if segment.first <= self.committed + 1]
         return behind[-1].path.stat().st_mtime if behind else None
 
     def close(self) -> None:
@@ -183,9 +182,7 @@ class JournalReader:
         if self._file is None or self._file.segment != segment:
             self._leave_file()
             self._file = SegmentFile(segment)
-            if self._knows_start:
-                self._lose(acknowledged_before(self._file), file=None)
-            self._knows_start = True
+            self._lose(acknowledged_before(self._file), file=None)
             self.position = max(self.position, segment.first - 1)
         return self._file
 
@@ -253,8 +250,35 @@ class JournalReader:
     def _set_foreign_files_aside(self) -> None:
         for path in self.folder.iterdir():
             if path.is_file() and path.suffix != ".new" and path.name not in _OURS and Segment.at(path) is None:
-                kept = move_aside(self.folder.parent, path)
-                _log.error("%s is no file of the journal, and was moved to %s", path, kept)
+                _log.error(str(move_aside(path)))
+
+    def _segments(self) -> list[Segment]:
+        """Return the segments in their order, but for files that have no more than the name of one."""
+        return [each for each in segments_in(self.folder) if each in self._sound or self._is_sound(each)]
+
+    def _is_sound(self, segment: Segment) -> bool:
+        with SegmentFile(segment) as file:
+            sound, blank = file.has_group(), file.is_blank()
+        if sound:
+            self._sound.add(segment)
+        elif is_open(segment):
+            pass  # its writer is just making it
+        elif blank:
+            segment.path.unlink()
+        else:
+            _log.error(str(move_aside(segment.path)))
+        return sound
+
+    def _deleted(self) -> int:
+        """Return the position up to which segments were drained and deleted, as far as those that are left can tell."""
+        mark, segments = read_mark(self.folder), self._segments()
+        return segments[0].first - 1 if segments else mark.position if mark else 0
+
+
+def is_open(segment: Segment) -> bool:
+    """Tell whether a living process writes to a segment; a segment is marked as open before its file is made."""
+    mark = read_mark(segment.path.parent)
+    return (mark is None or segment.first == mark.open_segment) and has_writer(segment.path.parent)
 
 
 def has_writer(folder: Path) -> bool:

@@ -13,8 +13,8 @@ from typing import NamedTuple
 import msgspec
 from cramjam import DecompressionError
 
-from sinks.journal.positions import read_mark, replace_file, sync_folder
-from sinks.journal.reader import has_writer
+from sinks.journal.positions import replace_file, sync_folder
+from sinks.journal.reader import is_open
 from sinks.journal.segment import Group, Segment, SegmentFile, segments_in
 from sinks.stream import Record
 
@@ -35,9 +35,9 @@ def rewrite(folder: Path, change: Change) -> Rewritten:
 
     Bytes that can't be read stay as they are. It may run beside the writer and the reader, and be repeated.
     """
-    mark, records, still_open = read_mark(folder), 0, set()
+    records, still_open = 0, set()
     for segment in segments_in(folder):
-        if mark is not None and segment.first == mark.open_segment and has_writer(folder):
+        if is_open(segment):
             still_open.add(segment.path)
         else:
             records += _rewrite_segment(segment, change)

@@ -137,6 +137,14 @@ class SegmentFile:
         opening = self.group_at(0)
         return _ACKNOWLEDGED.unpack(opening.payload)[0] if opening and opening.last == opening.before else None
 
+    def has_group(self) -> bool:
+        """Tell whether anything can be read; a file for which that is False has no more than the name of a segment."""
+        return (self.group_at(0) or self.search(0)) is not None
+
+    def is_blank(self) -> bool:
+        """Tell whether nothing was written, as where the machine lost power while the file was made."""
+        return not self.bytes_between(0, _SEARCHED_BYTES).strip(b"\0")
+
     def end(self) -> int:
         """Return the position of the last record that can be read; the one before the first where none can."""
         last, group = self.segment.first - 1, self.search(0)
@@ -186,5 +194,11 @@ class SegmentFile:
 
 
 def segments_in(folder: Path) -> list[Segment]:
-    """Return a journal's segments in their order."""
+    """Return a journal's segments in their order, by their names."""
     return sorted(filter(None, map(Segment.at, folder.glob(f"*{SUFFIX}"))))
+
+
+def has_group(segment: Segment) -> bool:
+    """Tell whether anything in a segment can be read, so that its name can be trusted; raises `OSError`."""
+    with SegmentFile(segment) as file:
+        return file.has_group()

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from sinks.journal.positions import read_cursor, read_mark
 from sinks.journal.reader import acknowledged_before
-from sinks.journal.segment import Segment, SegmentFile, segments_in
+from sinks.journal.segment import Segment, SegmentFile, has_group, segments_in
 
 
 class Verification(NamedTuple):
@@ -22,11 +22,14 @@ class Verification(NamedTuple):
 
 def verify(folder: Path) -> Verification:
     """Read the journal in a folder; raises `OSError`."""
-    mark, cursor, segments = read_mark(folder), read_cursor(folder), segments_in(folder)
-    position = cursor.position if cursor else 0
+    mark, cursor, files = read_mark(folder), read_cursor(folder), segments_in(folder)
+    segments = [segment for segment in files if has_group(segment)]
     acknowledged = mark.position if mark else 0
+    oldest = segments[0].first - 1 if segments else acknowledged
+    position = cursor.position if cursor else oldest
     waiting = max(0, acknowledged - position)
-    records = missing = places = 0
+    records = missing = 0
+    places = len(files) - len(segments)
     for segment, following in zip_longest((None, *segments), segments):  # the first: what was drained and deleted
         if segment is not None:
             found = _read(segment, position)

@@ -24,8 +24,17 @@ from typing import Final, TypeVar
 
 from sinks.errors import BusyError
 from sinks.group_commit import GroupCommit
-from sinks.journal.positions import ACKNOWLEDGED, Mark, read_cursor, read_mark, sync_folder, write_all, write_mark
-from sinks.journal.segment import Segment, SegmentFile, segments_in
+from sinks.journal.positions import (
+    ACKNOWLEDGED,
+    Mark,
+    make_cursor,
+    read_cursor,
+    read_mark,
+    sync_folder,
+    write_all,
+    write_mark,
+)
+from sinks.journal.segment import Segment, SegmentFile, has_group, segments_in
 from sinks.stream import Record
 
 #: A segment is left at this size, or at this age even where nothing more is written: the reader deletes whole segments.
@@ -138,12 +147,12 @@ class Journal:
         mark_file = os.open(self.folder / ACKNOWLEDGED, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             _lock(mark_file)
-            mark, cursor, segments = read_mark(self.folder), read_cursor(self.folder), segments_in(self.folder)
-            end = _synced_end(segments[-1]) if segments else 0
-            self._acknowledged = max(end, mark.position if mark else 0)
-            self._last = max(
-                self._acknowledged, cursor.position if cursor else 0, segments[-1].first if segments else 0
-            )
+            mark, cursor = read_mark(self.folder), read_cursor(self.folder)
+            segment = next(filter(has_group, reversed(segments_in(self.folder))), None)
+            if mark is None and cursor is None and segment is None:
+                make_cursor(self.folder)
+            self._acknowledged = max(_synced_end(segment) if segment else 0, mark.position if mark else 0)
+            self._last = max(self._acknowledged, cursor.position if cursor else 0, segment.first if segment else 0)
             write_mark(mark_file, Mark(self._acknowledged, 0))
             os.fdatasync(mark_file)
             for folder in (self.folder, *list(self.folder.parents)[:2]):

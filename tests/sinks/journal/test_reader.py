@@ -11,7 +11,7 @@ import pytest
 from sinks.journal.consumer import JournalConsumer, lag
 from sinks.journal.damage import damages
 from sinks.journal.segment import SegmentFile, segments_in
-from sinks.journal.verification import verify
+from sinks.journal.verification import Verification, verify
 from sinks.journal.writer import Journal
 from tests.sinks.journal.records import (
     append,
@@ -228,13 +228,55 @@ async def test_random_damage_never_stops_the_rest(tmp_path: Path) -> None:
 
 
 async def test_a_foreign_file_is_set_aside(tmp_path: Path) -> None:
-    """A file in a journal's folder that is none of its own is moved away and kept, and the journal is read."""
+    """A file in a journal's folder that is none of its own is moved away, kept and told of, and the journal is read."""
     await write(tmp_path / "j", 1)
     for name in ("notes.txt", "1.segment", "receiver-0.db"):
         (tmp_path / "j" / name).write_bytes(b"foreign")
     assert await values_in(tmp_path) == [1]
-    assert len(list((tmp_path / "damaged").iterdir())) == 3
+    assert sorted((tmp_path / "damaged" / damage.kept).read_bytes() for damage in damages(tmp_path)) == [b"foreign"] * 3
+    assert lost(tmp_path) == 0
     assert len(list((tmp_path / "j").iterdir())) == 3
+
+
+@pytest.mark.parametrize("position", [0, 2, 99999])
+@pytest.mark.parametrize("while_read", [False, True])
+async def test_the_name_of_a_foreign_segment_is_not_trusted(tmp_path: Path, position: int, *, while_read: bool) -> None:
+    """A file that has only the name of a segment is set aside, and its position neither skips nor loses a record."""
+    await write(tmp_path / "j", 1, 2, 3)
+    consumer = JournalConsumer(tmp_path)
+    if while_read:
+        assert await values(consumer) == [1, 2, 3]
+    foreign = tmp_path / "j" / f"{position:020d}-deadbeef.segment"
+    foreign.write_bytes(os.urandom(5000))
+    assert verify(tmp_path / "j") == Verification("j", segments=1, records=3, waiting=3, missing=0, places=1)
+    await write(tmp_path / "j", 4)
+    assert await values(consumer) == ([4] if while_read else [1, 2, 3, 4])
+    await consumer.close()
+    assert lost(tmp_path) == 0
+    assert (tmp_path / "damaged" / damage_in(tmp_path).kept).stat().st_size == 5000
+    assert not foreign.exists()
+    assert lag(tmp_path) == 4
+
+
+@pytest.mark.parametrize("change", [Path.unlink, overwrite])
+async def test_a_cursor_that_is_lost_after_segments_were_deleted_raises_no_alarm(
+    tmp_path: Path, change: Callable[[Path], None]
+) -> None:
+    """Without the cursor the journal is read again from its oldest segment, and deleted segments are no loss."""
+    journal, consumer = Journal(tmp_path / "j", segment_bytes=1), JournalConsumer(tmp_path, trim_seconds=0)
+    await append(journal, *range(1, 11))
+    await consumer.commit(await consumer.read(most=6, wait_seconds=0))
+    for path in segment_files(tmp_path / "j")[:3]:
+        os.utime(path, (0, 0))
+    await consumer.read(most=1, wait_seconds=0)
+    await consumer.close()
+    change(tmp_path / "j" / "cursor")
+    for _ in range(2):  # nor when it is opened again before anything was committed
+        assert verify(tmp_path / "j").missing == 0
+        assert await values_in(tmp_path) == list(range(4, 11))
+    assert lag(tmp_path) == 7
+    assert not list(damages(tmp_path))
+    await journal.close()
 
 
 @pytest.mark.parametrize("name", ["acknowledged", "cursor"])
