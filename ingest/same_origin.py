@@ -20,18 +20,13 @@ def is_foreign(request: web.BaseRequest, *, guarded: bool = False) -> bool:
 
 def has_own_host(request: web.BaseRequest) -> bool:
     """
-    Tell whether the Host header is an address or `localhost`.
+    Tell whether the Host header is an address or `localhost`, and the host in the request's target where one is there.
 
     A web page can have a name of its own site point to this machine (DNS rebinding), and the browser then takes this
     server for that site. It can't do so with an address or with `localhost`.
     """
-    return _is_address(request.headers.get("Host", ""))
-
-
-def _is_address(host: str) -> bool:
-    """Tell whether a Host header is one that no foreign name server can point at this machine."""
     try:
-        name = urlsplit(f"//{host}").hostname or ""
-        return name == "localhost" or bool(ip_address(name))
+        names = urlsplit(f"//{request.headers.get('Host', '')}").hostname, request.url.host
+        return all(name == "localhost" or ip_address(name or "") for name in names)
     except ValueError:
         return False

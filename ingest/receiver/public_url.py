@@ -1,9 +1,20 @@
 """The address that a provider called, as the provider wrote it: some providers sign it."""
 
+import re
+from typing import Final
+
 from aiohttp import web
 
 from ingest.receiver.access import within
 from ingest.settings.settings import ReceiverSettings
+
+_SCHEME_AND_HOST: Final = re.compile("^https?://[^/?#]*", re.IGNORECASE)
+
+
+def called_path(request: web.BaseRequest) -> tuple[str, str]:
+    """Return path and query of a request's target, before which a client may put scheme and host (RFC 9112, 3.2.2)."""
+    path, _, query = _SCHEME_AND_HOST.sub("", request.raw_path, count=1).partition("?")
+    return path, query
 
 
 def called_url(request: web.BaseRequest, settings: ReceiverSettings) -> str:
@@ -13,7 +24,7 @@ def called_url(request: web.BaseRequest, settings: ReceiverSettings) -> str:
     Behind a proxy these are those of `public_url`, or what a trusted proxy says in X-Forwarded-Proto and
     X-Forwarded-Host; else what this connection says.
     """
-    path = request.raw_path.partition("?")[0]
+    path, _ = called_path(request)
     if settings.public_url is not None:
         return settings.public_url.rstrip("/") + path
     proto, host = request.scheme, request.headers.get("Host", "")

@@ -24,7 +24,7 @@ from ingest.receiver.access import Access, AccessByAccount, client_of
 from ingest.receiver.batching import CallbackBatcher, CallbackResult, forbid
 from ingest.receiver.bodies import BodyReader, BrokenBodyError, TooLargeError, UnsupportedEncodingError
 from ingest.receiver.connections import CallbackConnection, ConnectionLimits, Connections
-from ingest.receiver.public_url import called_url
+from ingest.receiver.public_url import called_path, called_url
 from ingest.receiver.rates import ClientRates
 from ingest.receiver.responses import respond
 from ingest.settings.settings import ReceiverSettings
@@ -79,7 +79,7 @@ class Receiver:
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request; a callback whose reports are not durable is never acknowledged."""
         started = time.perf_counter()
-        path, _, query = request.raw_path.partition("?")
+        path, query = called_path(request)
         provider, account, secret = _route(path)
         access = self._accesses.get((provider, account))
         if access is None:

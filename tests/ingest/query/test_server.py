@@ -204,6 +204,12 @@ def test_web_pages_are_turned_away(query_server: QueryServer, headers: dict[str,
         assert "Access-Control-Allow-Origin" not in reply.headers
 
 
+def test_a_target_may_name_this_machine_and_no_other(query_server: QueryServer) -> None:
+    """A target with scheme and host is answered if the host is this machine (RFC 9112, section 3.2.2), else refused."""
+    for host, status in (("127.0.0.1", 200), ("localhost:8123", 200), ("rebound.example", 403)):
+        assert query_server.ask(path=f"http://{host}/", method="GET", query="SELECT 1").status == status
+
+
 def test_users_and_keys_are_taken_and_ignored(query_server: QueryServer) -> None:
     """A client that sends a name and a key is not turned away."""
     headers = {

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from aiohttp.test_utils import make_mocked_request
 
-from ingest.receiver.public_url import called_url
+from ingest.receiver.public_url import called_path, called_url
 from ingest.settings.settings import ReceiverSettings
 
 FORWARDED = {"Host": "10.0.0.1:8080", "X-Forwarded-Proto": "https", "X-Forwarded-Host": "evil, dlr.example.com"}
@@ -21,6 +21,15 @@ def test_the_connection_says_what_was_called() -> None:
     """Without a proxy the address is that of the request, without its query; headers of strangers mean nothing."""
     assert called({}, {"Host": "dlr.example.com"}) == "http://dlr.example.com/callbacks/twilio/main"
     assert called({}, FORWARDED) == "http://10.0.0.1:8080/callbacks/twilio/main"
+
+
+def test_a_target_with_scheme_and_host_is_no_other_path() -> None:
+    """The path is that of the request, whether its target names scheme and host before it or not."""
+    request = make_mocked_request(
+        "POST", "http://dlr.example.com/callbacks/cm?x=1", headers={"Host": "dlr.example.com"}
+    )
+    assert called_path(request) == ("/callbacks/cm", "x=1")
+    assert called_url(request, ReceiverSettings()) == "http://dlr.example.com/callbacks/cm"
 
 
 def test_a_trusted_proxy_says_what_was_called() -> None:

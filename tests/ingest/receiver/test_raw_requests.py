@@ -29,6 +29,17 @@ async def test_text_in_a_query_may_come_as_it_is(post: Post, charset: str) -> No
         assert report["provider_text"] == text
 
 
+@pytest.mark.parametrize("before", ["http://dlr.example", "HTTPS://dlr.example:8080", "http://[::1]"])
+async def test_a_target_may_name_scheme_and_host(post: Post, before: str) -> None:
+    """A target with scheme and host before its path is answered as the path alone is (RFC 9112, section 3.2.2)."""
+    query = f"STATUS=2&GSM={NUMBER}&REFERENCE=m-1"
+    request = f"GET {before}/callbacks/cm?{query} HTTP/1.1\r\nHost: dlr.example\r\n\r\n"
+    assert await send(post.url, request.encode()) == (200, b"OK")
+    assert len(await post.kept(Topic.REPORTS)) == 1
+    for target in (f"{before}?x=/callbacks/cm&{query}", f"{before}", f"x{before}/callbacks/cm"):
+        assert (await send(post.url, f"GET {target} HTTP/1.1\r\nHost: x\r\n\r\n".encode()))[0] in {400, 404}
+
+
 async def test_a_request_line_may_arrive_in_pieces(post: Post) -> None:
     """Bytes beyond ASCII are taken wherever the network cuts the request, and on a connection that was used before."""
     request = f"GET /callbacks/cm?STATUS=2&GSM={NUMBER}&REFERENCE=成功 HTTP/1.1\r\nHost: x\r\n\r\n".encode()
