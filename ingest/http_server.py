@@ -70,7 +70,11 @@ class Server(web.Server):
     """aiohttp's server, with connections of a class of ours."""
 
     def __init__(
-        self, handler: Callable[..., Any], *, connection: Callable[..., HttpConnection] = HttpConnection, **options: Any
+        self,
+        handler: Callable[..., Any],
+        *,
+        connection: Callable[..., asyncio.Protocol] = HttpConnection,
+        **options: Any,
     ) -> None:
         """Serve with `handler`; `options` are aiohttp's."""
         self._connection = connection
@@ -79,7 +83,7 @@ class Server(web.Server):
         }
         super().__init__(handler, **options)
 
-    def __call__(self) -> HttpConnection:
+    def __call__(self) -> Any:
         """Return the protocol of a new connection."""
         return self._connection(self, loop=asyncio.get_running_loop(), **self._options)
 

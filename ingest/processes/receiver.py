@@ -35,11 +35,13 @@ async def receive(settings: Settings, index: int, stopping: asyncio.Event) -> No
     producer = await open_producer(settings, f"receiver-{index}")
     accesses = access_by_account(effective_accounts(settings), workers=settings.receiver.workers)
     receiver = Receiver(accesses, producer, settings.receiver)
-    server = make_server(receiver, settings.receiver, most_connections=_room_for_connections())
+    server = make_server(
+        receiver, settings.receiver, tls=certificates.context, most_connections=_room_for_connections()
+    )
     runner = web.ServerRunner(server, shutdown_timeout=_SHUTDOWN_SECONDS)
     address = split_address(settings.receiver_listen)
     try:
-        listening = serve(runner, *address, reuse_port=True, backlog=_BACKLOG, ssl_context=certificates.context)
+        listening = serve(runner, *address, reuse_port=True, backlog=_BACKLOG)
         async with listening, certificates.watched():
             gc.freeze()  # the objects that exist now stay: the collector need not look at them again
             say_ready()

@@ -1,16 +1,16 @@
 """
 A provider's connection to the receiver, and how many of them there may be.
 
-Nobody has to be known to open a connection, so that each costs little: the head of a request has to arrive in time, and
-where too many connections are open, one that has sent nothing useful for longest is closed to make room. Connections
-over which a callback was admitted are closed last.
+Anybody may open a connection, so that each costs little: the head of a request has to arrive in time, and if too many
+connections are open, the one that has sent nothing useful for longest is closed to make room. Connections over which a
+callback was admitted are closed last.
 """
 
 import asyncio
 import math
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any, Final
@@ -49,7 +49,8 @@ class CallbackConnection(HttpConnection):
     """
     One connection to the receiver.
 
-    `head_since` is when the head began that has not arrived whole, None between requests and while a body arrives.
+    `head_since` is when the head began that has not arrived whole, 0 between requests and while a body arrives. The time
+    for a first head counts from the opening of the connection, and so includes a TLS handshake.
     """
 
     def __init__(self, *args: Any, connections: "Connections", **options: Any) -> None:
@@ -61,18 +62,32 @@ class CallbackConnection(HttpConnection):
         self._head_began = False
         self.address = ""
         self.admitted = False
+        self._has_place = False
+
+    def take_place(self, peer: tuple[Any, ...] | None, abort: Callable[[], object]) -> None:
+        """Count among the connections of an address; `abort` ends this one before `connection_made`."""
+        self._has_place = True
         self.active_at = self.head_since = self._loop.time()
+        self.address = (peer or ("",))[0]
+        self._abort = abort
+        self._connections.opened(self)
+
+    def leave_place(self) -> None:
+        """Give the place back."""
+        self._connections.closed(self)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take a place among the connections."""
+        """Take a place among the connections, unless that was done before the TLS handshake."""
         super().connection_made(transport)
-        self.active_at = self.head_since = self._loop.time()
-        self.address = (transport.get_extra_info("peername") or ("",))[0]
-        self._connections.opened(self)
+        abort = transport.abort  # type: ignore[attr-defined] # of a server's transport
+        if self._has_place:
+            self._abort = abort
+        else:
+            self.take_place(transport.get_extra_info("peername"), abort)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Give the place back."""
-        self._connections.closed(self)
+        self.leave_place()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -107,15 +122,16 @@ class CallbackConnection(HttpConnection):
 
     def give_up(self) -> None:
         """Answer 408 to a head that did not arrive in time, and close."""
-        if self.transport is not None:
+        if self.transport is None:
+            self.abort()
+        else:
             if self._head_began and self._current_request is None:
                 self.transport.write(_TOO_SLOW)
             self.force_close()
 
     def abort(self) -> None:
         """Close at once."""
-        if self.transport is not None:
-            self.transport.abort()
+        self._abort()
 
 
 def _with_ascii_target(data: bytes) -> bytes:

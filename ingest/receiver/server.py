@@ -6,6 +6,7 @@ read, a parse and an append. Path, secret, address, length and rate are judged b
 """
 
 import asyncio
+import ssl
 import time
 from datetime import UTC, datetime
 from functools import partial
@@ -24,6 +25,7 @@ from ingest.receiver.access import Access, AccessByAccount, client_of
 from ingest.receiver.batching import CallbackBatcher, CallbackResult, forbid
 from ingest.receiver.bodies import BodyReader, BrokenBodyError, TooLargeError, UnsupportedEncodingError
 from ingest.receiver.connections import CallbackConnection, ConnectionLimits, Connections
+from ingest.receiver.handshakes import TlsHandshake
 from ingest.receiver.public_url import called_path, called_url
 from ingest.receiver.rates import ClientRates
 from ingest.receiver.responses import respond
@@ -199,7 +201,13 @@ def _go_on(request: web.BaseRequest) -> bool:
     return True
 
 
-def make_server(receiver: Receiver, settings: ReceiverSettings, *, most_connections: int | None = None) -> Server:
+def make_server(
+    receiver: Receiver,
+    settings: ReceiverSettings,
+    *,
+    tls: ssl.SSLContext | None = None,
+    most_connections: int | None = None,
+) -> Server:
     """Return the aiohttp server of a receiver; `most_connections` is what the system allows this process."""
     limits = ConnectionLimits(
         most=min(settings.max_connections, most_connections or settings.max_connections),
@@ -210,7 +218,9 @@ def make_server(receiver: Receiver, settings: ReceiverSettings, *, most_connecti
     connections = Connections(limits)
     return Server(
         receiver.handle,
-        connection=partial(CallbackConnection, connections=connections),
+        connection=partial(TlsHandshake, context=tls, connections=connections)
+        if tls
+        else partial(CallbackConnection, connections=connections),
         request_factory=partial(
             web.BaseRequest, loop=asyncio.get_running_loop(), client_max_size=settings.max_body_bytes
         ),

@@ -1,5 +1,6 @@
 """A receiver on a free port over a real journal."""
 
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,11 +53,11 @@ async def start_receiver(tmp_path: Path) -> AsyncIterator[StartReceiver]:
     """Start receivers with settings of one's own."""
     started: list[tuple[web.ServerRunner, Post]] = []
 
-    async def start(**settings: Any) -> Post:
+    async def start(*, tls: ssl.SSLContext | None = None, **settings: Any) -> Post:
         given = Settings.model_validate({"data_dir": tmp_path, **settings})
         journal = Journal(tmp_path / f"{len(started)}")
         receiver = Receiver(access_by_account(effective_accounts(given)), journal, given.receiver)
-        runner = web.ServerRunner(make_server(receiver, given.receiver))
+        runner = web.ServerRunner(make_server(receiver, given.receiver, tls=tls))
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)
         await site.start()

@@ -1,6 +1,7 @@
 """HTTP as bytes over a socket, for requests that no client library would send."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
@@ -9,10 +10,10 @@ Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 @asynccontextmanager
-async def connection(url: str) -> AsyncIterator[Streams]:
+async def connection(url: str, *, tls: ssl.SSLContext | None = None) -> AsyncIterator[Streams]:
     """Connect to a server."""
     parts = urlsplit(url)
-    reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+    reader, writer = await asyncio.open_connection(parts.hostname, parts.port, ssl=tls)
     try:
         yield reader, writer
     finally:
@@ -31,8 +32,8 @@ async def read_answer(reader: asyncio.StreamReader) -> tuple[int, bytes]:
         return 0, b""
 
 
-async def send(url: str, request: bytes) -> tuple[int, bytes]:
+async def send(url: str, request: bytes, *, tls: ssl.SSLContext | None = None) -> tuple[int, bytes]:
     """Send bytes on a connection of their own, and read the first answer."""
-    async with connection(url) as (reader, writer):
+    async with connection(url, tls=tls) as (reader, writer):
         writer.write(request)
         return await read_answer(reader)

@@ -1,0 +1,43 @@
+"""The program's receiver over TLS, as it runs: on the event loop that it runs on."""
+
+import asyncio
+import shutil
+import ssl
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.ingest.receiver.sockets import connection, send
+from tests.ingest.receiver.test_connections import GOOD
+from tests.program.running import Program
+from tests.sinks.kafka.security import Security
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl to make certificates")
+async def test_callbacks_pass_unfinished_handshakes(tmp_path: Path) -> None:
+    """Over TLS callbacks are answered while an address holds more handshakes open than it may; these end in time."""
+    security = Security(tmp_path / "tls")
+    settings = {
+        "DLRHUB_RECEIVER__TLS_CERT": str(security.folder / "server.pem"),
+        "DLRHUB_RECEIVER__TLS_KEY": str(security.folder / "server.key"),
+        "DLRHUB_RECEIVER__MAX_CONNECTIONS_PER_ADDRESS": "20",
+        "DLRHUB_RECEIVER__HEADER_TIMEOUT_S": "2",
+    }
+    context = ssl.create_default_context(cafile=security.ca_file)
+    context.check_hostname = False
+    with Program(tmp_path, ("ingest",), settings) as hub:
+        url = f"https://127.0.0.1:{hub.receiver}"
+        async with AsyncExitStack() as opened:
+            held = [await opened.enter_async_context(connection(url)) for _ in range(40)]
+            for _, writer in held[::2]:
+                writer.write(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc")
+            for _ in range(5):
+                assert await send(url, GOOD, tls=context) == (200, b"OK")
+            async with asyncio.timeout(20):
+                ended = await asyncio.gather(*(reader.read() for reader, _ in held), return_exceptions=True)
+        assert all(end == b"" or isinstance(end, ConnectionError) for end in ended)
+        log = hub.log.read_text()
+    assert "too many connections: one is closed" in log
+    assert "no request came in time" in log
+    assert "rror" not in log
