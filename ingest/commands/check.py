@@ -21,6 +21,8 @@ from ingest.polling.client import ProviderClient
 from ingest.settings.accounts import EffectiveAccount, effective_accounts
 from ingest.settings.errors import InvalidSettingsError
 from ingest.settings.settings import KafkaSettings, Settings
+from sinks.clickhouse.store import open_server
+from sinks.clickhouse.urls import ping_url
 from sinks.errors import SinkError
 from sinks.journal.consumer import journals_in
 from sinks.journal.damage import damages
@@ -47,7 +49,7 @@ async def check(settings: Settings) -> int:
         *_journals(journals(settings)),
         *_accounts(accounts),
         *([await _kafka(settings.kafka)] if settings.kafka else []),
-        *([await _clickhouse(settings)] if settings.clickhouse.url else []),
+        *[await _clickhouse(settings, server) for server in settings.clickhouse.servers],
         *[await _polled(account) for account in polled_accounts(accounts)],
     ]
     table = Table("what", "set to", "found", box=None, pad_edge=False)
@@ -123,13 +125,11 @@ async def _kafka(kafka: KafkaSettings) -> Finding:
     return Finding("kafka", kafka.bootstrap_servers, "; ".join(["answers", *topics.warnings]))
 
 
-async def _clickhouse(settings: Settings) -> Finding:
+async def _clickhouse(settings: Settings, server: str) -> Finding:
     """Connect, and let the server say its version."""
-    from ingest.connections.stores import open_store  # noqa: PLC0415
-
-    address = settings.clickhouse.ping_url.removesuffix("/ping")
+    address = ping_url(server).removesuffix("/ping")
     try:
-        store = await asyncio.to_thread(open_store, settings)
+        store = await asyncio.to_thread(open_server, server, settings.clickhouse.database)
     except SinkError as error:
         return Finding("clickhouse", address, str(error), fault=True)
     version = store.client.server_version

@@ -7,6 +7,7 @@ clickhouse-connect reads the URL, so that `?ca_cert=`, `?verify=` and its other 
 
 import asyncio
 import re
+from collections import deque
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any, Final, NamedTuple, Self
@@ -18,6 +19,8 @@ from clickhouse_connect.driver.asyncclient import AsyncClient
 from clickhouse_connect.driver.exceptions import ClickHouseError, scrub_error_details
 
 from ingest.settings.settings import Settings
+from sinks.clickhouse.servers import another_may_serve
+from sinks.clickhouse.urls import server_urls
 from sinks.errors import SinkError
 
 Row = Mapping[str, Any]
@@ -79,7 +82,7 @@ class QueryLimits(NamedTuple):
 
 
 def store_url(settings: Settings) -> str:
-    """Return the store's URL: the ClickHouse server of the settings, else this machine's query interface."""
+    """Return the store's URL: the ClickHouse servers of the settings, else this machine's query interface."""
     if settings.clickhouse.url is not None:
         return settings.clickhouse.url.get_secret_value()
     return f"http://{settings.query.listen}"
@@ -100,8 +103,12 @@ class StoreClient:
     def __init__(
         self, url: str, database: str, limits: QueryLimits = DEFAULT_LIMITS, settings: Mapping[str, int] | None = None
     ) -> None:
-        """Ask `database` of the server at `url`; `settings` that this user may change are sent with every query."""
-        self._url = url
+        """
+        Ask `database` of the servers at `url`, one of them until it can't be reached.
+
+        `settings` that this user may change are sent with every query.
+        """
+        self._urls = deque(server_urls(url))
         self._database = database
         self._limits = limits
         self._settings = dict(settings or {})
@@ -137,37 +144,54 @@ class StoreClient:
         """Return an answer in a ClickHouse output format, unless `sql` names another; raises `StoreError`."""
         try:
             async with asyncio.timeout(self._limits.wait_seconds), self._places:
-                client = await self._connected()
-                async with asyncio.timeout(self._limits.query_seconds + _CONNECT_SECONDS):
-                    return await client.raw_query(
-                        sql,
-                        parameters=dict(parameters or {}),
-                        settings=self._settings,
-                        transport_settings={"X-ClickHouse-Format": output_format},
-                    )
+                for others in reversed(range(len(self._urls))):
+                    url = self._urls[0]
+                    try:
+                        return await self._ask(sql, output_format, dict(parameters or {}))
+                    except (ClickHouseError, OSError) as error:  # a TimeoutError is an OSError
+                        if not others or not another_may_serve(error):
+                            raise
+                        await self._move_on(url)
         except TimeoutError:
             raise StoreError(StoreState.SLOW, self._late()) from None
         except (ClickHouseError, OSError) as error:
             raise _explained(error) from error
+        raise AssertionError("there is at least one server")
+
+    async def _ask(self, sql: str, output_format: str, parameters: dict[str, Any]) -> bytes:
+        client = await self._connected()
+        async with asyncio.timeout(self._limits.query_seconds + _CONNECT_SECONDS):
+            return await client.raw_query(
+                sql,
+                parameters=parameters,
+                settings=self._settings,
+                transport_settings={"X-ClickHouse-Format": output_format},
+            )
+
+    async def _move_on(self, failed: str) -> None:
+        """Ask another server from now on, unless another query has seen to that already."""
+        if self._urls[0] == failed:
+            self._urls.rotate(-1)
+            await self.close()
 
     async def close(self) -> None:
         """Disconnect."""
-        if self._client is not None:
-            await self._client.close()
-            self._client = None
+        client, self._client = self._client, None
+        if client is not None:
+            await client.close()
 
     def _late(self) -> str:
         if self._client is not None:
             return "the store took too long"
-        address = urlsplit(self._url).netloc.rpartition("@")[2]
+        address = urlsplit(self._urls[0]).netloc.rpartition("@")[2]
         return f"the store at {address} takes the connection and does not answer"
 
     async def _connected(self) -> AsyncClient:
         async with asyncio.timeout(self._limits.connect_seconds), self._connecting:
             if self._client is None:
                 self._client = await clickhouse_connect.get_async_client(
-                    dsn=self._url,
-                    interface=urlsplit(self._url).scheme,
+                    dsn=self._urls[0],
+                    interface=urlsplit(self._urls[0]).scheme,
                     database=self._database,
                     connect_timeout=_CONNECT_SECONDS,
                     send_receive_timeout=self._limits.query_seconds,

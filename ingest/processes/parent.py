@@ -29,6 +29,7 @@ from ingest.processes.supervisor import Child, supervise
 from ingest.settings.accounts import effective_accounts
 from ingest.settings.settings import Settings
 from ingest.settings.values import http_url, split_address
+from sinks.clickhouse.urls import ping_url
 
 _log = structlog.get_logger(__name__)
 
@@ -158,7 +159,7 @@ def _checks(
         checks["parts"] = _faultless(lambda: _damage(totals))
         checks["query"] = _answers(f"http://{settings.query.listen}/?query=SELECT%201")
     elif parts.store:
-        checks["clickhouse"] = _answers(settings.clickhouse.ping_url)
+        checks["clickhouse"] = _any_answers([ping_url(server) for server in settings.clickhouse.servers])
     return checks
 
 
@@ -190,6 +191,16 @@ def _answers(url: str) -> Check:
                 return "" if response.ok else f"answers {response.status}"
         except (aiohttp.ClientError, TimeoutError) as error:
             return type(error).__name__
+
+    return check
+
+
+def _any_answers(urls: Sequence[str]) -> Check:
+    checks = [_answers(url) for url in urls]
+
+    async def check() -> str:
+        faults = await asyncio.gather(*(each() for each in checks))
+        return "" if "" in faults else "; ".join(faults)
 
     return check
 

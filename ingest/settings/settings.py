@@ -2,7 +2,6 @@
 
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
-from urllib.parse import urlsplit
 
 from pydantic import (
     Field,
@@ -37,6 +36,7 @@ from ingest.settings.values import (
     split_address,
 )
 from normalizers import PROVIDERS
+from sinks.clickhouse.urls import server_urls
 
 #: Hosts that stand for every interface of this machine.
 _EVERYWHERE: Final = {"0.0.0.0", "::"}  # noqa: S104 - compared, not bound
@@ -145,10 +145,9 @@ class ClickHouseSettings(Section):
     async_insert: bool = False
 
     @property
-    def ping_url(self) -> str:
-        """The URL of the server's health check, which needs no credentials; empty for the embedded store."""
-        parts = urlsplit(self.url.get_secret_value() if self.url else "")
-        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}/ping" if self.url else ""
+    def servers(self) -> list[str]:
+        """The URL of each server; none for the embedded store."""
+        return server_urls(self.url.get_secret_value()) if self.url else []
 
 
 class AccountSettings(Section):

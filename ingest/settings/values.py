@@ -12,10 +12,14 @@ import phonenumbers
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
 from normalizers import PROVIDERS
+from sinks.clickhouse.urls import server_urls
 
 #: Usual spellings of countries, and their ISO 3166-1 codes.
 _OTHER_NAMES: Final = {"UK": "GB", "EN": "GB", "EL": "GR", "GER": "DE", "USA": "US", "CHN": "CN", "UAE": "AE"}
 _HIGHEST_PORT: Final = 65535
+_URL_HINT: Final = (
+    "give it as https://user:password@host:8443, or with several hosts as https://user:password@a:8443,b:8443"
+)
 
 
 def closest(given: str, known: Iterable[str]) -> str:
@@ -70,13 +74,14 @@ def _checked_servers(text: str) -> str:
 
 
 def _checked_url(url: SecretStr) -> SecretStr:
-    try:
-        parts = urlsplit(url.get_secret_value())
-        _ = parts.port
-    except ValueError:
-        raise ValueError("give it as https://user:password@host:8443") from None
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ValueError("give it as https://user:password@host:8443")
+    for server in server_urls(url.get_secret_value()):
+        try:
+            parts = urlsplit(server)
+            _ = parts.port
+        except ValueError:
+            raise ValueError(_URL_HINT) from None
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise ValueError(_URL_HINT)
     return url
 
 

@@ -11,7 +11,6 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
 
 import clickhouse_connect
 import urllib3
@@ -20,6 +19,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from sinks.clickhouse.homes import place
 from sinks.clickhouse.messages import compute_again, share_submissions
+from sinks.clickhouse.servers import INSERT_SECONDS, Servers, another_may_serve
 from sinks.errors import BatchTooLargeError, BusyError, RefusedError, SinkError
 from sinks.stream import Topic
 
@@ -31,14 +31,12 @@ TABLES: Final[Mapping[Topic, str]] = {
     Topic.SUBMISSIONS: "submissions",
 }
 
-_CONNECT_SECONDS: Final = 5
-_INSERT_SECONDS: Final = 20
 _INSERT_SETTINGS: Final[Mapping[str, object]] = {
     "date_time_input_format": "best_effort",
     "input_format_skip_unknown_fields": 1,  # a value of a newer schema version
     "input_format_null_as_default": 1,
     "max_partitions_per_insert_block": 0,  # an insert may well have rows for all 64 partitions
-    "max_execution_time": _INSERT_SECONDS,
+    "max_execution_time": INSERT_SECONDS,
 }
 #: ClickHouse's own deduplication of inserted blocks, which loses rows after a crash. Both names are needed: the second
 #: one (since 26.2), where it is left at its default, overrides the first.
@@ -88,20 +86,29 @@ _STORE_ERRORS: Final = frozenset(
         "UNSATISFIED_QUORUM_FOR_PREVIOUS_WRITE",
     }
 )
-_SETTINGS_AT_FAULT: Final = frozenset({"AUTHENTICATION_FAILED", "REQUIRED_PASSWORD", "UNKNOWN_USER", "WRONG_PASSWORD"})
 
 
 class Store:
     """Tables of one schema, behind one connection; for one thread at a time."""
 
-    def __init__(self, client: Client, database: str = "dlr", *, cluster: str = "", async_insert: bool = False) -> None:
+    def __init__(
+        self,
+        client: Client,
+        database: str = "dlr",
+        *,
+        cluster: str = "",
+        async_insert: bool = False,
+        servers: Servers | None = None,
+    ) -> None:
         """
         Use `client`; the databases are made by `migrate`.
 
         With `async_insert` the server gathers the inserts of many clients into one part; an insert returns once that
-        part is written, all the same. On a `cluster` an insert returns once most replicas of each shard have it.
+        part is written, all the same. On a `cluster` an insert returns once most replicas of each shard have it. If
+        `client` can't insert, one of the other `servers` takes its place.
         """
         self.client = client
+        self._servers = servers
         self.database = database
         self.cluster = cluster
         #: Where rows are inserted and read, and where they are stored: on a cluster, the first holds Distributed tables.
@@ -136,10 +143,17 @@ class Store:
                 self._insert_placed(topic, values)
             else:
                 self._insert(topic, values)
-        except ClickHouseError as error:
+        except (ClickHouseError, OSError) as error:
+            if another_may_serve(error):
+                self._move_on()
             raise _sink_error(topic, error) from error
-        except OSError as error:
-            raise BusyError(f"{topic}: {error}") from error
+
+    def _move_on(self) -> None:
+        """Use another server from now on, if there is one that answers."""
+        client = self._servers.connect_elsewhere() if self._servers else None
+        if client is not None:
+            self.client.close()
+            self.client = client
 
     def _insert(self, topic: Topic, values: Sequence[bytes]) -> None:
         self.client.raw_insert(
@@ -183,7 +197,7 @@ class Store:
         self.client.close()
 
 
-def _sink_error(topic: Topic, error: ClickHouseError) -> SinkError:
+def _sink_error(topic: Topic, error: ClickHouseError | OSError) -> SinkError:
     """Say whose fault an error is: a row's, that of too many rows at once, or the store's."""
     name = getattr(error, "name", None) or ""
     if name in _ROW_ERRORS or name.startswith("CANNOT_PARSE"):
@@ -226,25 +240,9 @@ def connect_again(folder: Path, database: str = "dlr") -> Store:
 
 def open_server(url: str, database: str = "dlr", *, cluster: str = "", async_insert: bool = False) -> Store:
     """
-    Connect to a ClickHouse server: `http(s)://user:password@host:port`, which may end in `?ca_cert=<file>`.
+    Connect to a ClickHouse server of those in `url`; an insert that fails on one is tried on the next.
 
-    Raises `RefusedError` if it does not let us in, and `BusyError` if it can't be reached.
+    Raises `RefusedError` if it does not let us in, and `BusyError` if none can be reached.
     """
-    try:
-        client = clickhouse_connect.get_client(
-            dsn=url,
-            interface=urlsplit(url).scheme,
-            connect_timeout=_CONNECT_SECONDS,
-            send_receive_timeout=_INSERT_SECONDS,
-            query_retries=0,  # the drain tries again, and says so
-            autogenerate_session_id=False,
-            client_name="dlrhub",
-            show_clickhouse_errors=True,  # their names are what tells a row's fault from the store's
-            settings=dict(_FIRST_REPLICA) if cluster else {},
-        )
-    except ClickHouseError as error:
-        name = getattr(error, "name", None)
-        if name in _SETTINGS_AT_FAULT:
-            raise RefusedError(f"clickhouse: the server does not let us in: {name}") from None
-        raise BusyError(f"clickhouse: {name or 'the server does not answer'}") from error
-    return Store(client, database, cluster=cluster, async_insert=async_insert)
+    servers = Servers(url, _FIRST_REPLICA if cluster else {})
+    return Store(servers.connect(), database, cluster=cluster, async_insert=async_insert, servers=servers)

@@ -88,9 +88,20 @@ async def test_a_client_connects_again(query_server: QueryServer) -> None:
     client = StoreClient("http://127.0.0.1:9", "dlr")
     with pytest.raises(StoreError):
         await client.value("SELECT 1")
-    client._url = f"http://127.0.0.1:{query_server.port}"  # noqa: SLF001 - the server has come up at that address
+    client._urls[0] = f"http://127.0.0.1:{query_server.port}"  # noqa: SLF001 - the server has come up at that address
     assert await client.value("SELECT 1") == 1
     await client.close()
+
+
+async def test_another_server_answers(query_server: QueryServer) -> None:
+    """A query goes to the next server where one is away or hangs."""
+    address = f"127.0.0.1:{query_server.port}"
+    async with StoreClient(f"http://127.0.0.1:9,{address}", "dlr") as client:
+        assert await asyncio.gather(*(client.value(f"SELECT {number}") for number in range(5))) == [0, 1, 2, 3, 4]
+    async with _silent_server() as silent:
+        url, limits = f"{silent},{address}", QueryLimits(connect_seconds=0.2)
+        async with StoreClient(url, "dlr", limits) as client:
+            assert await client.value("SELECT 1") == 1
 
 
 async def test_the_url_names_the_authority(tmp_path: Path) -> None:

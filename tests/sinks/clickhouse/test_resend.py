@@ -30,6 +30,7 @@ class ClosingProxy:
         self.closings = 0
         self.requests = 0
         self._server_port = port
+        self._clients: list[socket.socket] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
@@ -38,6 +39,7 @@ class ClosingProxy:
         with suppress(OSError):
             while True:
                 client, _ = self._listener.accept()
+                self._clients.append(client)
                 threading.Thread(target=self._serve, args=(client,), daemon=True).start()
 
     def _serve(self, client: socket.socket) -> None:
@@ -56,8 +58,17 @@ class ClosingProxy:
                 self.requests += part.startswith(b"POST")
                 server.sendall(part)
 
+    def kill(self) -> None:
+        """Close every connection, and take no more."""
+        self.close()
+        for client in self._clients:
+            with suppress(OSError):
+                client.shutdown(socket.SHUT_RDWR)
+
     def close(self) -> None:
         """Stop listening."""
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
 
 
