@@ -78,7 +78,9 @@ def test_grafana_can_only_read(services: dict[str, dict[str, Any]]) -> None:
     [found] = [source for source in documents(file)[0]["datasources"] if source["uid"] == "clickhouse"]
     reader = ET.parse(DEPLOY / "clickhouse" / "reader.xml").getroot()  # noqa: S314 - a file of ours
     [user] = [user for user in reader.find("users") or () if user.tag == found["jsonData"]["username"]]
-    assert [grant.text for grant in user.iter("query")] == ["GRANT SELECT ON dlr.*", "GRANT SELECT ON dlr_store.*"]
+    assert [grant.text for grant in user.iter("query")] == [
+        f"GRANT SELECT ON {database}.*" for database in ("dlr", "dlr_store", "dlr_local")
+    ]
     assert reader.findtext(f"profiles/{user.findtext('profile')}/readonly") == "2"
     [password] = [element.get("from_env") for element in user.iter("password")]
     assert found["secureJsonData"] == {"password": f"${password}"}
