@@ -100,7 +100,7 @@ def parse(callback: Callback) -> Sequence[Item]:
     elements = read.json_elements(read.member(members, _LIST), f"$.{_LIST}")
     if not elements:
         raise MalformedError(Fault.MISSING_FIELD, f"$.{_LIST}", "is an empty list")
-    repeats_too_much = sum(len(bytes(value)) for value in envelope.members.values()) * len(elements) > _MOST_REPEATED
+    repeats_too_much = len(elements) > 1 and _size(envelope) * len(elements) > _MOST_REPEATED
 
     def report(where: str, element: msgspec.Raw) -> DeliveryReport:
         nonlocal envelope, repeats_too_much
@@ -110,6 +110,10 @@ def parse(callback: Callback) -> Sequence[Item]:
         return first
 
     return read.each(elements, report, keep=lambda element: _alone(envelope, element))
+
+
+def _size(envelope: _Envelope) -> int:
+    return sum(len(bytes(value)) for value in envelope.members.values())
 
 
 def _alone(envelope: _Envelope, element: msgspec.Raw) -> bytes:

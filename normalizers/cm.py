@@ -141,7 +141,9 @@ def _encoded(callback: Callback) -> tuple[bytes, str]:
 
 def _fields(account: Account, encoded: bytes) -> read.Fields:
     """Return the parameters by the document's names, which the account may have renamed, in upper case."""
-    fields = {name.upper(): value for name, value in read.pairs(encoded).items()}
+    fields = read.pairs(encoded)
+    if not fields.keys() <= _PARAMETERS:
+        fields = {name.upper(): value for name, value in fields.items()}
     if account.fields:
         names = {ours.upper(): theirs.upper() for ours, theirs in account.fields.items()}
         fields |= {ours: fields[theirs] for ours, theirs in names.items() if theirs in fields}

@@ -177,6 +177,8 @@ def _unquoted(encoded: bytes, fallback: Sequence[str]) -> str:
 
 def as_text(encoded: bytes) -> str:
     """Return a query string or a form body as text of which `pairs` reads the same: other bytes than ASCII escaped."""
+    if encoded.isascii():  # nearly always
+        return encoded.decode("ascii")
     return _NOT_ASCII.sub(lambda found: b"%%%02X" % found[0][0], encoded).decode("ascii")
 
 

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime
-from typing import NamedTuple, TypedDict, Unpack
+from typing import NamedTuple
 
 from normalizers.codes import CodeMeaning
 from normalizers.identity import event_id, inbound_event_id
 from normalizers.model import Callback, DeliveryReport, InboundMessage, Note, Status
+from normalizers.spelling import NO_DAY
 
 
 class Parser(NamedTuple):
@@ -15,21 +16,6 @@ class Parser(NamedTuple):
     provider: str
     normalizer: int
     identity: int
-
-
-class _Details(TypedDict, total=False):
-    """Fields of a report that not every provider has."""
-
-    supersedes: str | None
-    message_stamp: str
-    stamp_day: date
-    reference: str
-    operator: str
-    sender: str
-    provider_code: str
-    provider_text: str
-    custom: object
-    notes: tuple[Note, ...]
 
 
 def delivery_report(
@@ -44,7 +30,16 @@ def delivery_report(
     occurred_at: datetime | None,
     raw: str,
     unmapped: bool = False,
-    **details: Unpack[_Details],
+    supersedes: str | None = None,
+    message_stamp: str = "",
+    stamp_day: date = NO_DAY,
+    reference: str = "",
+    operator: str = "",
+    sender: str = "",
+    provider_code: str = "",
+    provider_text: str = "",
+    custom: object = None,
+    notes: tuple[Note, ...] = (),
 ) -> DeliveryReport:
     """
     Return the report that a provider's fields make.
@@ -54,25 +49,35 @@ def delivery_report(
     a failure is in no table.
     """
     code, code_source = meaning
+    recipient, country = number
     return DeliveryReport(
         event_id=event_id(parser.provider, callback.account.name, said),
+        supersedes=supersedes,
         provider=parser.provider,
         account=callback.account.name,
         message_id=message_id,
-        recipient=number[0],
-        country=number[1],
+        message_stamp=message_stamp,
+        reference=reference,
+        recipient=recipient,
+        country=country,
+        operator=operator,
+        sender=sender,
         status=Status.UNKNOWN if code is None else code.status,
         reason=None if code is None else code.reason,
         code_source=code_source,
         provider_status=provider_status,
+        provider_code=provider_code,
+        provider_text=provider_text,
         occurred_at=occurred_at,
         received_at=callback.received_at,
         source=callback.source,
+        custom=custom,
         unmapped=unmapped or code is None,
+        notes=notes,
+        stamp_day=stamp_day,
         raw=raw,
         normalizer=parser.normalizer,
         identity=parser.identity,
-        **details,
     )
 
 
