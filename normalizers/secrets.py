@@ -39,7 +39,7 @@ _HARMLESS_HEADERS: Final = frozenset(
     accept accept-charset accept-encoding accept-language cache-control connection content-encoding content-language
     content-length content-type date expect host keep-alive transfer-encoding user-agent via x-forwarded-for
     x-forwarded-host x-forwarded-port x-forwarded-proto x-real-ip x-request-id
-    """.split()  # noqa: SIM905 - twenty quoted words are no easier to read
+    """.split()
 )
 
 

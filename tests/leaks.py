@@ -15,7 +15,7 @@ from typing import Final
 
 TESTS: Final = Path(__file__).parent
 _SETTINGS: Final = frozenset(
-    "app_key auth_key cppwd password passwd sasl_password secret secrets ssl_password token".split()  # noqa: SIM905
+    "app_key auth_key cppwd password passwd sasl_password secret secrets ssl_password token".split()
 )
 #: Shorter ones are words that stand in many a line.
 _SHORTEST_SECRET: Final = 6

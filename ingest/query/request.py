@@ -17,7 +17,7 @@ _OWN: Final = frozenset(
     buffer_size client_protocol_version compress database decompress default_format enable_http_compression
     http_headers_progress_interval_ms password query query_id quota_key role send_progress_in_http_headers session_check
     session_id session_timeout user wait_end_of_query
-    """.split()  # noqa: SIM905 - twenty quoted words are no easier to read
+    """.split()
 )
 
 

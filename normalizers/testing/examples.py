@@ -24,18 +24,7 @@ from normalizers.model import Account, Callback, DeliveryReport, Item, Reject, S
 RECEIVED_AT: Final = datetime(2025, 11, 20, 12, 0, 10, tzinfo=UTC)
 
 _CONSTANT: Final = frozenset(
-    {
-        "event_id",
-        "supersedes",
-        "provider",
-        "account",
-        "received_at",
-        "source",
-        "raw",
-        "normalizer",
-        "identity",
-        "revision",
-    }
+    "event_id supersedes provider account received_at source raw normalizer identity revision".split()
 )
 #: Values of fields that a case leaves out, for both kinds of records, and for reports.
 _DEFAULTS: Final[Mapping[str, Any]] = {"stamp_day": "1970-01-01"}

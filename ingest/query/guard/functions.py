@@ -45,7 +45,7 @@ _OTHER: Final = frozenset(
     parsereadablesizeornull parsereadablesizeorzero parsetimedelta queryid revision rownumberinallblocks
     rownumberinblock runningaccumulate runningconcurrency runningdifference runningdifferencestartingwithfirstvalue
     throwif tocolumntypename totypename transform uptime variantelement varianttype version visiblewidth
-    """.split()  # noqa: SIM905 - a hundred quoted words are no easier to read
+    """.split()
 )
 
 #: Refused whatever the engine says of them.
@@ -55,7 +55,7 @@ _REFUSED: Final = frozenset({"aggthrow", "file", "flamegraph", "groupformat"})
 _UNLISTED: Final = frozenset(
     """
     date_add date_sub dateadd datesub grouping timestamp_add timestamp_sub timestampadd timestampsub untuple
-    """.split()  # noqa: SIM905 - as above
+    """.split()
 )
 
 

@@ -21,7 +21,7 @@ _HARMLESS: Final = frozenset(
     format_csv_delimiter group_by_use_nulls intersect_default_mode join_algorithm join_default_strictness join_use_nulls
     max_block_size optimize_read_in_order prefer_column_name_to_alias session_timezone short_circuit_function_evaluation
     transform_null_in union_default_mode use_query_cache
-    """.split()  # noqa: SIM905 - twenty quoted words are no easier to read
+    """.split()
 )
 _OUTPUT: Final = re.compile(
     r"output_format_(?:arrow|csv|decimal|json|markdown|orc|parquet|pretty|tsv|values|write)_\w{1,60}"

@@ -19,13 +19,13 @@ OPEN_TABLES: Final = {
         data_skipping_indices data_type_families database_engines databases dictionaries formats functions keywords
         licenses merge_tree_settings numbers numbers_mt one parts parts_columns settings table_engines table_functions
         tables time_zones zeros zeros_mt
-        """.split()  # noqa: SIM905 - thirty quoted words are no easier to read
+        """.split()
     ),
     "information_schema": frozenset(
         """
         character_sets collations columns engines key_column_usage referential_constraints schemata statistics tables
         views
-        """.split()  # noqa: SIM905 - as above
+        """.split()
     ),
 }
 _DATABASES: Final = {*OPEN_TABLES, "default"}  # chDB's `default` is a face of the file system
@@ -40,7 +40,7 @@ _BEFORE_PARENTHESIS: Final = frozenset(
     ALL AND ANY APPLY AS BETWEEN BY CASE COLUMNS CUBE DESC DESCRIBE DISTINCT DIV ELSE EXCEPT EXISTS EXPLAIN FILTER FROM
     GROUP HAVING ILIKE IN INTERPOLATE INTERSECT INTERVAL IS JOIN LIKE LIMIT MOD NOT OFFSET ON OR OVER PLAN PREWHERE
     QUALIFY REGEXP REPLACE ROLLUP SELECT SETS STEP SYNTAX THEN TO TOP TREE UNION USING WHEN WHERE WITH
-    """.split()  # noqa: SIM905 - as above
+    """.split()
 )
 
 _EDGE: Final = (Token("sign", ""), Token("sign", ""))

@@ -15,7 +15,7 @@ from ingest.simulation.traffic import Mix, Schedule, Traffic
 from normalizers import PROVIDERS
 from normalizers.model import Reason, Status
 from normalizers.smpp import MESSAGE_STATES
-from normalizers.testing.code_tables import transcribed
+from normalizers.testing.codes_contract import transcribed
 from tests.ingest.simulation.planning import NOON, RUN, plan
 from tests.normalizers.examples import CODES
 
