@@ -13,23 +13,11 @@ from typing import Any, Final
 
 import msgspec
 
-from normalizers import read
+from normalizers import polling, read
 from normalizers.codes import find_meaning
 from normalizers.identity import Identity
 from normalizers.model import Callback, Code, CodeTable, DeliveryReport, Item, Reason, Status
 from normalizers.msisdn import read_number
-from normalizers.polling import (
-    Asking,
-    Balance,
-    Poll,
-    PollOutcome,
-    PollQuestion,
-    PollRequest,
-    Sizes,
-    Subject,
-    Verdict,
-    judge_status,
-)
 from normalizers.provider import Provider
 from normalizers.records import Parser, delivery_report
 from normalizers.replies import PLAIN_TEXT
@@ -61,14 +49,16 @@ CODES: Final = CodeTable(
 
 #: Error Codes: the reasons for turning down a request. A code that is not here is the request's own fault.
 _ERRORS: Final = {
-    "1009": Verdict(PollOutcome.DENIED, "1009 余额不足"),
-    "1010": Verdict(PollOutcome.DENIED, "1010 账号锁定"),
-    "1011": Verdict(PollOutcome.FAILED, "1011 系统错误"),
+    "1009": polling.Verdict(polling.PollOutcome.DENIED, "1009 余额不足"),
+    "1010": polling.Verdict(polling.PollOutcome.DENIED, "1010 账号锁定"),
+    "1011": polling.Verdict(polling.PollOutcome.FAILED, "1011 系统错误"),
 }
 _ERROR: Final = re.compile(rb"(?<!\d)(?:100[1236-9]|101[01])(?!\d)")
 _STATUSES: Final = {
-    401: Verdict(PollOutcome.DENIED, "HTTP 401: the app id is invalid or locked"),
-    403: Verdict(PollOutcome.DENIED, "HTTP 403: the signature was rejected (app_key, or this machine's clock)"),
+    401: polling.Verdict(polling.PollOutcome.DENIED, "HTTP 401: the app id is invalid or locked"),
+    403: polling.Verdict(
+        polling.PollOutcome.DENIED, "HTTP 403: the signature was rejected (app_key, or this machine's clock)"
+    ),
 }
 
 _REGION: Final = "CN"
@@ -104,22 +94,24 @@ def reread(callback: Callback) -> DeliveryReport:
     return _report(callback, "$", msgspec.Raw(callback.body))
 
 
-def _request(path: str, asking: Asking, **fields: Any) -> PollRequest:
+def _request(path: str, asking: polling.Asking, **fields: Any) -> polling.PollRequest:
     """Return a signed request: md5 of app_id, Beijing's time in 14 digits, and app_key, in lower case."""
     app_id = asking.credentials["app_id"]
     stamp = f"{asking.at.astimezone(read.UTC_8):%Y%m%d%H%M%S}"
     signed = f"{app_id}{stamp}{asking.credentials['app_key']}".encode()
     sign = hashlib.md5(signed, usedforsecurity=False).hexdigest()
     body = {"app_id": app_id, "datetime": int(stamp), "sign": sign, **fields}
-    return PollRequest(method="POST", path=path, body=msgspec.json.encode(body), content_type="application/json")
+    return polling.PollRequest(
+        method="POST", path=path, body=msgspec.json.encode(body), content_type="application/json"
+    )
 
 
-def _query(asking: Asking) -> PollRequest:
+def _query(asking: polling.Asking) -> polling.PollRequest:
     ids = list(dict.fromkeys(subject.message_id for subject in asking.subjects))
     return _request("/sms/query", asking, id_list=ids)
 
 
-def _read(callback: Callback, _: Sequence[Subject]) -> Sequence[Item]:
+def _read(callback: Callback, _: Sequence[polling.Subject]) -> Sequence[Item]:
     return parse(callback)
 
 
@@ -128,16 +120,16 @@ def _read_balance(body: bytes) -> float:
     return read.amount(balance, "$.balance")
 
 
-def _judge(status: int, body: bytes) -> Verdict:
-    verdict = _STATUSES.get(status) or judge_status(status)
-    is_error = verdict.outcome is PollOutcome.REFUSED or (
-        verdict.outcome is PollOutcome.ANSWERED and _says_nothing(read.first_object(body))
+def _judge(status: int, body: bytes) -> polling.Verdict:
+    verdict = _STATUSES.get(status) or polling.judge_status(status)
+    is_error = verdict.outcome is polling.PollOutcome.REFUSED or (
+        verdict.outcome is polling.PollOutcome.ANSWERED and _says_nothing(read.first_object(body))
     )
     error = _ERROR.search(body) if is_error else None
     if error is None:
         return verdict
     code = error[0].decode()
-    return _ERRORS.get(code) or Verdict(PollOutcome.REFUSED, f"error code {code}")
+    return _ERRORS.get(code) or polling.Verdict(polling.PollOutcome.REFUSED, f"error code {code}")
 
 
 def _says_nothing(fields: read.Fields) -> bool:
@@ -154,12 +146,12 @@ PROVIDER: Final = Provider(
     reread=reread,
     replies=PLAIN_TEXT,
     home=_REGION,
-    poll=Poll(
+    poll=polling.Poll(
         credentials=("app_id", "app_key"),
         url="https://api.cmessages.com",
-        sizes=Sizes(1, 100, 1000),
+        sizes=polling.Sizes(1, 100, 1000),
         judge=_judge,
-        by_message=PollQuestion("query", _query, _read),
-        balance=Balance(lambda asking: _request("/sms/get_balance", asking), _read_balance),
+        by_message=polling.PollQuestion("query", _query, _read),
+        balance=polling.Balance(lambda asking: _request("/sms/get_balance", asking), _read_balance),
     ),
 )

@@ -21,24 +21,12 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from normalizers import read
+from normalizers import polling, read
 from normalizers.codes import find_meaning
 from normalizers.errors import Fault, MalformedError
 from normalizers.identity import Identity
 from normalizers.model import Callback, Code, CodeTable, DeliveryReport, InboundMessage, Item, Reason, Status
 from normalizers.msisdn import read_number
-from normalizers.polling import (
-    Asking,
-    Balance,
-    Poll,
-    PollOutcome,
-    PollQuestion,
-    PollRequest,
-    Sizes,
-    Subject,
-    Verdict,
-    judge_status,
-)
 from normalizers.provider import Provider
 from normalizers.records import Parser, delivery_report, inbound_message
 from normalizers.replies import PLAIN_TEXT
@@ -229,33 +217,33 @@ def reread(callback: Callback) -> DeliveryReport | InboundMessage:
 
 #: Section 7: outcomes by `status`; 0 is an answer. A status that is not here may pass.
 STATUSES: Final = {
-    "1": Verdict(PollOutcome.REFUSED, "1 消息包格式错误"),
-    "2": Verdict(PollOutcome.DENIED, "2 IP 鉴权错误"),
-    "3": Verdict(PollOutcome.DENIED, "3 账号密码不正确"),
-    "4": Verdict(PollOutcome.REFUSED, "4 版本号错误"),
-    "5": Verdict(PollOutcome.FAILED, "5 其它错误"),
-    "6": Verdict(PollOutcome.DENIED, "6 接入点错误"),
-    "7": Verdict(PollOutcome.DENIED, "7 账号状态异常"),
-    "21": Verdict(PollOutcome.RATE_LIMITED, "21 连接过多"),
-    "100": Verdict(PollOutcome.FAILED, "100 系统内部错误"),
-    "102": Verdict(PollOutcome.REFUSED, "102 单次提交的号码数过多"),
+    "1": polling.Verdict(polling.PollOutcome.REFUSED, "1 消息包格式错误"),
+    "2": polling.Verdict(polling.PollOutcome.DENIED, "2 IP 鉴权错误"),
+    "3": polling.Verdict(polling.PollOutcome.DENIED, "3 账号密码不正确"),
+    "4": polling.Verdict(polling.PollOutcome.REFUSED, "4 版本号错误"),
+    "5": polling.Verdict(polling.PollOutcome.FAILED, "5 其它错误"),
+    "6": polling.Verdict(polling.PollOutcome.DENIED, "6 接入点错误"),
+    "7": polling.Verdict(polling.PollOutcome.DENIED, "7 账号状态异常"),
+    "21": polling.Verdict(polling.PollOutcome.RATE_LIMITED, "21 连接过多"),
+    "100": polling.Verdict(polling.PollOutcome.FAILED, "100 系统内部错误"),
+    "102": polling.Verdict(polling.PollOutcome.REFUSED, "102 单次提交的号码数过多"),
 }
 
 
-def _request(action: str, asking: Asking) -> PollRequest:
+def _request(action: str, asking: polling.Asking) -> polling.PollRequest:
     fields = {"action": action, **asking.credentials, "rt": "json"}
     if asking.size:
         fields["size"] = str(asking.size)
     body = urlencode(fields).encode()
-    return PollRequest(method="POST", path="/sms", body=body, content_type="application/x-www-form-urlencoded")
+    return polling.PollRequest(method="POST", path="/sms", body=body, content_type="application/x-www-form-urlencoded")
 
 
-def _judge(status: int, body: bytes) -> Verdict:
-    verdict = judge_status(status)
+def _judge(status: int, body: bytes) -> polling.Verdict:
+    verdict = polling.judge_status(status)
     code = str(read.first_object(body).get("status") or 0).strip()
-    if verdict.outcome is not PollOutcome.ANSWERED or code == "0":
+    if verdict.outcome is not polling.PollOutcome.ANSWERED or code == "0":
         return verdict
-    return STATUSES.get(code) or Verdict(PollOutcome.FAILED, f"status {code[:8]}")
+    return STATUSES.get(code) or polling.Verdict(polling.PollOutcome.FAILED, f"status {code[:8]}")
 
 
 def _pulled(callback: Callback, as_asked: Callable[[msgspec.Raw], msgspec.Raw]) -> Sequence[Item]:
@@ -292,12 +280,12 @@ def _with(element: msgspec.Raw, **values: str) -> msgspec.Raw:
     return msgspec.Raw(msgspec.json.encode({**read.json_members(element), **values}))
 
 
-def _read_reports(callback: Callback, _: Sequence[Subject]) -> Sequence[Item]:
+def _read_reports(callback: Callback, _: Sequence[polling.Subject]) -> Sequence[Item]:
     """Read reports: items are reports whatever their `flag`, unless they lack a readable `stat`."""
     return _pulled(callback, _as_report)
 
 
-def _read_inbound(callback: Callback, _: Sequence[Subject]) -> Sequence[Item]:
+def _read_inbound(callback: Callback, _: Sequence[polling.Subject]) -> Sequence[Item]:
     """Read inbound messages, whatever their `flag`."""
     return _pulled(callback, _as_inbound)
 
@@ -316,14 +304,14 @@ PROVIDER: Final = Provider(
     reread=reread,
     replies=PLAIN_TEXT,
     home=_REGION,
-    poll=Poll(
+    poll=polling.Poll(
         credentials=("account", "password"),
-        sizes=Sizes(10, 1000, 10_000),
+        sizes=polling.Sizes(10, 1000, 10_000),
         judge=_judge,
         mailbox=(
-            PollQuestion("report", lambda asking: _request("report", asking), _read_reports),
-            PollQuestion("mo", lambda asking: _request("mo", asking), _read_inbound),
+            polling.PollQuestion("report", lambda asking: _request("report", asking), _read_reports),
+            polling.PollQuestion("mo", lambda asking: _request("mo", asking), _read_inbound),
         ),
-        balance=Balance(lambda asking: _request("overage", replace(asking, size=0)), _read_balance),
+        balance=polling.Balance(lambda asking: _request("overage", replace(asking, size=0)), _read_balance),
     ),
 )

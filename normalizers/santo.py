@@ -22,24 +22,12 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from normalizers import read
+from normalizers import polling, read
 from normalizers.codes import CodeMeaning, find_meaning
 from normalizers.errors import Fault, MalformedError
 from normalizers.identity import Identity, event_id
 from normalizers.model import Account, Callback, Code, CodeTable, DeliveryReport, Item, Note, Reason, Status
 from normalizers.msisdn import read_number
-from normalizers.polling import (
-    Asking,
-    Balance,
-    Poll,
-    PollOutcome,
-    PollQuestion,
-    PollRequest,
-    Sizes,
-    Subject,
-    Verdict,
-    judge_status,
-)
 from normalizers.provider import Provider
 from normalizers.records import Parser, delivery_report
 from normalizers.replies import PLAIN_TEXT
@@ -229,16 +217,16 @@ def _split(text: str) -> _Said | None:
 
 #: Section 5.1: the reasons for turning down a request. A code that is not here may pass.
 ERRORS: Final = {
-    "0100": Verdict(PollOutcome.REFUSED, "0100 请求参数错误"),
-    "0101": Verdict(PollOutcome.REFUSED, "0101 无效的 command 参数"),
-    "0104": Verdict(PollOutcome.DENIED, "0104 账号信息错误"),
-    "0106": Verdict(PollOutcome.DENIED, "0106 账号密码错误"),
-    "0107": Verdict(PollOutcome.DENIED, "0107 账号金额或信用额度不足"),
-    "0108": Verdict(PollOutcome.DENIED, "0108 IP 未在白名单中"),
-    "0110": Verdict(PollOutcome.REFUSED, "0110 目标号码格式错误或群发号码数量超过 100 个"),
-    "0111": Verdict(PollOutcome.REFUSED, "0111 发送内容不能为空"),
-    "0112": Verdict(PollOutcome.REFUSED, "0112 下发国内号码没有对应模板"),
-    "0600": Verdict(PollOutcome.FAILED, "0600 未知错误"),
+    "0100": polling.Verdict(polling.PollOutcome.REFUSED, "0100 请求参数错误"),
+    "0101": polling.Verdict(polling.PollOutcome.REFUSED, "0101 无效的 command 参数"),
+    "0104": polling.Verdict(polling.PollOutcome.DENIED, "0104 账号信息错误"),
+    "0106": polling.Verdict(polling.PollOutcome.DENIED, "0106 账号密码错误"),
+    "0107": polling.Verdict(polling.PollOutcome.DENIED, "0107 账号金额或信用额度不足"),
+    "0108": polling.Verdict(polling.PollOutcome.DENIED, "0108 IP 未在白名单中"),
+    "0110": polling.Verdict(polling.PollOutcome.REFUSED, "0110 目标号码格式错误或群发号码数量超过 100 个"),
+    "0111": polling.Verdict(polling.PollOutcome.REFUSED, "0111 发送内容不能为空"),
+    "0112": polling.Verdict(polling.PollOutcome.REFUSED, "0112 下发国内号码没有对应模板"),
+    "0600": polling.Verdict(polling.PollOutcome.FAILED, "0600 未知错误"),
 }
 #: The document spells the error code's name in each of these ways.
 _ERROR_NAMES: Final = ("errcode", "errode", "mterrcode", "mtterrcode", "mterrocode")
@@ -246,31 +234,31 @@ _NO_ERROR: Final = frozenset({"", "0", "000"})
 _NO_REPORT: Final = "none"
 
 
-def _request(path: str, asking: Asking, **fields: str) -> PollRequest:
-    return PollRequest(method="GET", path=path, query=urlencode({**asking.credentials, **fields}))
+def _request(path: str, asking: polling.Asking, **fields: str) -> polling.PollRequest:
+    return polling.PollRequest(method="GET", path=path, query=urlencode({**asking.credentials, **fields}))
 
 
 def _is_number(recipient: str) -> bool:
     return recipient.removeprefix("+").isdecimal()
 
 
-def _query(asking: Asking) -> PollRequest:
+def _query(asking: polling.Asking) -> polling.PollRequest:
     [subject] = asking.subjects
     number = subject.recipient.removeprefix("+")
     named = {"da": number} if _is_number(number) else {}  # the store may keep it masked or hashed, and `da` is optional
     return _request("/get-rptstatus", asking, msgid=subject.message_id, **named)
 
 
-def _judge(status: int, body: bytes) -> Verdict:
-    verdict = judge_status(status)
+def _judge(status: int, body: bytes) -> polling.Verdict:
+    verdict = polling.judge_status(status)
     fields = read.first_object(body) or read.pairs(body)
     error = next((str(fields[name]).strip() for name in _ERROR_NAMES if fields.get(name)), "")
     if error in _NO_ERROR:
         return verdict
-    return ERRORS.get(error) or Verdict(PollOutcome.FAILED, f"error code {error[:8]}")
+    return ERRORS.get(error) or polling.Verdict(polling.PollOutcome.FAILED, f"error code {error[:8]}")
 
 
-def _read_answer(callback: Callback, subjects: Sequence[Subject]) -> Sequence[Item]:
+def _read_answer(callback: Callback, subjects: Sequence[polling.Subject]) -> Sequence[Item]:
     """Read an answer to get-rptstatus; a message that nothing is known of has no report in it."""
     elements = [
         (where, element)
@@ -289,10 +277,10 @@ def _mtstat(fields: read.Fields, where: str) -> str:
     return read.filled(fields, "mtstat", where).lower()
 
 
-def _answer(callback: Callback, asked: Subject | None, where: str, element: msgspec.Raw) -> DeliveryReport:
+def _answer(callback: Callback, asked: polling.Subject | None, where: str, element: msgspec.Raw) -> DeliveryReport:
     """Read one answer; it is about the message that was `asked` about, whatever it names: the document's own differs."""
     fields = read.json_object(element, where)
-    named = Subject(read.optional(fields, "msgid", where), read.optional(fields, "da", where))
+    named = polling.Subject(read.optional(fields, "msgid", where), read.optional(fields, "da", where))
     subject = asked or named
     if named.recipient and not _is_number(subject.recipient):  # the store keeps it masked or hashed
         subject = subject._replace(recipient=named.recipient)
@@ -313,11 +301,11 @@ def _answer(callback: Callback, asked: Subject | None, where: str, element: msgs
     )
 
 
-def _with_question(asked: Subject | None, element: msgspec.Raw) -> bytes:
+def _with_question(asked: polling.Subject | None, element: msgspec.Raw) -> bytes:
     return msgspec.json.encode({"asked": asked._asdict() if asked else {}, "answer": element})
 
 
-def _differs(named: Subject, subject: Subject) -> bool:
+def _differs(named: polling.Subject, subject: polling.Subject) -> bool:
     return (named.message_id or subject.message_id) != subject.message_id or (
         spell_chinese_number(named.recipient or subject.recipient) != spell_chinese_number(subject.recipient)
     )
@@ -329,7 +317,9 @@ def reread(callback: Callback) -> DeliveryReport:
         return _from_parameters(callback, callback.body, "body")
     members = read.json_members(callback.body)
     asked = read.json_object(read.member(members, "asked"), "$.asked")
-    subject = Subject(read.optional(asked, "message_id", "$.asked"), read.optional(asked, "recipient", "$.asked"))
+    subject = polling.Subject(
+        read.optional(asked, "message_id", "$.asked"), read.optional(asked, "recipient", "$.asked")
+    )
     return _answer(callback, subject if all(subject) else None, "$.answer", read.member(members, "answer"))
 
 
@@ -348,12 +338,12 @@ PROVIDER: Final = Provider(
     parse=parse,
     reread=reread,
     replies=PLAIN_TEXT,
-    poll=Poll(
+    poll=polling.Poll(
         credentials=("cpid", "cppwd"),
         url="https://api2.santo.cc",
-        sizes=Sizes(1, 1, 1),
+        sizes=polling.Sizes(1, 1, 1),
         judge=_judge,
-        by_message=PollQuestion("get-rptstatus", _query, _read_answer),
-        balance=Balance(lambda asking: _request("/verifyPhoneNumber", asking), _read_balance),
+        by_message=polling.PollQuestion("get-rptstatus", _query, _read_answer),
+        balance=polling.Balance(lambda asking: _request("/verifyPhoneNumber", asking), _read_balance),
     ),
 )
