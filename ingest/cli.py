@@ -2,19 +2,24 @@
 
 import asyncio
 import sys
+from datetime import datetime
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from ingest import cli_simulate, cli_upkeep, logs
-from ingest.cli_shared import Config, explained, fail
+from ingest.cli_shared import Config, explained, fail, read_time
 from ingest.commands.output import FORMAT_HELP
 from ingest.settings.errors import InvalidSettingsError
 from ingest.settings.loading import load
 from ingest.settings.secrets import secret_mask
 from ingest.settings.settings import Settings
+
+if TYPE_CHECKING:
+    from ingest.processes.child import Part
 
 app: Final = typer.Typer(
     name="dlrhub",
@@ -73,11 +78,14 @@ def ingest(
 def drain(
     config: Config = None,
     since: Annotated[
-        str,
+        datetime | None,
         typer.Option(
-            "--from", metavar="TIME", help="First set the group back to this ISO time (UTC if it names no zone)."
+            "--from",
+            metavar="TIME",
+            parser=read_time,
+            help="First set the group back to this ISO time (UTC if it names no zone).",
         ),
-    ] = "",
+    ] = None,
 ) -> None:
     """
     Run the drain into the store alone.
@@ -85,8 +93,11 @@ def drain(
     It also serves the query interface of an embedded store.
     """
     settings = load(config)
-    if since:
-        _set_back(settings, since)
+    if since is not None:
+        from ingest.connections.streams import set_back  # noqa: PLC0415
+
+        logs.set_up("drain", secret_mask(settings))
+        asyncio.run(set_back(settings.kafka, since))
     _run_parts(settings, "drain", config, store=True)
 
 
@@ -102,15 +113,6 @@ def poll(config: Config = None) -> None:
     if not settings.polls:
         raise InvalidSettingsError("no account has `poll` in the settings: there is no provider to ask")
     _run_parts(settings, "poll", config, poller=True)
-
-
-def _set_back(settings: Settings, since: str) -> None:
-    from ingest.connections.streams import set_back  # noqa: PLC0415
-
-    at = cli_upkeep.read_time(since, "--from")
-    assert at is not None  # noqa: S101 - the option was given
-    logs.set_up("drain", secret_mask(settings))
-    asyncio.run(set_back(settings, at))
 
 
 def _run_parts(
@@ -256,39 +258,31 @@ def check(config: Config = None) -> None:
 
 @app.command(hidden=True)
 @explained
-def receiver_process(index: int, config: Config = None) -> None:
-    """Be one receiver (a child of `run` and `ingest`)."""
+def child(name: str, config: Config = None) -> None:
+    """Be a child of `run`, `ingest`, `drain` or `poll`: `receiver-0` (or another number), `poller` or `store`."""
     from ingest.processes.child import run_child  # noqa: PLC0415
+
+    settings = load(config)
+    run_child(name, _part(name, settings), secret_mask(settings))
+
+
+def _part(name: str, settings: Settings) -> "Part":
+    """Return what a child process does; the modules of the others are not loaded."""
+    if name == "store":
+        from ingest.processes.store import keep  # noqa: PLC0415
+
+        return partial(keep, settings)
+    if name == "poller":
+        from ingest.processes.poller import poll as ask_providers  # noqa: PLC0415
+
+        return partial(ask_providers, settings)
     from ingest.processes.receiver import receive  # noqa: PLC0415
 
-    settings = load(config)
-    run_child(f"receiver-{index}", lambda stopping: receive(settings, index, stopping), secret_mask(settings))
-
-
-@app.command(hidden=True)
-@explained
-def poller_process(config: Config = None) -> None:
-    """Be the poller (a child of `run` and `poll`)."""
-    from ingest.processes.child import run_child  # noqa: PLC0415
-    from ingest.processes.poller import poll as ask_providers  # noqa: PLC0415
-
-    settings = load(config)
-    run_child("poller", lambda stopping: ask_providers(settings, stopping), secret_mask(settings))
-
-
-@app.command(hidden=True)
-@explained
-def store_process(config: Config = None) -> None:
-    """Be the store (a child of `run` and `drain`)."""
-    from ingest.processes.child import run_child  # noqa: PLC0415
-    from ingest.processes.store import keep  # noqa: PLC0415
-
-    settings = load(config)
-    run_child("store", lambda stopping: keep(settings, stopping), secret_mask(settings))
+    return partial(receive, settings, name)
 
 
 app.command()(cli_simulate.simulate)
-cli_upkeep.register(app)
+app.add_typer(cli_upkeep.app)
 
 
 def main() -> None:

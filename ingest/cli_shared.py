@@ -3,6 +3,7 @@
 import functools
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, NoReturn, ParamSpec
 
@@ -36,6 +37,15 @@ def explained(command: Callable[_Arguments, None]) -> Callable[_Arguments, None]
             fail(str(error), status=1)
 
     return wrapped
+
+
+def read_time(text: str) -> datetime:
+    """Return the ISO time that an option gives, in UTC if it names no zone; raises `BadParameter`."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter("give an ISO time such as 2026-11-20T12:00:00Z") from None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def fail(message: str, *, status: int) -> NoReturn:

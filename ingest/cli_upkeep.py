@@ -2,37 +2,35 @@
 
 import asyncio
 import sys
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
-from ingest.cli_shared import Config, explained
+from ingest.cli_shared import Config, explained, read_time
 from ingest.commands.output import FORMAT_HELP
 from ingest.settings.loading import load
 
+app: Final = typer.Typer()
 dead_letters: Final = typer.Typer(
     name="dead-letters", help="List, show and replay what could not be read.", no_args_is_help=True
 )
+app.add_typer(dead_letters)
 
 Provider = Annotated[str, typer.Option(metavar="NAME", help="Of this provider.")]
 Account = Annotated[str, typer.Option(metavar="NAME", help="Of this account.")]
 Why = Annotated[str, typer.Option(metavar="WHY", help="With this fault, such as bad_value.")]
 Since = Annotated[
-    str, typer.Option(metavar="TIME", help="Received at this ISO time or later (UTC if it names no zone).")
+    datetime | None,
+    typer.Option(
+        metavar="TIME", parser=read_time, help="Received at this ISO time or later (UTC if it names no zone)."
+    ),
 ]
-Until = Annotated[str, typer.Option(metavar="TIME", help="Received before this ISO time.")]
+Until = Annotated[
+    datetime | None, typer.Option(metavar="TIME", parser=read_time, help="Received before this ISO time.")
+]
 Resolved = Annotated[bool, typer.Option("--resolved", help="Also those that a replay could read.")]
-
-
-def register(app: typer.Typer) -> None:
-    """Add these commands to the command line."""
-    app.add_typer(dead_letters)
-    app.command("renormalize")(renormalize)
-    app.command("forget")(forget)
-    app.command("backup")(backup)
-    app.command("restore")(restore)
 
 
 @dead_letters.command("list")
@@ -41,8 +39,8 @@ def list_letters(
     provider: Provider = "",
     account: Account = "",
     why: Why = "",
-    since: Since = "",
-    until: Until = "",
+    since: Since = None,
+    until: Until = None,
     *,
     resolved: Resolved = False,
     limit: Annotated[int, typer.Option(min=1, metavar="N", help="At most so many, the latest first.")] = 100,
@@ -57,8 +55,8 @@ def list_letters(
         provider=provider,
         account=account,
         why=why,
-        since=read_time(since, "--since"),
-        until=read_time(until, "--until"),
+        since=since,
+        until=until,
         resolved=resolved,
     )
     asyncio.run(print_list(load(config), wanted, limit, output_format))
@@ -80,9 +78,9 @@ def replay_letters(
     provider: Provider = "",
     account: Account = "",
     why: Why = "",
-    since: Since = "",
+    since: Since = None,
     *,
-    until: Until = "",
+    until: Until = None,
     every: Annotated[bool, typer.Option("--all", help="Replay all that are not resolved.")] = False,
     config: Config = None,
 ) -> None:
@@ -101,19 +99,20 @@ def replay_letters(
         provider=provider,
         account=account,
         why=why,
-        since=read_time(since, "--since"),
-        until=read_time(until, "--until"),
+        since=since,
+        until=until,
     )
     if not asyncio.run(replay(load(config), wanted)):
         sys.exit(1)
 
 
+@app.command()
 @explained
 def renormalize(
     provider: Provider = "",
     account: Account = "",
-    since: Since = "",
-    until: Until = "",
+    since: Since = None,
+    until: Until = None,
     *,
     unmapped: Annotated[bool, typer.Option("--unmapped", help="Only reports whose code was in no table.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would change, and write nothing.")] = False,
@@ -130,13 +129,14 @@ def renormalize(
     wanted = ReportFilter(
         provider=provider,
         account=account,
-        since=read_time(since, "--since"),
-        until=read_time(until, "--until"),
+        since=since,
+        until=until,
         unmapped=unmapped,
     )
     asyncio.run(run_renormalize(load(config), wanted, dry_run=dry_run))
 
 
+@app.command()
 @explained
 def backup(
     folder: Annotated[
@@ -151,6 +151,7 @@ def backup(
     asyncio.run(back_up(load(config), folder, keep))
 
 
+@app.command()
 @explained
 def restore(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder of backups, or one backup in it.")],
@@ -162,6 +163,7 @@ def restore(
     restore_backup(load(config), folder)
 
 
+@app.command()
 @explained
 def forget(number: Annotated[str, typer.Argument(metavar="NUMBER", hidden=True)], config: Config = None) -> None:
     """
@@ -175,14 +177,3 @@ def forget(number: Annotated[str, typer.Argument(metavar="NUMBER", hidden=True)]
 
     if not asyncio.run(forget_number(load(config), number)):
         sys.exit(1)
-
-
-def read_time(text: str, option: str) -> datetime | None:
-    """Return an option's ISO time, None where it is not given; raises `BadParameter`."""
-    if not text:
-        return None
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        raise typer.BadParameter("give an ISO time such as 2026-11-20T12:00:00Z", param_hint=option) from None
-    return at if at.tzinfo else at.replace(tzinfo=UTC)

@@ -5,7 +5,7 @@ A request is stored whole or not at all. If any of its submissions is wrong, the
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Final
 
@@ -43,24 +43,22 @@ class SubmissionsEndpoint:
     def __init__(
         self,
         accounts: SubmittingAccounts,
-        open_stream: Callable[[], Awaitable[Producer]],
+        producer: Producer,
         *,
         guarded: bool,
         body_seconds: float,
         max_body_bytes: int,
     ) -> None:
         """
-        Take submissions of these accounts, and append them to the stream, which is opened with the first of them.
+        Take submissions of these accounts, and append them to the stream.
 
         `guarded` tells that callers have a token. A body has to arrive whole within `body_seconds`.
         """
         self._accounts = accounts
-        self._open_stream = open_stream
+        self._producer = producer
         self._guarded = guarded
         self._body_seconds = body_seconds
         self._max_body_bytes = max_body_bytes
-        self._producer: Producer | None = None
-        self._opening = asyncio.Lock()
 
     async def post(self, request: web.Request) -> web.Response:
         """Answer 202 once every submission is durable, or 400 and what is wrong, with nothing kept."""
@@ -80,27 +78,15 @@ class SubmissionsEndpoint:
             return _refuse(faults)
         return await self._store([submission for submission in found if isinstance(submission, Submission)])
 
-    async def close(self) -> None:
-        """Finish what was taken in."""
-        if self._producer is not None:
-            await self._producer.close()
-
     async def _store(self, submissions: list[Submission]) -> web.Response:
         try:
-            producer = await self._open()
-            await producer.append([submission_record(submission) for submission in submissions])
+            await self._producer.append([submission_record(submission) for submission in submissions])
         except (SinkError, InvalidSettingsError) as error:
             _log.error("stream busy", error=str(error))
             raise web.HTTPServiceUnavailable(
                 text="busy: nothing was stored, try again\n", headers={"Retry-After": _RETRY_AFTER_SECONDS}
             ) from error
         return web.json_response({"accepted": len(submissions)}, status=202)
-
-    async def _open(self) -> Producer:
-        async with self._opening:
-            if self._producer is None:
-                self._producer = await self._open_stream()
-            return self._producer
 
 
 def _refuse(faults: list[MalformedError]) -> web.Response:

@@ -56,7 +56,7 @@ async def _snapshot(settings: Settings) -> AsyncIterator[Snapshot]:
     except NotRunningError:
         with locked(settings.data_dir, ("store",)):
             yield await asyncio.to_thread(_take_alone, settings)
-            drop_snapshot(engine_path(store_folder(settings)), settings.data_dir)
+            drop_snapshot(engine_path(store_folder(settings.data_dir)), settings.data_dir)
         return
     yield msgspec.convert(taken, Snapshot, dec_hook=_path)
     await request(settings.data_dir, "drop_snapshot")
@@ -65,7 +65,7 @@ async def _snapshot(settings: Settings) -> AsyncIterator[Snapshot]:
 def _take_alone(settings: Settings) -> Snapshot:
     store = open_store(settings)
     try:
-        return take_snapshot(store, engine_path(store_folder(settings)), settings.data_dir)
+        return take_snapshot(store, engine_path(store_folder(settings.data_dir)), settings.data_dir)
     finally:
         store.close()
 

@@ -46,7 +46,7 @@ async def check(settings: Settings) -> int:
     accounts = effective_accounts(settings)
     findings = [
         *_start(settings),
-        *_journals(journals(settings)),
+        *_journals(journals(settings.data_dir)),
         *_accounts(accounts),
         *([await _kafka(settings.kafka)] if settings.kafka else []),
         *[await _clickhouse(settings, server) for server in settings.clickhouse.servers],

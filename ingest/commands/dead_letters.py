@@ -44,7 +44,7 @@ async def replay_letters(settings: Settings, wanted: LetterFilter) -> bool:
     """
     accounts = Rereader(effective_accounts(settings))
     resolved = unreadable = 0
-    producer = await open_producer(settings, "replay")
+    producer = await open_producer(settings.data_dir, settings.kafka, "replay")
     try:
         async with any_store(settings) as store:
             async for replayed in replay(store, producer, accounts, wanted):

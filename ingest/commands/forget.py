@@ -29,7 +29,7 @@ async def forget(settings: Settings, written: str) -> bool:
     """
     number = _read(written)
     stored_as = _forms(settings, number)
-    root = journals(settings)
+    root = journals(settings.data_dir)
     if is_running(settings.data_dir):
         await wait_until_drained(root)
     changed = await erase_from_journals(root, number, stored_as)
@@ -37,7 +37,7 @@ async def forget(settings: Settings, written: str) -> bool:
     tables = await erase_from_store(settings, number, stored_as)
     for table in tables:
         typer.echo(f"{table.table}: {table.deleted} rows deleted, {table.redacted} redacted, {table.left} left")
-    drop_snapshot(engine_path(store_folder(settings)), settings.data_dir)  # of a backup that was cut short
+    drop_snapshot(engine_path(store_folder(settings.data_dir)), settings.data_dir)  # of a backup that was cut short
     changed = await erase_from_poll_state(settings.data_dir / "poll.db", number)
     typer.echo(f"state of the pollers: {changed} entries erased")
     return _told(settings, number, tables)

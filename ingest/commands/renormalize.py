@@ -28,7 +28,7 @@ async def run_renormalize(settings: Settings, wanted: ReportFilter, *, dry_run: 
     async with AsyncExitStack() as ending:
         producer = None
         if not dry_run:
-            producer = await open_producer(settings, "renormalize")
+            producer = await open_producer(settings.data_dir, settings.kafka, "renormalize")
             ending.push_async_callback(producer.close)
         store = await ending.enter_async_context(any_store(settings))
         async for progress in renormalize(store, producer, rereader, wanted):

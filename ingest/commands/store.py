@@ -28,7 +28,7 @@ async def any_store(settings: Settings) -> AsyncIterator[StoreClient]:
         else:
             yield client
             return
-    if not store_folder(settings).exists():
+    if not store_folder(settings.data_dir).exists():
         raise StoreError(
             StoreState.AWAY,
             f"no dlrhub answers at {store_url(settings)}, and {settings.data_dir} holds no store: "
@@ -45,7 +45,7 @@ async def _own_store(settings: Settings) -> AsyncIterator[StoreClient]:
     from sinks.clickhouse.migrate import migrate  # noqa: PLC0415
     from sinks.clickhouse.store import engine_path, open_embedded  # noqa: PLC0415
 
-    folder = store_folder(settings)
+    folder = store_folder(settings.data_dir)
     store = await asyncio.to_thread(open_embedded, folder, settings.clickhouse.database)
     try:
         await asyncio.to_thread(migrate, store)

@@ -32,7 +32,7 @@ def open_store(settings: Settings) -> Store:
     """Open the store; raises `BusyError` if it is away, `RefusedError` if it refuses our credentials."""
     database, url = settings.clickhouse.database, settings.clickhouse.url
     if url is None:
-        return open_embedded(store_folder(settings), database)
+        return open_embedded(store_folder(settings.data_dir), database)
     return open_server(
         url.get_secret_value(),
         database,
@@ -51,9 +51,9 @@ def require_embedded() -> None:
         )
 
 
-def store_folder(settings: Settings) -> Path:
+def store_folder(data_dir: Path) -> Path:
     """Return the folder of the embedded store."""
-    return settings.data_dir / "store"
+    return data_dir / "store"
 
 
 def prepare(store: Store, settings: Settings) -> list[Migration]:

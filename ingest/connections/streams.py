@@ -12,11 +12,11 @@ from pydantic import SecretStr
 
 from ingest.metrics.catalogue import SpillMetrics
 from ingest.settings.errors import InvalidSettingsError
-from ingest.settings.settings import KafkaSettings, Settings
+from ingest.settings.settings import KafkaSettings
 from sinks.errors import BusyError, RefusedError
 from sinks.journal.consumer import JournalConsumer, lag
 from sinks.journal.writer import Journal
-from sinks.stream import Consumer, Producer, Topic
+from sinks.stream import Consumer, Producer, Record, Topic
 
 if TYPE_CHECKING:
     from sinks.kafka.cluster import Cluster
@@ -26,14 +26,14 @@ _log = structlog.get_logger(__name__)
 _CONNECT_SECONDS: Final = 5.0
 
 
-def journals(settings: Settings) -> Path:
+def journals(data_dir: Path) -> Path:
     """Return the folder of this machine's journals, which are the stream, or the spill where Kafka is."""
-    return settings.data_dir / "journal"
+    return data_dir / "journal"
 
 
-def refuse_old_data(settings: Settings) -> None:
+def refuse_old_data(data_dir: Path) -> None:
     """Raise `InvalidSettingsError` if `data_dir` holds the journal or the spill of dlrhub 0.1, and touch nothing."""
-    old = [*journals(settings).glob("*.db"), *settings.data_dir.glob("spill/*/records.db")]
+    old = [*journals(data_dir).glob("*.db"), *data_dir.glob("spill/*/records.db")]
     if old:
         raise InvalidSettingsError(
             f"data_dir: {old[0]} is a journal of dlrhub 0.1 (SQLite), which this version does not read; let 0.1 drain it,"
@@ -41,25 +41,25 @@ def refuse_old_data(settings: Settings) -> None:
         )
 
 
-async def open_producer(settings: Settings, name: str) -> Producer:
+async def open_producer(data_dir: Path, kafka: KafkaSettings | None, name: str) -> Producer:
     """
     Open the producing side of the stream: a journal by this name, or Kafka with a spill, even while Kafka is away.
 
     A full disk does not stop this: appends raise `BusyError` while the disk is full. Raises `InvalidSettingsError` if
     Kafka refuses our credentials.
     """
-    journal = Journal(journals(settings) / name)
-    if settings.kafka is None:
+    journal = Journal(journals(data_dir) / name)
+    if kafka is None:
         return journal
     from sinks.kafka.producer import KafkaProducer  # noqa: PLC0415 - Kafka is loaded where it is used
     from sinks.kafka.spill import SpillingProducer  # noqa: PLC0415
 
     producer = SpillingProducer(
-        KafkaProducer(cluster(settings.kafka)),
+        KafkaProducer(cluster(kafka)),
         journal,
-        settings.data_dir / "refused",
+        data_dir / "refused",
         SpillMetrics(),
-        confirm_seconds=settings.kafka.confirm_timeout_ms / 1000,
+        confirm_seconds=kafka.confirm_timeout_ms / 1000,
     )
     try:
         await producer.start()
@@ -68,17 +68,41 @@ async def open_producer(settings: Settings, name: str) -> Producer:
     return producer
 
 
-async def open_consumer(settings: Settings, topics: Sequence[Topic]) -> Consumer:
+class LateProducer:
+    """The producing side of a stream that is opened with the first append; the error of an opening is the append's."""
+
+    at_once = 1
+
+    def __init__(self, open_stream: Callable[[], Awaitable[Producer]]) -> None:
+        """Open nothing yet."""
+        self._open_stream = open_stream
+        self._opening = asyncio.Lock()
+        self._producer: Producer | None = None
+
+    async def append(self, records: Sequence[Record]) -> None:
+        """Return once every record is durable; raises as `open_producer` and `Producer.append`."""
+        async with self._opening:
+            if self._producer is None:
+                self._producer = await self._open_stream()
+        await self._producer.append(records)
+
+    async def close(self) -> None:
+        """Finish what was appended."""
+        if self._producer is not None:
+            await self._producer.close()
+
+
+async def open_consumer(data_dir: Path, kafka: KafkaSettings | None) -> Consumer:
     """
-    Open the store's side of the stream, for these topics; if Kafka is away, it keeps trying.
+    Open the store's side of the stream; if Kafka is away, it keeps trying.
 
     Raises `InvalidSettingsError` if Kafka refuses our credentials.
     """
-    if settings.kafka is None:
-        return JournalConsumer(journals(settings))
+    if kafka is None:
+        return JournalConsumer(journals(data_dir))
     from sinks.kafka.consumer import KafkaConsumer  # noqa: PLC0415
 
-    consumer = KafkaConsumer(cluster(settings.kafka), group=settings.kafka.group, topics=topics, warn=_log.warning)
+    consumer = KafkaConsumer(cluster(kafka), group=kafka.group, topics=tuple(Topic), warn=_log.warning)
     try:
         async with asyncio.timeout(_CONNECT_SECONDS):
             found = await consumer.connect()
@@ -93,33 +117,33 @@ async def open_consumer(settings: Settings, topics: Sequence[Topic]) -> Consumer
 
 
 @asynccontextmanager
-async def lag_sources(settings: Settings) -> AsyncIterator[list[Callable[[], Awaitable[int]]]]:
+async def lag_sources(data_dir: Path, kafka: KafkaSettings | None) -> AsyncIterator[list[Callable[[], Awaitable[int]]]]:
     """
     Open what tells how many records wait in each stream that the settings name: the journals, and Kafka.
 
     Each raises `BusyError` if it can't be known now. They may be asked from any process.
     """
-    sources: list[Callable[[], Awaitable[int]]] = [lambda: asyncio.to_thread(lag, journals(settings))]
-    if settings.kafka is None:
+    sources: list[Callable[[], Awaitable[int]]] = [lambda: asyncio.to_thread(lag, journals(data_dir))]
+    if kafka is None:
         yield sources
         return
     from sinks.kafka.observer import Observer  # noqa: PLC0415
 
-    observer = Observer(cluster(settings.kafka), settings.kafka.group)
+    observer = Observer(cluster(kafka), kafka.group)
     try:
         yield [*sources, observer.lag]
     finally:
         await observer.close()
 
 
-async def set_back(settings: Settings, at: datetime) -> None:
+async def set_back(kafka: KafkaSettings | None, at: datetime) -> None:
     """Have the drains read again what Kafka took at `at` or later; raises `InvalidSettingsError` or a `SinkError`."""
-    if settings.kafka is None:
+    if kafka is None:
         raise InvalidSettingsError("kafka: not set; a journal keeps what is drained for minutes only")
     from sinks.kafka.group import rewind_to  # noqa: PLC0415
 
-    offsets = await rewind_to(cluster(settings.kafka), settings.kafka.group, tuple(Topic), at)
-    _log.info("the drains are set back", group=settings.kafka.group, to=at.isoformat(), partitions=len(offsets))
+    offsets = await rewind_to(cluster(kafka), kafka.group, tuple(Topic), at)
+    _log.info("the drains are set back", group=kafka.group, to=at.isoformat(), partitions=len(offsets))
 
 
 def cluster(settings: KafkaSettings) -> "Cluster":

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import ssl
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Final
 
@@ -37,16 +36,8 @@ class Certificates:
         if self._current is not None:
             connection.context = self._current
 
-    @contextlib.asynccontextmanager
-    async def watched(self, look_seconds: float = _LOOK_SECONDS) -> AsyncIterator[None]:
-        """Look after the files until the block ends."""
-        watching = asyncio.create_task(self._watch(look_seconds))
-        try:
-            yield
-        finally:
-            watching.cancel()
-
-    async def _watch(self, look_seconds: float) -> None:
+    async def watch(self, look_seconds: float = _LOOK_SECONDS) -> None:
+        """Read the files again whenever they change, until cancelled."""
         while self.context is not None:
             await asyncio.sleep(look_seconds)
             stamps = self._stamps()

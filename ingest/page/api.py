@@ -123,7 +123,6 @@ class Page:
 
     async def _close(self, _: web.Application) -> None:
         await self._answers.close()
-        await self._replays.close()
         if self._store is not None:
             await self._store.close()
 

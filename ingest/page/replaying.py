@@ -1,7 +1,7 @@
 """Replays of dead letters that people ask for on the page: one at a time, of a bounded number of letters and seconds."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 from contextlib import aclosing
 from datetime import timedelta
 from typing import Any, Final
@@ -29,19 +29,18 @@ class Replays:
     def __init__(
         self,
         accounts: Iterable[EffectiveAccount],
-        open_stream: Callable[[], Awaitable[Producer]],
+        producer: Producer,
         *,
         show_numbers: bool,
         most_letters: int = _MOST_LETTERS,
         most_seconds: float = _MOST_SECONDS,
     ) -> None:
-        """Append to the stream, which is opened with the first replay; one call replays at most `most_letters`."""
+        """Append to the stream; one call replays at most `most_letters`."""
         self._rereader = Rereader(accounts)
-        self._open_stream = open_stream
+        self._producer = producer
         self._show_numbers = show_numbers
         self._most_letters = most_letters
         self._most_seconds = most_seconds
-        self._producer: Producer | None = None
         self._running = asyncio.Lock()
         self._stopping = False
 
@@ -69,17 +68,10 @@ class Replays:
         """End a replay that is running after the letter that it is at."""
         self._stopping = True
 
-    async def close(self) -> None:
-        """Finish what was appended."""
-        if self._producer is not None:
-            await self._producer.close()
-
     async def _replay(
         self, store: StoreClient, wanted: LetterFilter, after: LetterPosition
     ) -> tuple[list[Replayed], bool]:
         """Return what became of the letters, and whether these were all that match."""
-        if self._producer is None:
-            self._producer = await self._open_stream()
         clock = asyncio.get_running_loop().time
         until = clock() + self._most_seconds
         done: list[Replayed] = []

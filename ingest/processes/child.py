@@ -11,12 +11,13 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
 import orjson
 
 from ingest import logs
+from ingest.background import beside
 from ingest.metrics import catalogue
 from normalizers.secrets import SecretMask
 
@@ -26,7 +27,7 @@ _SNAPSHOT_SECONDS: Final = 1.0
 
 
 def run_child(name: str, part: Part, mask: SecretMask) -> None:
-    """Run `part`, which returns soon after the event it is given is set, as this process's whole work."""
+    """Run `part` as the whole work of this process; it returns soon after the event that it is given is set."""
     logs.set_up(name, mask)
     try:
         import uvloop  # noqa: PLC0415 - where available
@@ -52,26 +53,18 @@ async def _run(part: Part) -> None:
     loop.add_signal_handler(signal.SIGTERM, stopping.set)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     loop.add_reader(sys.stdin.fileno(), _stop_at_end, loop, stopping)
-    async with _telling_metrics():
-        await part(stopping)
-
-
-@contextlib.asynccontextmanager
-async def _telling_metrics() -> AsyncIterator[None]:
-    async def tell() -> None:
-        while True:
-            await asyncio.sleep(_SNAPSHOT_SECONDS)
-            await asyncio.to_thread(_say, {"metrics": catalogue.take_snapshot()})  # a stalled supervisor stalls no loop
-
-    telling = asyncio.create_task(tell())
     try:
-        yield
+        async with beside(_tell_metrics()):
+            await part(stopping)
     finally:
-        telling.cancel()
-        with contextlib.suppress(asyncio.CancelledError, BrokenPipeError):
-            await telling
         with contextlib.suppress(BrokenPipeError):
             _say({"metrics": catalogue.take_snapshot()})
+
+
+async def _tell_metrics() -> None:
+    while True:
+        await asyncio.sleep(_SNAPSHOT_SECONDS)
+        await asyncio.to_thread(_say, {"metrics": catalogue.take_snapshot()})  # a stalled supervisor stalls no loop
 
 
 def _stop_at_end(loop: asyncio.AbstractEventLoop, stopping: asyncio.Event) -> None:

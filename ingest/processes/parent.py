@@ -2,11 +2,11 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import aiohttp
 import structlog
@@ -14,11 +14,12 @@ from aiohttp import web
 
 from ingest import http_server
 from ingest.admin.server import Admin, Check, make_app
+from ingest.background import beside
 from ingest.backup.restoring import refuse_unfinished
 from ingest.connections.data_dir import locked
 from ingest.connections.ports import reserve
 from ingest.connections.stores import require_embedded
-from ingest.connections.streams import journals, lag_sources, refuse_old_data
+from ingest.connections.streams import LateProducer, journals, lag_sources, open_producer, refuse_old_data
 from ingest.connections.tls import server_context
 from ingest.metrics import catalogue
 from ingest.metrics.disk import DiskMeter
@@ -61,25 +62,24 @@ async def run(settings: Settings, parts: Parts, config: Path | None) -> None:
         asyncio.get_running_loop().add_signal_handler(signum, _stop, signum, stopping)
     with _alone(settings, parts):
         totals = _totals(settings)
-        stages = _stages(settings, parts, config, totals)
+        stages = _stages(settings.receiver.workers, parts, config, totals)
         meter = LagMeter(totals)
-        disk = DiskMeter(settings.data_dir, journals(settings), totals)
-        submissions = make_submissions(settings, f"admin-{parts.command}")
+        disk = DiskMeter(settings.data_dir, journals(settings.data_dir), totals)
         checks = {**_checks(settings, parts, stages, meter, totals), "disk": _faultless(disk.fault)}
+        producer = LateProducer(lambda: open_producer(settings.data_dir, settings.kafka, f"admin-{parts.command}"))
         app = make_app(Admin(checks, totals), settings.admin)
-        app.router.add_post("/submissions", submissions.post)
+        app.router.add_post("/submissions", make_submissions(settings, producer).post)
         has_store = parts.store or settings.clickhouse.url is not None
-        replay_stream = f"admin-replay-{parts.command}"
-        make_page(settings, checks, totals, has_store=has_store, replay_stream=replay_stream).add_to(app)
+        make_page(settings, producer, checks, totals, has_store=has_store).add_to(app)
         try:
             async with (
                 _serve(app, settings.admin.listen),
-                _beside(_announce(settings, parts, stages), _measure_lag(settings, meter), disk.run()),
+                beside(_announce(settings, parts, stages), _measure_lag(settings, meter), disk.run()),
             ):
                 await supervise(stages, stopping)
             _log.info("dlrhub has stopped")
         finally:
-            await submissions.close()
+            await producer.close()
 
 
 def _totals(settings: Settings) -> Totals:
@@ -90,20 +90,8 @@ def _totals(settings: Settings) -> Totals:
     return totals
 
 
-@asynccontextmanager
-async def _beside(*works: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """Do these at the same time as the body, and end them with it."""
-    tasks = [asyncio.create_task(work) for work in works]
-    try:
-        yield
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-
 async def _measure_lag(settings: Settings, meter: LagMeter) -> None:
-    async with lag_sources(settings) as sources:
+    async with lag_sources(settings.data_dir, settings.kafka) as sources:
         await meter.run(sources)
 
 
@@ -119,7 +107,7 @@ def _stop(signum: int, stopping: asyncio.Event) -> None:
 @contextmanager
 def _alone(settings: Settings, parts: Parts) -> Iterator[None]:
     """Hold the data and the receiver's address for this process tree; raises `InvalidSettingsError`."""
-    refuse_old_data(settings)
+    refuse_old_data(settings.data_dir)
     refuse_unfinished(settings.data_dir)
     held = {"receivers": parts.receivers, "poller": parts.poller, "store": parts.store}
     with ExitStack() as holding:
@@ -135,18 +123,15 @@ def _alone(settings: Settings, parts: Parts) -> Iterator[None]:
         yield
 
 
-def _stages(settings: Settings, parts: Parts, config: Path | None, totals: Totals) -> Sequence[Sequence[Child]]:
-    def child(name: str, *arguments: str, stop_seconds: float) -> Child:
-        common = ("--config", str(config)) if config else ()
-        return Child(name, (*arguments, *common), stop_seconds, totals)
+def _stages(workers: int, parts: Parts, config: Path | None, totals: Totals) -> Sequence[Sequence[Child]]:
+    def child(name: str, stop_seconds: float) -> Child:
+        arguments = ("child", name, *(("--config", str(config)) if config else ()))
+        return Child(name, arguments, stop_seconds, totals)
 
-    receivers = [
-        child(f"receiver-{index}", "receiver-process", str(index), stop_seconds=_RECEIVER_STOP_SECONDS)
-        for index in range(settings.receiver.workers if parts.receivers else 0)
-    ]
-    pollers = [child("poller", "poller-process", stop_seconds=_POLLER_STOP_SECONDS)] if parts.poller else []
-    store = [child("store", "store-process", stop_seconds=_STORE_STOP_SECONDS)] if parts.store else []
-    return [[*receivers, *pollers], store]
+    receivers = range(workers) if parts.receivers else ()
+    first = [child(f"receiver-{index}", _RECEIVER_STOP_SECONDS) for index in receivers]
+    first += [child("poller", _POLLER_STOP_SECONDS)] if parts.poller else []
+    return [first, [child("store", _STORE_STOP_SECONDS)] if parts.store else []]
 
 
 def _checks(

@@ -9,6 +9,7 @@ from typing import Final
 
 import structlog
 
+from ingest.background import beside
 from ingest.connections.clickhouse import StoreClient, open_client
 from ingest.connections.streams import open_producer
 from ingest.metrics import catalogue
@@ -36,20 +37,18 @@ async def poll(settings: Settings, stopping: asyncio.Event) -> None:
     async with AsyncExitStack() as ending:
         state = PollState(settings.data_dir / "poll.db")
         ending.callback(state.close)
-        producer = await open_producer(settings, "poller")
+        producer = await open_producer(settings.data_dir, settings.kafka, "poller")
         ending.push_async_callback(producer.close)
         store = await ending.enter_async_context(open_client(settings))
-        tasks = []
+        works = []
         for account in polled_accounts(effective_accounts(settings)):
             client = ProviderClient(account)
             ending.push_async_callback(client.close)
             for seconds, work in _works(client, state, producer, partial(_read_page, store)):
-                tasks.append(asyncio.create_task(_repeat(seconds, work)))
-        say_ready()
-        await stopping.wait()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+                works.append(_repeat(seconds, work))
+        async with beside(*works):
+            say_ready()
+            await stopping.wait()
 
 
 def _works(

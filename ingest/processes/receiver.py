@@ -7,6 +7,7 @@ from typing import Final
 
 from aiohttp import web
 
+from ingest.background import beside
 from ingest.connections.streams import open_producer
 from ingest.connections.tls import Certificates
 from ingest.http_server import serve
@@ -24,15 +25,15 @@ _MOST_FILES: Final = 65_536
 _OTHER_FILES: Final = 256
 
 
-async def receive(settings: Settings, index: int, stopping: asyncio.Event) -> None:
+async def receive(settings: Settings, name: str, stopping: asyncio.Event) -> None:
     """
     Receive until `stopping` is set; then stop accepting, finish what is in flight, and flush.
 
-    `index` tells this worker's journal from the others'.
+    The journal has the process's name, so that each worker has its own.
     """
     chosen = settings.receiver
     certificates = Certificates(chosen.tls_cert, chosen.tls_key, chosen.tls_client_ca)
-    producer = await open_producer(settings, f"receiver-{index}")
+    producer = await open_producer(settings.data_dir, settings.kafka, name)
     accesses = access_by_account(effective_accounts(settings), workers=settings.receiver.workers)
     receiver = Receiver(accesses, producer, settings.receiver)
     server = make_server(
@@ -42,7 +43,7 @@ async def receive(settings: Settings, index: int, stopping: asyncio.Event) -> No
     address = split_address(settings.receiver_listen)
     try:
         listening = serve(runner, *address, reuse_port=True, backlog=_BACKLOG)
-        async with listening, certificates.watched():
+        async with listening, beside(certificates.watch()):
             gc.freeze()  # the objects that exist now stay: the collector need not look at them again
             say_ready()
             await stopping.wait()

@@ -2,14 +2,16 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 import structlog
 
 from ingest.admin.submissions import complete, senders
+from ingest.background import beside
 from ingest.backup.snapshot import drop_snapshot, take_snapshot
 from ingest.connections.stores import store_folder, wait_for_store
 from ingest.connections.streams import journals, open_consumer
@@ -19,11 +21,9 @@ from ingest.erasure.store import ERASE, erase_command
 from ingest.metrics.catalogue import DRAIN_STALLED, STORE_DAMAGED, DrainMetrics
 from ingest.processes.child import say_ready
 from ingest.settings.accounts import effective_accounts
-from ingest.settings.settings import Settings
+from ingest.settings.settings import QuerySettings, Settings
 from ingest.settings.values import split_address
-from normalizers import PROVIDERS
-from normalizers.code_rows import all_code_rows
-from sinks.clickhouse.store import TABLES, Store, connect_again, engine_path
+from sinks.clickhouse.store import Store, connect_again, engine_path
 from sinks.drain import Drain
 from sinks.journal.consumer import JournalConsumer
 from sinks.stream import Consumer, Topic
@@ -48,34 +48,24 @@ async def keep(settings: Settings, stopping: asyncio.Event) -> None:
         return
     async with AsyncExitStack() as ending:
         ending.callback(store.close)
-        await _write_codes(settings, store)
+        engine = engine_path(store_folder(settings.data_dir))
         if settings.clickhouse.url is None:
-            await ending.enter_async_context(_query_interface(settings, store))
-            await ending.enter_async_context(_checking_parts(settings))
+            await ending.enter_async_context(_query_interface(settings.query, engine, store.database))
+            await ending.enter_async_context(beside(_check_parts(engine)))
         if settings.kafka is not None:
             await _drain_journals(settings, store)
-        consumer = await open_consumer(settings, tuple(TABLES))
+        consumer = await open_consumer(settings.data_dir, settings.kafka)
         ending.push_async_callback(consumer.close)
         drain = _drain(settings, store, consumer)
         if settings.clickhouse.url is None:
-            await ending.enter_async_context(serve_commands(settings.data_dir, _commands(settings, store, drain)))
+            commands = _commands(settings.data_dir, store, drain)
+            await ending.enter_async_context(serve_commands(settings.data_dir, commands))
+        await ending.enter_async_context(beside(_tell_stalled(drain)))
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(drain.run())
-            telling = tasks.create_task(_tell_stalled(drain))
             say_ready()
             await stopping.wait()
             drain.stop()
-            telling.cancel()
-
-
-async def _write_codes(settings: Settings, store: Store) -> None:
-    """Make `dlr.codes` equal to the program's tables and the settings; if that fails, the drain goes on."""
-    accounts = [(account.provider.name, account.reading) for account in effective_accounts(settings)]
-    rows = [msgspec.to_builtins(row) for row in all_code_rows(PROVIDERS, accounts)]
-    try:
-        await asyncio.to_thread(store.replace_codes, rows)
-    except Exception as error:  # noqa: BLE001 - a library's error of any kind
-        _log.warning("the table of codes can't be written", error=str(error))
 
 
 async def _tell_stalled(drain: Drain) -> None:
@@ -85,25 +75,16 @@ async def _tell_stalled(drain: Drain) -> None:
         await asyncio.sleep(1)
 
 
-def _query_interface(settings: Settings, store: Store) -> AbstractAsyncContextManager[int]:
+def _query_interface(query: QuerySettings, engine: Path, database: str) -> AbstractAsyncContextManager[int]:
     from ingest.query.server import serve  # noqa: PLC0415 - needs the embedded engine
 
-    host, port = split_address(settings.query.listen)
-    path = engine_path(store_folder(settings))
-    return serve(path, host, port, database=store.database, on_stuck=_end_process)
+    return serve(engine, *split_address(query.listen), database=database, on_stuck=_end_process)
 
 
-@asynccontextmanager
-async def _checking_parts(settings: Settings) -> AsyncIterator[None]:
+async def _check_parts(engine: Path) -> None:
     from sinks.clickhouse.parts import PartChecker  # noqa: PLC0415 - needs the embedded engine
 
-    checker = PartChecker(engine_path(store_folder(settings)), _tell_damaged, STORE_DAMAGED.set)
-    checking = asyncio.create_task(checker.run())
-    try:
-        yield
-    finally:
-        checking.cancel()
-        await asyncio.wait([checking])
+    await PartChecker(engine, _tell_damaged, STORE_DAMAGED.set).run()
 
 
 def _tell_damaged(part: "Part", fault: str) -> None:
@@ -120,27 +101,28 @@ def _end_process() -> None:
     os._exit(_STUCK)
 
 
-def _commands(settings: Settings, store: Store, drain: Drain) -> Mapping[str, Command]:
+def _commands(data_dir: Path, store: Store, drain: Drain) -> Mapping[str, Command]:
     """Return what commands of the command line have this process do."""
-    engine = engine_path(store_folder(settings))
+    folder = store_folder(data_dir)
+    engine = engine_path(folder)
 
     async def take(_: Mapping[str, Any], _say: Say) -> Mapping[str, Any]:
         async with drain.storing:
-            taken = await asyncio.to_thread(take_snapshot, store, engine, settings.data_dir)
+            taken = await asyncio.to_thread(take_snapshot, store, engine, data_dir)
         found: dict[str, Any] = msgspec.to_builtins(taken, enc_hook=str)
         return found
 
     async def drop(_: Mapping[str, Any], _say: Say) -> Mapping[str, Any]:
-        await asyncio.to_thread(drop_snapshot, engine, settings.data_dir)
+        await asyncio.to_thread(drop_snapshot, engine, data_dir)
         return {}
 
-    erase = erase_command(lambda: connect_again(store_folder(settings), store.database))
+    erase = erase_command(lambda: connect_again(folder, store.database))
     return {"take_snapshot": take, "drop_snapshot": drop, ERASE: erase}
 
 
 async def _drain_journals(settings: Settings, store: Store) -> None:
     """Drain what this machine's journals hold, but for those that a receiver publishes to Kafka."""
-    consumer = JournalConsumer(journals(settings))
+    consumer = JournalConsumer(journals(settings.data_dir))
     drain = _drain(settings, store, consumer)
     drain.stop()
     await drain.run()

@@ -19,6 +19,7 @@ import orjson
 from aiohttp import web
 
 from ingest import http_server
+from ingest.background import beside
 from ingest.query.execution import Query, QueryAnswer, answer, read_functions
 from ingest.query.formats import CONTENT_TYPES, STATUSES, compress
 from ingest.query.guard.tokens import RefusedQueryError
@@ -49,7 +50,7 @@ async def serve(
     *,
     database: str = "dlr",
     limits: Limits | None = None,
-    on_stuck: Callable[[], None] | None = None,
+    on_stuck: Callable[[], None] = lambda: None,
 ) -> AsyncIterator[int]:
     """
     Answer at `host`:`port` from the engine that this process has open at `path`; yields the port (for 0: the one that
@@ -60,26 +61,17 @@ async def serve(
     """
     engine = await asyncio.to_thread(ReadOnlyEngine, path, database, limits)
     try:
-        async with serve_app(make_app(engine), host, port) as bound, _watching(engine, on_stuck):
+        async with serve_app(make_app(engine), host, port) as bound, beside(_watch(engine, on_stuck)):
             yield bound
     finally:
         await engine.close()
-        if on_stuck is not None and engine.stuck.is_set():
+        if engine.stuck.is_set():
             on_stuck()
 
 
-@asynccontextmanager
-async def _watching(engine: ReadOnlyEngine, on_stuck: Callable[[], None] | None) -> AsyncIterator[None]:
-    async def watch() -> None:
-        await engine.stuck.wait()
-        if on_stuck is not None:
-            on_stuck()
-
-    watching = asyncio.create_task(watch())
-    try:
-        yield
-    finally:
-        watching.cancel()
+async def _watch(engine: ReadOnlyEngine, on_stuck: Callable[[], None]) -> None:
+    await engine.stuck.wait()
+    on_stuck()
 
 
 @asynccontextmanager

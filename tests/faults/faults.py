@@ -19,11 +19,11 @@ Fault = Callable[[], None]
 def faults_of(program: Program, broker: Broker | None = None) -> Mapping[str, Fault]:
     """Return the faults that a program (and its Kafka) can have."""
     found: dict[str, Fault] = {
-        "kill the receiver": partial(_signal_part, program, "receiver-process", signal.SIGKILL),
-        "kill the store process": partial(_signal_part, program, "store-process", signal.SIGKILL),
-        "freeze the store process": partial(_freeze_part, program, "store-process"),
+        "kill the receiver": partial(_signal_part, program, "child receiver", signal.SIGKILL),
+        "kill the store process": partial(_signal_part, program, "child store", signal.SIGKILL),
+        "freeze the store process": partial(_freeze_part, program, "child store"),
         "kill everything": partial(_kill, program),
-        "freeze the receiver": partial(_freeze_part, program, "receiver-process"),
+        "freeze the receiver": partial(_freeze_part, program, "child receiver"),
         "stop and start": partial(_restart, program),
     }
     if broker is not None:

@@ -12,6 +12,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from ingest.admin.server import Admin, make_app
+from ingest.connections.streams import LateProducer, open_producer
 from ingest.metrics.series import Totals
 from ingest.processes.admin import make_submissions
 from ingest.settings.settings import Settings
@@ -29,14 +30,14 @@ Client = TestClient[web.Request, web.Application]
 async def door(folder: Path, **given: Any) -> AsyncIterator[Client]:
     """Serve the admin listener."""
     settings = Settings.model_validate({"data_dir": folder, **given})
-    submissions = make_submissions(settings, "admin-test")
+    producer = LateProducer(lambda: open_producer(settings.data_dir, settings.kafka, "admin-test"))
     app = make_app(Admin({}, Totals([])), settings.admin)
-    app.router.add_post("/submissions", submissions.post)
+    app.router.add_post("/submissions", make_submissions(settings, producer).post)
     try:
         async with TestClient(TestServer(app)) as client:
             yield client
     finally:
-        await submissions.close()
+        await producer.close()
 
 
 async def stored(folder: Path) -> list[dict[str, Any]]:

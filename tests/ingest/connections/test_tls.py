@@ -11,6 +11,7 @@ import pytest
 import structlog
 from aiohttp import web
 
+from ingest.background import beside
 from ingest.connections.tls import Certificates
 from ingest.http_server import Server, serve
 from tests.sinks.kafka.security import Security
@@ -50,7 +51,7 @@ async def serving(folder: Path, *, client_ca: bool) -> AsyncIterator[int]:
     certificates = Certificates(folder / "server.pem", folder / "server.key", folder / "ca.pem" if client_ca else None)
     runner = web.ServerRunner(Server(answer, access_log=None))
     listening = serve(runner, "127.0.0.1", 0, ssl_context=certificates.context)
-    async with listening as port, certificates.watched(LOOK_SECONDS):
+    async with listening as port, beside(certificates.watch(LOOK_SECONDS)):
         yield port
 
 

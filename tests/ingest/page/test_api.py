@@ -16,6 +16,7 @@ from pytest_aiohttp.plugin import AiohttpClient
 
 from ingest.admin.server import Admin, make_app
 from ingest.connections.clickhouse import DEFAULT_LIMITS, QueryLimits, open_client
+from ingest.connections.streams import LateProducer, open_producer
 from ingest.metrics import catalogue
 from ingest.metrics.series import Snapshot, Totals
 from ingest.page.details import Details
@@ -68,9 +69,8 @@ def open_page(aiohttp_client: AiohttpClient) -> Open:
         totals.update("receiver-0", {"dlr_last_report_timestamp_seconds": [(("cm", "default"), 1_790_000_000.0)]})
         totals.update("store", counted)
         app = make_app(Admin({"receiver-0": ready}, totals), read.admin)
-        make_page(
-            read, {"receiver-0": ready}, totals, has_store=has_store, replay_stream="admin-replay-test", limits=limits
-        ).add_to(app)
+        producer = LateProducer(lambda: open_producer(read.data_dir, read.kafka, "admin-test"))
+        make_page(read, producer, {"receiver-0": ready}, totals, has_store=has_store, limits=limits).add_to(app)
         return await aiohttp_client(app)
 
     return opened

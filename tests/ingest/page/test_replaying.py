@@ -76,11 +76,7 @@ def open_page(aiohttp_client: AiohttpClient, store: Store) -> Open:
         await DirectProducer(store).append(letters)
         settings = Settings.model_validate({"admin": {"token": token}})
         accounts = effective_accounts(settings)
-
-        async def open_stream() -> Producer:
-            return producer or DirectProducer(store)
-
-        replays = Replays(accounts, open_stream, show_numbers=False, most_letters=most_letters)
+        replays = Replays(accounts, producer or DirectProducer(store), show_numbers=False, most_letters=most_letters)
         totals = Totals(catalogue.ALL)
         app = make_app(Admin({}, totals), settings.admin)
         Page(InProcessClient(store), accounts, {}, totals, replays, guarded=token is not None).add_to(app)
