@@ -154,7 +154,7 @@ def test_a_cm_report_in_another_spelling_is_the_same(changed: Mapping[str, str])
     ids=str,
 )
 def test_another_cm_report_is_another(changed: Mapping[str, str]) -> None:
-    """Two messages of CM with one REFERENCE are told apart by CREATED_S, and two reports on one by what they say."""
+    """CREATED_S tells two CM messages with one REFERENCE apart; two reports on one message differ in their fields."""
     assert cm_get(**changed) != cm_get()
 
 
@@ -168,7 +168,7 @@ def test_cm_messages_without_a_reference_are_told_apart() -> None:
 
 
 def test_a_cm_message_is_named_by_its_creation_too() -> None:
-    """All reports on one message of CM carry one stamp of it, in one spelling; messages of one REFERENCE another."""
+    """All reports on one CM message carry the same message_stamp; messages that share a REFERENCE have different ones."""
     accepted = parsed("cm", method="GET", query="CREATED_S=2025-11-20T12:00:00Z&GSM=1&REFERENCE=otp&STATUS=0")
     delivered = parsed(
         "cm", {"messages": {"msg": {"received": "2025-11-20 12:00:00", "to": "1", "status": {"code": 2}}}}
@@ -351,7 +351,7 @@ def test_an_answer_of_santo_is_about_the_message_that_was_asked() -> None:
 
 
 def test_an_id_never_changes() -> None:
-    """Ids of today are ids of ever after: a report of last year that comes again is still the same report."""
+    """Ids never change between versions: a report of last year that is repeated today has its old id."""
     ids = {
         "cm": cm_get(),
         "juhe": id_of("juhe", [JUHE]),
@@ -386,12 +386,12 @@ def test_an_id_never_changes() -> None:
     ],
 )
 def test_a_word_that_contradicts_its_state_means_nothing(state: str, word: str, status: Status) -> None:
-    """A word of SMPP's beside a state of Santo's is read unless the two contradict each other."""
+    """SMPP's word beside a Santo state is read unless the two contradict each other."""
     report = santo(state, word)
     assert report.status is status
     assert report.unmapped == (status is Status.UNKNOWN)
 
 
 def test_an_unknown_state_is_known_to_be_unknown() -> None:
-    """SMPP's word for an unknown state is in the table, in whatever state of Santo's it comes."""
+    """SMPP's word for an unknown state is found beside every Santo state."""
     assert [santo(state, "UNKNOWN").unmapped for state in ("0", "400", "500")] == [False, False, False]

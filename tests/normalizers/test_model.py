@@ -23,7 +23,7 @@ from normalizers.santo import CODES
     ],
 )
 def test_a_status_has_its_rank(status: str, rank: int) -> None:
-    """A message's state follows from rank: a final status beats one that is not, delivery beats failure."""
+    """The status with the highest rank decides a message's state: final before not final, delivered before failed."""
     assert Status(status).rank == rank
     assert Status(status).final == (rank >= 4)
     assert Status(status).failed == (rank == 4)
@@ -41,13 +41,13 @@ def test_every_reason_says_whether_to_send_again(reason: Reason) -> None:
 
 
 def test_a_code_is_found_however_it_is_written() -> None:
-    """Spaces around a code and its case mean nothing; a code that isn't there is nothing."""
+    """Spaces around a code and its case are ignored; a code that is not in the table is not found."""
     assert CODES.find(" 0|delivrd ") is CODES.exact["0|DELIVRD"]
     assert CODES.find("0|DELIVR") is None
 
 
 def test_an_exact_code_goes_before_a_family() -> None:
-    """A family of codes does not speak for a member that the document explains by itself."""
+    """A code that the document lists itself is not read as a member of its family."""
     exact, family = (Code(Status.REJECTED, reason, "") for reason in (Reason.THROTTLED, Reason.UNKNOWN))
     table = CodeTable({"MO:200": exact}, [("MO:NNN", re.compile("MO:[0-9]+"), family)])
     assert table.find("mo:200") is exact

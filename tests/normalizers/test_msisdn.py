@@ -128,7 +128,7 @@ def test_digits_dialled_anywhere_are_read_as_the_library_reads_them(region: str,
     ],
 )
 def test_an_international_number_is_read_however_it_is_written(text: str, expected: tuple[str, str]) -> None:
-    """A recipient is E.164 where it can be read, and what came where it can't."""
+    """A recipient is E.164 if it can be read, and stays as it came if not."""
     assert read_number(text) == expected
 
 
@@ -151,7 +151,7 @@ def test_an_international_number_is_read_however_it_is_written(text: str, expect
 def test_a_national_number_belongs_to_the_region_it_was_dialled_in(
     text: str, region: str | None, expected: tuple[str, str]
 ) -> None:
-    """A number without a calling code is its provider's or its account's country's."""
+    """A number without a calling code belongs to the country of its account, else of its provider."""
     assert read_number(text, default_region=region, international=False) == expected
 
 
@@ -209,7 +209,7 @@ def test_a_calling_code_that_came_apart_is_not_doubled(code: str, text: str, exp
 @settings(deadline=None)
 @given(text=st.text(), code=st.text(), region=st.sampled_from([None, "CN", "US", "XX"]), international=st.booleans())
 def test_any_text_is_a_number_or_itself(text: str, code: str, region: str | None, international: bool) -> None:  # noqa: FBT001
-    """No text breaks the reading of numbers, and none gets lost."""
+    """Reading a number fails on no text; a text that is no number is returned as it came."""
     for number, country in (
         read_number(text, default_region=region, international=international),
         read_split_number(code, text),

@@ -1,4 +1,4 @@
-"""A record keeps of a person what the settings allow, in every field and every spelling."""
+"""Records keep phone numbers and texts only in the form that the settings allow, in every field and spelling."""
 
 import msgspec
 
@@ -51,7 +51,7 @@ def test_a_masked_number_shows_its_country_and_two_digits() -> None:
 
 
 def test_a_hashed_number_can_be_joined_and_not_read() -> None:
-    """The same number has the same hash in reports, inbound messages and whatever else is given one; its digits are nowhere."""
+    """The same number has the same hash in every kind of record, and its digits stand nowhere."""
     kept = hash_number(NUMBER, KEY)
     assert HASHED.report(make_report(raw=RAW, recipient=NUMBER)).recipient == kept
     assert HASHED.number(NUMBER) == kept
@@ -61,7 +61,7 @@ def test_a_hashed_number_can_be_joined_and_not_read() -> None:
 
 
 def test_an_event_id_does_not_tell_a_hashed_number() -> None:
-    """An event id is a hash without a key: whoever tried all numbers would find the one. So it is keyed as well."""
+    """Event ids are keyed, too: from an unkeyed hash, the number could be found by trying all numbers."""
     report = make_report(recipient=NUMBER)
     assert HASHED.report(report).event_id != report.event_id
     assert HASHED.report(report).event_id == HASHED.report(report).event_id
@@ -91,7 +91,7 @@ def test_content_is_left_out_where_it_is_not_wanted() -> None:
 
 
 def test_numbers_in_what_can_not_be_read_are_hidden() -> None:
-    """A dead letter's text keeps no number that the settings do not allow, whoever's it is."""
+    """A dead letter's text keeps no phone number in a form that the settings do not allow."""
     assert MASKED.body(b'{"mobile": "8618688888888", "flag": 7}') == b'{"mobile": "+86*********88", "flag": 7}'
     assert hash_number("+8618688888888", KEY).encode() in HASHED.body(b"da=86%20186%208888%208888")
     assert MASKED.body(b"\xc4\xe3 8618688888888") == b"\xc4\xe3 +86*********88"

@@ -90,7 +90,7 @@ def test_a_time_with_an_offset_survives_a_query(at: datetime, minutes: int) -> N
 
 @given(pairs=st.lists(st.tuples(st.text(min_size=1), st.text(min_size=1))))
 def test_parameters_are_decoded_as_the_standard_library_does(pairs: list[tuple[str, str]]) -> None:
-    """A query means what every other reader takes it for; of two parameters of one name the last counts."""
+    """A query string is decoded as the standard library does it; of two parameters of one name the last counts."""
     encoded = urlencode(pairs).encode()
     decoded = read.pairs(encoded)
     decoded.pop("", None)
@@ -121,7 +121,7 @@ def test_parameters_need_not_be_encoded() -> None:
     ],
 )
 def test_a_parameter_is_read_in_the_charset_that_it_is_in(encoded: bytes, fallback: tuple[str, ...], text: str) -> None:
-    """Bytes of UTF-8 are UTF-8, and others are of the charset of their provider, each parameter by itself."""
+    """Each parameter is read as UTF-8 if it can be, else in the provider's charset."""
     assert read.pairs(b"x=" + encoded, *fallback)["x"] == text
     assert read.pairs(read.as_text(b"x=" + encoded).encode(), *fallback) == read.pairs(b"x=" + encoded, *fallback)
 
@@ -131,7 +131,7 @@ def test_a_parameter_is_read_in_the_charset_that_it_is_in(encoded: bytes, fallba
     [(" a ", "a"), (0, "0"), (-3.0, "-3"), (1e2, "100"), (10**30, "1" + "0" * 30), ("", ""), ("\0", "\0")],
 )
 def test_a_field_is_text_or_a_whole_number(value: object, text: str) -> None:
-    """A field means the same written as text or as a number, and spaces around it mean nothing."""
+    """A field may be text or a whole number, and spaces around it are ignored."""
     fields = {"a": value}
     assert read.optional(fields, "a", "$") == read.required(fields, "a", "$") == text
     assert read.verbatim(fields, "a", "$").strip() == text
@@ -185,13 +185,13 @@ def test_what_is_no_json_is_told_from_what_is_no_object(raw: bytes, why: Fault) 
 
 
 def test_an_element_keeps_its_own_bytes() -> None:
-    """The kept bytes of an item are those that came."""
+    """An item is kept with exactly the bytes that came."""
     elements = read.json_elements(b' [ {"a": 1.50 } ,\n"x"]', "$.b")
     assert [(where, bytes(element)) for where, element in elements] == [("$.b[0]", b'{"a": 1.50 }'), ("$.b[1]", b'"x"')]
 
 
 def test_an_array_of_too_many_items_that_can_t_be_read_is_unreadable_as_a_whole() -> None:
-    """Some bad items cost themselves alone; from a bound on, reading ends with the first one's fault."""
+    """Bad items are rejected alone; when there are more than the limit, the whole array is refused for the first one's fault."""
     tried = 0
 
     def read_item(where: str, _: msgspec.Raw) -> DeliveryReport:

@@ -1,4 +1,4 @@
-"""Canonical spelling: what says the same is written the same."""
+"""Canonical spelling: two texts that mean the same are spelled the same."""
 
 from datetime import UTC, date, datetime, timedelta, timezone
 
@@ -36,7 +36,7 @@ STAMPS = st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30))  # noqa: DTZ001
     ],
 )
 def test_a_number_is_its_digits(text: str, spelled: str) -> None:
-    """A number is spelled by its digits alone, and what is no number by its characters."""
+    """A number is spelled by its digits alone; a text that is no number keeps its characters."""
     assert spell_number(text) == spelled
 
 
@@ -51,7 +51,7 @@ def test_a_number_is_its_digits(text: str, spelled: str) -> None:
     ],
 )
 def test_a_chinese_mobile_number_is_spelled_without_its_code(text: str, spelled: str) -> None:
-    """A mobile number of mainland China is one with and without its country code, and no other number is changed."""
+    """A mobile number of mainland China is spelled the same with and without country code; other numbers are not changed."""
     assert spell_chinese_number(text) == spelled
 
 
@@ -67,7 +67,7 @@ def test_a_chinese_mobile_number_is_spelled_without_its_code(text: str, spelled:
     ],
 )
 def test_a_split_number_is_spelled_with_its_code_once(code: str, text: str, spelled: str) -> None:
-    """A number whose calling code comes apart is one with and without the code in front of it once more."""
+    """A number that comes with its calling code in another field is spelled the same if it also begins with the code."""
     assert spell_split_number(code, text) == spelled
 
 
@@ -95,7 +95,7 @@ def test_a_code_is_spelled_in_upper_case() -> None:
     ],
 )
 def test_a_stamp_is_spelled_in_one_way(text: str, spelled: str) -> None:
-    """A stamp is one in whatever form, and with an offset it is the same as without one in its provider's zone."""
+    """All forms of a stamp are spelled the same; one with an offset equals the one without in the provider's zone."""
     assert spell_stamp(text, UTC_8) == (spelled, date(2025, 11, 20))
 
 
@@ -103,7 +103,7 @@ def test_a_stamp_is_spelled_in_one_way(text: str, spelled: str) -> None:
     "text", ["2025-02-30 12:00:05", "[CREATED_S]", "1 2", "9999-12-31T23:59:59-23:59", "2025-11-20"]
 )
 def test_what_is_no_stamp_keeps_its_words(text: str) -> None:
-    """A placeholder, or a day that does not exist, is a word like any other."""
+    """A placeholder, or a day that does not exist, keeps its characters."""
     assert spell_stamp(f" {text.lower()}  ", UTC) == (text.upper(), NO_DAY)
 
 
@@ -118,7 +118,7 @@ def test_an_offset_makes_no_other_stamp(at: datetime, minutes: int) -> None:
 
 @given(text=st.text())
 def test_any_text_can_be_spelled(text: str) -> None:
-    """No text is an error, and spelling what is spelled already changes nothing."""
+    """Spelling fails on no text, and spelling a text twice changes nothing."""
     for spell in (spell_number, spell_chinese_number, spell_code, lambda word: spell_stamp(word, UTC).text):
         assert spell(spell(text)) == spell(text)
 

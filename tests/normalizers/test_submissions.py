@@ -1,4 +1,4 @@
-"""The fields of a submission, and their normalization to the form in which reports name the message."""
+"""The fields of a submission, normalized to the form that reports of the message have."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -52,7 +52,7 @@ def test_a_recipient_is_read_as_its_provider_writes_it(provider: str, recipient:
 
 
 def test_what_is_left_out_has_a_default() -> None:
-    """A submission is of the account `default`, now, without a reference or tags, unless it says."""
+    """By default a submission is of the account `default`, made now, without reference and tags."""
     submission = read()
     assert (submission.account, submission.submitted_at, submission.reference, submission.tags) == (
         "default",
@@ -78,7 +78,7 @@ def test_reports_are_expected_as_long_as_the_provider_sends_them() -> None:
 
 
 def test_cm_knows_a_message_by_its_reference() -> None:
-    """CM reports on the customer's reference, so that is what a submission is found by."""
+    """CM's reports name the customer's reference, so a submission to CM is matched by it."""
     assert read(provider="cm", message_id="", reference="order-1").message_id == "order-1"
     assert read(provider="cm", message_id="their-id", reference="order-1").message_id == "order-1"
     assert read(provider="cm", message_id="order-1").message_id == "order-1"
@@ -117,7 +117,7 @@ def test_what_is_wrong_is_said_with_its_place(fields: dict[str, Any], said: str)
 
 
 def test_each_of_an_array_is_read_for_itself() -> None:
-    """A bad submission says its place among the others."""
+    """The error of a bad submission gives its place in the array."""
     good = {"provider": "santo", "message_id": "m-1", "recipient": "8613800138000"}
     first, second, third = read_submissions(orjson.dumps([good, {**good, "recipient": ""}, 5]), SENDERS, NOW)
     assert isinstance(first, Submission)

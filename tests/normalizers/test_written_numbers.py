@@ -34,7 +34,7 @@ OTHERS = ["28618688888888", "1868888888812", "118688888888", "18688888887", "186
 
 @pytest.mark.parametrize("spelling", SPELLINGS)
 def test_every_spelling_is_replaced(spelling: str) -> None:
-    """A number is found however it is spelled, and what stands around it stays."""
+    """Every spelling of a number is found, and the text around it stays."""
     assert replace_number(f'{{"mobile": "{spelling}"}}', NUMBER, "***") == '{"mobile": "***"}'
 
 
@@ -45,7 +45,7 @@ def test_other_numbers_stay(other: str) -> None:
 
 
 def test_neighbours_in_a_list_stay() -> None:
-    """Numbers that stand beside it in a list, separated as its own digits may be, stay."""
+    """Other numbers in a list stay, even if they are separated by the characters that a number may contain."""
     assert replace_number("[10,18688888888,7, 18688888889]", NUMBER, "***") == "[10,***,7, 18688888889]"
 
 
@@ -56,7 +56,7 @@ def test_the_sieve_lets_every_spelling_through(spelling: str) -> None:
 
 
 def test_short_numbers_are_left_alone() -> None:
-    """Fewer than seven digits are no number: replacing them would hit times and codes."""
+    """Fewer than seven digits are not taken for a number: they may be a time or a code."""
     assert replace_number("10086 10086", "10086", "***") == "10086 10086"
     assert number_regexp("10086") == ""
 

@@ -13,7 +13,7 @@ from ingest.settings.settings import AdminSettings
 
 
 def saying(fault: str) -> Check:
-    """Make a check that finds a fault (none where it is empty)."""
+    """Make a check that finds this fault (empty: none)."""
 
     async def check() -> str:
         return fault
@@ -32,7 +32,7 @@ async def open_admin(
 
 
 async def test_ready_is_what_every_part_is(aiohttp_client: AiohttpClient) -> None:
-    """`/readyz` is 200 where every part does its work, else 503, and says what is wrong."""
+    """`/readyz` is 200 if every part does its work, else 503 with the faults."""
     client = await open_admin(aiohttp_client, {"receiver-0": saying(""), "store": saying("not started")})
     answer = await client.get("/readyz")
     assert (answer.status, await answer.text()) == (503, "receiver-0: ok\nstore: not started\n")
@@ -67,7 +67,7 @@ async def test_a_token_is_asked_for_but_by_the_probes(aiohttp_client: AiohttpCli
 
 @pytest.mark.parametrize("path", ["/metrics", "/healthz", "/readyz", "/", "/nothing"])
 async def test_without_a_token_only_an_address_is_answered(aiohttp_client: AiohttpClient, path: str) -> None:
-    """Without a token no path is answered under a name that a web page could have given to this machine."""
+    """Without a token, requests under a host name are refused: a web page could have pointed it at this machine."""
     client = await open_admin(aiohttp_client)
     assert (await client.get(path, headers={"Host": "rebound.example:8081"})).status == 403
     for host in ("localhost:8081", "127.0.0.1", "[::1]:8081"):

@@ -1,4 +1,4 @@
-"""`POST /submissions`: all of a request is durable, or nothing of it is kept and what is wrong is said."""
+"""`POST /submissions`: a request is stored whole, or not at all with an answer that lists the faults."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager

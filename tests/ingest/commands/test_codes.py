@@ -59,13 +59,13 @@ def test_a_table_shows_every_word(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize(("names", "output_format"), [(["jhe"], "table"), ([], "xml")])
 def test_what_there_is_not_is_refused(names: list[str], output_format: str) -> None:
-    """An unknown provider or format is refused with those that there are."""
+    """The error for an unknown provider or format lists the known ones."""
     with pytest.raises(UsageError, match=r"cm, juhe|table, csv, json"):
         print_codes(Settings(), names, output_format)
 
 
 async def test_codes_in_no_table_come_with_the_settings_that_add_them(store: Store) -> None:
-    """Codes that came and are in no table are listed once, and the settings told for them take them in."""
+    """Received codes that are in no table are listed once, and the printed settings add them."""
     unknown = make_report(
         provider="juhe", status=Status.UNKNOWN, code_source=CodeSource.NONE, unmapped=True, provider_status="MK:0001"
     )

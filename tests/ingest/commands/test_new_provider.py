@@ -32,7 +32,7 @@ def test_a_name_that_is_no_module_is_refused(name: str, tmp_path: Path) -> None:
 
 
 def test_nothing_is_overwritten(tmp_path: Path) -> None:
-    """A provider that there is, and a folder that is there, are left alone."""
+    """The command refuses the name of a known provider, and a folder that exists already."""
     for name in PROVIDERS:
         with pytest.raises(UsageError, match=f"there is a provider {name} already"):
             write_provider(name, tmp_path)

@@ -22,7 +22,7 @@ class Terminal(io.StringIO):
 def test_sql_comes_from_the_argument_a_file_or_the_standard_input(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """SQL is the argument, else the named file's, else the standard input's; on a terminal it is to be typed."""
+    """SQL comes from the argument, else from the file, else from the standard input; on a terminal it is typed."""
     file = tmp_path / "x.sql"
     file.write_text("SELECT 2")
     monkeypatch.setattr("sys.stdin", io.StringIO("SELECT 3"))

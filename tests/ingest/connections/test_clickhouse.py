@@ -55,7 +55,7 @@ async def test_a_long_answer_is_read_whole(query_server: QueryServer) -> None:
 
 
 async def test_the_query_may_name_its_format(query_server: QueryServer) -> None:
-    """A format in the query leads the one that is asked for."""
+    """A format that the query names is used instead of the one that the caller asks for."""
     async with _client(query_server) as client:
         assert await client.query("SELECT 1 AS x, 'a' AS y", "CSVWithNames") == b'"x","y"\n1,"a"\n'
         assert await client.query("SELECT 1 AS x, 'a' AS y FORMAT TSV", "CSVWithNames") == b"1\ta\n"
@@ -84,7 +84,7 @@ async def test_a_store_that_is_away_is_told_from_a_slow_one() -> None:
 
 
 async def test_a_client_connects_again(query_server: QueryServer) -> None:
-    """A client whose first query found nobody asks again with the next one."""
+    """A client that could not connect for its first query connects for the next one."""
     client = StoreClient("http://127.0.0.1:9", "dlr")
     with pytest.raises(StoreError):
         await client.value("SELECT 1")
@@ -105,7 +105,7 @@ async def test_another_server_answers(query_server: QueryServer) -> None:
 
 
 async def test_the_url_names_the_authority(tmp_path: Path) -> None:
-    """`?ca_cert=` of the URL is the authority that is trusted, and no setting that is sent to the server."""
+    """`?ca_cert=` of the URL names the trusted authority, and is not sent to the server as a setting."""
     missing = tmp_path / "authority.pem"
     settings = Settings.model_validate({"clickhouse": {"url": f"https://127.0.0.1:9?ca_cert={missing}"}})
     async with open_client(settings) as client:

@@ -9,14 +9,14 @@ from ingest.settings.errors import InvalidSettingsError
 
 
 def refuse(folder: Path, *parts: str) -> str:
-    """Return why a folder can't be locked, which it must not be."""
+    """Return the error of locking a folder that can't be locked."""
     with pytest.raises(InvalidSettingsError) as caught, locked(folder, parts):
         pass
     return str(caught.value)
 
 
 def test_a_folder_is_made_and_belongs_to_one(tmp_path: Path) -> None:
-    """A missing folder is made; while one dlrhub has a part of it, another can't, but it can have another part."""
+    """A missing folder is made. Two dlrhubs can't hold the same part of it, but each can hold another part."""
     folder = tmp_path / "new" / "data"
     with locked(folder, ["receivers"]):
         assert refuse(folder, "store", "receivers") == f"data_dir = {folder}: another dlrhub works in it"

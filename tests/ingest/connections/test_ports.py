@@ -22,7 +22,7 @@ def shared(port: int) -> Iterator[socket.socket]:
 
 
 def refuse(address: str) -> str:
-    """Return why an address can't be reserved, which it must not be."""
+    """Return the error of reserving an address that can't be reserved."""
     with pytest.raises(InvalidSettingsError) as caught, reserve("receiver.listen", address):
         pass
     return str(caught.value)

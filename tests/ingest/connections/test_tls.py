@@ -71,7 +71,7 @@ async def ask(port: int, *, trusting: Security, showing: Security | None = None)
 
 
 async def test_a_client_has_to_show_its_certificate(tmp_path: Path, ours: Security, theirs: Security) -> None:
-    """With `tls_client_ca` a client without a certificate of that authority is not answered (two-way authentication)."""
+    """With `tls_client_ca`, only clients with a certificate of that authority are answered (mutual TLS)."""
     install(ours, tmp_path)
     async with serving(tmp_path, client_ca=True) as port:
         assert await ask(port, trusting=ours, showing=ours)

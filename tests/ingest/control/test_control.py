@@ -41,7 +41,7 @@ async def test_a_command_is_done_and_tells_its_progress(tmp_path: Path) -> None:
     [("refuse", {}, "no room"), ("nothing", {}, "the commands are: add, refuse"), ("add", {}, "KeyError: see the log")],
 )
 async def test_a_failure_is_told(tmp_path: Path, command: str, arguments: dict[str, Any], text: str) -> None:
-    """A command that fails, and one that is not there, are told with their reason, and the next one is done."""
+    """The caller of a failed or unknown command gets the reason, and the next command is done."""
     async with serve(tmp_path, COMMANDS):
         with pytest.raises(BusyError, match=text):
             await request(tmp_path, command, arguments)
@@ -49,7 +49,7 @@ async def test_a_failure_is_told(tmp_path: Path, command: str, arguments: dict[s
 
 
 async def test_nobody_listens_where_nothing_runs(tmp_path: Path) -> None:
-    """A command learns that no process serves it, also where a killed one has left its socket; the next one serves again."""
+    """A command finds out that no process is running, even if a killed one left its socket; a new process can serve there."""
     with pytest.raises(NotRunningError):
         await request(tmp_path, "add")
     async with serve(tmp_path, COMMANDS):
@@ -64,7 +64,7 @@ async def test_nobody_listens_where_nothing_runs(tmp_path: Path) -> None:
 
 
 async def test_only_its_user_may_open_the_socket(tmp_path: Path) -> None:
-    """Others on the machine can't have anything done."""
+    """Other users of the machine can't send commands."""
     async with serve(tmp_path, COMMANDS):
         assert stat.S_IMODE((tmp_path / NAME).stat().st_mode) == 0o600
 

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.ingest.query.guard.test_breakout import WRITE
+from tests.ingest.query.guard.attacks.writing import WRITE
 from tests.ingest.query.test_questions import QUESTIONS
 
 #: Runs in a process of its own, as every engine does: asks a connection of the query server, with no guard before it.

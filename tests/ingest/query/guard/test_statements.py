@@ -15,13 +15,10 @@ from ingest.query.guard.tokens import RefusedQueryError, Token, join, tokenize
 from ingest.query.guard.tree import check_tree
 from sinks.clickhouse.readonly import Connection, Limits
 from tests.ingest.query.fixtures import QueryServer
-from tests.ingest.query.guard.test_breakout import (
-    LEARN_OF_OTHERS,
-    REACH_A_SERVER,
-    READ_BY_FUNCTION,
-    READ_BY_TABLE,
-    WRITE,
-)
+from tests.ingest.query.guard.attacks.others import LEARN_OF_OTHERS
+from tests.ingest.query.guard.attacks.reading import READ_BY_FUNCTION, READ_BY_TABLE
+from tests.ingest.query.guard.attacks.servers import REACH_A_SERVER
+from tests.ingest.query.guard.attacks.writing import WRITE
 from tests.ingest.query.test_questions import QUESTIONS
 
 #: Words that no query may contain.
@@ -65,7 +62,7 @@ def functions(query_server: QueryServer) -> Functions:
 
 
 def judged(sql: str, functions: Functions) -> Statement | None:
-    """Return the statement, or None if it is refused; any other error is a fault."""
+    """Return the statement, or None if it is refused; any other error fails the test."""
     try:
         return check(sql, functions, "dlr")
     except RefusedQueryError:
@@ -89,7 +86,7 @@ def test_the_guard_alone_refuses_an_attack(functions: Functions, attack: str) ->
 
 
 def test_a_text_too_long_is_refused(functions: Functions) -> None:
-    """The guard reads no more than ClickHouse does, and no more than it can judge in about a second."""
+    """A query over ClickHouse's own size limit, or with more tokens than can be checked in about a second, is refused."""
     assert judged("SELECT '" + "x" * 200_000 + "'", functions)
     assert judged("SELECT '" + "x" * 300_000 + "'", functions) is None
     assert judged("SELECT 1" + ",1" * 20_000, functions)
@@ -105,7 +102,7 @@ def test_a_text_that_sqlglot_reads_otherwise_is_refused() -> None:
 @settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.one_of(st.lists(st.sampled_from(WORDS), max_size=40).map(" ".join), st.text(max_size=60)))
 def test_whatever_is_asked_is_judged(functions: Functions, text: str) -> None:
-    """No text makes the guard fail: it is passed or refused."""
+    """The guard passes or refuses any text, and never fails on one."""
     judged(f"SELECT {text}", functions)
     judged(text, functions)
 
