@@ -20,6 +20,20 @@ pytest_plugins = [
 ]
 
 
+#: Folders whose files take longest: they are handed out first, so that no worker is alone with one at the end.
+_LONGEST = ("tests/program/", "tests/faults/", "tests/sinks/kafka/", "tests/deploy/", "tests/sinks/")
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Run a worker more than there are processors: tests spend half of their time waiting for other processes."""
+    return (os.cpu_count() or 1) + 1
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest files."""
+    items.sort(key=lambda item: next((n for n, folder in enumerate(_LONGEST) if item.nodeid.startswith(folder)), 9))
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip a test of `external("VARIABLE")` where that environment variable names no server."""
     for marker in item.iter_markers("external"):
