@@ -7,6 +7,7 @@ is simply repeated.
 
 import hashlib
 import re
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from importlib.resources import files
@@ -45,6 +46,7 @@ COMMENT 'Migrations that were applied to this schema'""",
 )
 #: Arguments of a Replicated engine whose rows are on every server of a cluster, whatever its shard.
 _EVERYWHERE: Final = "'/clickhouse/tables/{uuid}/all', '{shard}_{replica}'"
+_POLL_SECONDS: Final = 0.1
 _FOLDER: Final = files("sinks.clickhouse") / "migrations"
 
 
@@ -93,6 +95,8 @@ def migrate(store: Store, *, wanted: Iterable[Migration] | None = None) -> list[
         store.client.command(statement)
     for migration in pending:
         for statement in rendered(migration, store):
+            if statement.startswith("INSERT"):
+                _wait_for_inserts(store)
             store.client.command(statement)
         store.client.insert(
             f"{store.internal}.migrations",
@@ -126,6 +130,21 @@ def _rendered(statements: Iterable[str], store: Store) -> list[str]:
         for statement in statements
         if store.cluster or "Distributed(" not in statement
     ]
+
+
+def _wait_for_inserts(store: Store) -> None:
+    """
+    Wait until every insert has ended that runs now.
+
+    It may have begun before a materialized view was made, and doesn't feed it; what a migration copies has its rows then.
+    """
+    processes, started = store.on_all_servers("system.processes"), time.monotonic()
+    while True:
+        age = time.monotonic() - started
+        sql = f"SELECT count() FROM {processes} WHERE query_kind = 'Insert' AND elapsed > {age}"  # noqa: S608 - a number
+        if not int(str(store.client.command(sql))):
+            return
+        time.sleep(_POLL_SECONDS)
 
 
 def _exists(store: Store, database: str, table: str) -> bool:

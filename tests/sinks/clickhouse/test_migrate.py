@@ -1,63 +1,119 @@
-"""Migrations: applied once, in order, resumable, and never over what is not ours."""
+"""Migrations: applied once, in order, resumable, under live traffic, and never over what is not ours."""
 
+import secrets
+import subprocess
+import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
+import clickhouse_connect
 import pytest
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from sinks.clickhouse.migrate import Migration, migrate, migrations, rendered
-from sinks.clickhouse.store import Store
+from sinks.clickhouse.migrate import migrate, rendered
+from sinks.clickhouse.store import Store, open_server
 from sinks.errors import RefusedError
-from sinks.records import report_record
 from sinks.stream import Topic
-from tests.factories import make_report
+from tests.ingest.query.fixtures import QueryServer, writable_server
+from tests.sinks.clickhouse.later import LATER, WANTED, assert_exact, insert
 
-LATER = """
--- A column more, in the table and in its view.
-ALTER TABLE ${internal}.reports ${on_cluster} ADD COLUMN IF NOT EXISTS price UInt32;
-
-CREATE OR REPLACE VIEW ${database}.prices ${on_cluster} AS
-SELECT event_id, price FROM ${internal}.reports FINAL;
-"""
+__all__ = ["writable_server"]
 
 
-def insert(store: Store, number: int) -> None:
-    """Insert a report."""
-    store.insert(Topic.REPORTS, [report_record(make_report(message_id=f"m{number}")).value])
+@pytest.fixture(params=["store", "sharded"])
+def either(request: pytest.FixtureRequest) -> Store:
+    """Return a store in one database, and one on two shards."""
+    return request.getfixturevalue(request.param)  # type: ignore[no-any-return]
 
 
-def count(store: Store, view: str) -> object:
-    """Count the rows of a view."""
-    return store.client.command(f"SELECT count() FROM {store.database}.{view}")
+def test_the_store_is_exact_between_the_statements_of_a_migration(either: Store) -> None:
+    """Rows that were stored before a migration, or between its statements, count at once, and in what it adds."""
+    insert(either, 0)
+    statements = rendered(LATER, either)
+    for number, statement in enumerate(statements, 1):
+        either.client.command(statement)
+        insert(either, number)
+        assert_exact(either, range(number + 1), "reports", "messages")
+    assert_exact(either, range(len(statements) + 1), "sizes")
+    assert migrate(either, wanted=WANTED) == [LATER]
+    assert migrate(either, wanted=WANTED) == []
+    assert_exact(either, range(len(statements) + 1), "reports", "messages", "sizes")
 
 
-@pytest.fixture
-def later(tmp_path: Path) -> list[Migration]:
-    """Return the migrations there are, and one that comes after them."""
-    (tmp_path / "0002_prices.sql").write_text(LATER, encoding="utf-8")
-    return [*migrations(), *migrations(tmp_path)]
+def test_the_statements_of_a_later_migration_can_be_parsed(sharded: Store, engine: Store) -> None:
+    """The engine's parser takes a later migration as it is sent to a cluster; all but the copying runs on every server."""
+    for sql in rendered(LATER, sharded):
+        engine.client.command(f"EXPLAIN AST {sql}")
+        assert sql.startswith("INSERT") != ("ON CLUSTER 'two_shards'" in sql)
 
 
-def test_a_later_migration_is_applied_beside_traffic(store: Store, later: list[Migration]) -> None:
-    """Rows that were stored before a migration, or between its statements, count after it; it is applied once."""
-    insert(store, 1)
-    first, *_ = rendered(later[-1], store)
-    store.client.command(first)
-    insert(store, 2)
-    assert count(store, "reports") == 2
-    assert migrate(store, wanted=later) == [later[-1]]
-    insert(store, 3)
-    assert [count(store, view) for view in ("reports", "prices", "messages")] == [3, 3, 3]
-    assert migrate(store, wanted=later) == []
+def test_an_insert_that_began_before_a_migration_is_in_what_it_adds(store: Store) -> None:
+    """A migration copies what is stored only once inserts have ended that don't feed its new views."""
+    insert(store, 0)
+    slow = clickhouse_connect.get_client(interface="chdb", path=store.client.path)  # type: ignore[attr-defined]
+    again = f"INSERT INTO {store.internal}.reports SELECT * REPLACE ('m1' AS message_id, 'x' AS raw)"
+    with ThreadPoolExecutor(1) as threads:
+        inserting = threads.submit(slow.command, f"{again} FROM {store.internal}.reports WHERE sleep(2) = 0")
+        running = "SELECT count() FROM system.processes WHERE query_kind = 'Insert'"
+        while not store.client.command(running):
+            assert not inserting.done()
+        migrate(store, wanted=WANTED)
+        inserting.result()
+    slow.close()
+    assert_exact(store, range(2), "sizes")
 
 
-def test_a_migration_that_fails_half_way_is_resumed(store: Store, later: list[Migration]) -> None:
+def killed(folder: Path, count: int, after: int) -> bool:
+    """Migrate in a process of its own, and kill it after so many statements; False if it was done by then."""
+    command = [sys.executable, "-m", "tests.sinks.clickhouse.later", str(folder), str(count)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        told = [process.stdout.readline() for _ in range(after)]
+        if "done\n" in told:
+            return False
+        assert all(told), "it failed"
+        process.kill()
+        return True
+
+
+def test_a_migration_is_resumed_after_a_kill(tmp_path: Path) -> None:
+    """A migration that is killed again and again, after any of its statements, is applied as a whole in the end."""
+    for after in range(5, 50, 2):
+        if not killed(tmp_path, after, after):
+            assert after > 5 + len(LATER.sql.split(";\n")) // 2
+            return
+    pytest.fail("it never ends")
+
+
+def test_drains_that_start_at_once_all_migrate(writable_server: QueryServer) -> None:
+    """Several drains that find the same migration missing apply it while others insert, and the store is exact."""
+    url, database = f"http://127.0.0.1:{writable_server.port}", f"t{secrets.token_hex(4)}"
+    store = open_server(url, database)
+    migrate(store)
+
+    def drain(first: int) -> None:
+        store = open_server(url, database)
+        for number in range(first, first + 10):
+            insert(store, number)
+            if number == first + 5:
+                migrate(store, wanted=WANTED)
+        store.close()
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(drain, range(0, 40, 10)))
+    assert migrate(store, wanted=WANTED) == []
+    assert_exact(store, range(40), "reports", "messages", "sizes")
+    store.close()
+
+
+def test_a_migration_that_fails_half_way_is_resumed(store: Store) -> None:
     """A migration of which a statement fails is not recorded, and is applied again as a whole."""
-    broken = Migration(2, "0002_prices", LATER.replace("event_id, price", "event_id, cost"))
+    broken = replace(LATER, sql=LATER.sql.replace("size AS longest", "weight AS longest"))
     with pytest.raises(ClickHouseError):
-        migrate(store, wanted=[*migrations(), broken])
-    assert migrate(store, wanted=later) == [later[-1]]
+        migrate(store, wanted=[*WANTED[:-1], broken])
+    assert migrate(store, wanted=WANTED) == [LATER]
 
 
 def test_nothing_is_sent_to_a_cluster_where_nothing_is_missing(store: Store) -> None:
