@@ -4,10 +4,13 @@ import hashlib
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from normalizers.errors import Fault
 from normalizers.identity import submission_event_id
 from normalizers.model import CodeSource, DeliveryReport, Source, Status
 from normalizers.spelling import NO_DAY
 from normalizers.submissions import Submission
+from sinks.records import LetterKind, dead_letter_record
+from sinks.stream import Record
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
@@ -60,3 +63,20 @@ def make_submission(**given: Any) -> Submission:
     fields.setdefault("deadline_at", fields["submitted_at"] + timedelta(hours=72))
     identity = {name: fields[name] for name in ("provider", "account", "message_id", "recipient")}
     return Submission(event_id=submission_event_id(**identity), **fields)
+
+
+def make_letter(**given: Any) -> Record:
+    """Make a dead letter: a callback that Juhe posted, and in which the parser failed."""
+    fields: dict[str, Any] = {
+        "kind": LetterKind.CALLBACK,
+        "provider": "juhe",
+        "account": "default",
+        "why": Fault.PARSER_ERROR,
+        "location": "$",
+        "detail": "KeyError at _item:1",
+        "method": "POST",
+        "received_at": NOON,
+        **given,
+    }
+    fields.setdefault("path", f"/callbacks/{fields['provider']}/{fields['account']}")
+    return dead_letter_record(**fields)

@@ -66,7 +66,7 @@ def _undecided(message: Mapping[str, Any]) -> str:
 
 
 def _orphan(message: Mapping[str, Any]) -> Iterator[str]:
-    """Yield a hint for a report whose message nobody submitted, unless nobody submits at all for its account."""
+    """Yield a hint for a report without a submission, if the account has submissions of other messages."""
     if message.get("account_submits"):
         yield (
             "nobody told dlrhub that this message was sent: look whether POST /submissions names the same provider, "

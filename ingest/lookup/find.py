@@ -64,7 +64,7 @@ class FoundReport:
 
 @dataclass(frozen=True, slots=True)
 class FoundMessage:
-    """A message to a recipient: a row of `dlr.messages`, its submission, its reports in the order of receipt, advice."""
+    """A message to one recipient: its rows of `dlr.messages` and `dlr.submissions`, its reports in order, advice."""
 
     message: Row
     submission: Row | None
@@ -114,7 +114,7 @@ async def messages_of(store: StoreClient, keys: Sequence[Row]) -> Sequence[Found
 
 
 async def _submitting(store: StoreClient, keys: Sequence[Row]) -> set[tuple[str, str]]:
-    """Return the accounts among these for which submissions are told to dlrhub at all."""
+    """Return those of these accounts that have any submission in the store."""
     accounts = {(key["provider"], key["account"]) for key in keys}
     return {
         (provider, account)

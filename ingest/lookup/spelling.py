@@ -1,4 +1,4 @@
-"""How a person may write a phone number or a message id, and how the store may hold it."""
+"""The spellings of a phone number or a message id that the store may hold, given the one that a person typed."""
 
 import re
 from collections.abc import Iterable, Iterator

@@ -199,11 +199,11 @@ class SpillMetrics:
         _log.error("Kafka is away: records go to the spill", why=why)
 
     def back(self) -> None:
-        """Log that they don't any more."""
+        """Log that Kafka takes records again."""
         _log.warning("Kafka is back")
 
     def spilled(self, records: int, oldest_seconds: float) -> None:
-        """Set the gauges."""
+        """Set the gauges of the spill."""
         SPILL_RECORDS.set(records)
         SPILL_OLDEST.set(oldest_seconds)
 
@@ -213,7 +213,7 @@ class SpillMetrics:
         _log.error("Kafka refuses a record, now a dead letter", topic=topic, error=str(error))
 
     def warn(self, text: str) -> None:
-        """Log it."""
+        """Log a warning."""
         _log.warning(text)
 
 
@@ -293,7 +293,7 @@ def _count_report(row: DeliveryReport, provider: str, account: str) -> None:
 
 
 class _Lately:
-    """Remembers the last ids, between `most` and twice as many."""
+    """Remembers the ids seen last: at least `most` of them, and at most twice as many."""
 
     def __init__(self, most: int) -> None:
         self._most = most

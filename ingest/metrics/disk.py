@@ -1,4 +1,4 @@
-"""Measures the free space of the disk of `data_dir`, and counts the damaged places of its journals; runs in the parent."""
+"""Measures the free space of the disk of `data_dir`, and counts damaged places of its journals. Runs in the parent."""
 
 import asyncio
 import shutil

@@ -45,7 +45,7 @@ class LagMeter:
         Measure once, and add up what waits in all sources.
 
         A source that does not answer counts as before: the records that waited there still wait. Until each has
-        answered once, a sum of 0 is not told, since it may be wrong.
+        answered once, a sum of 0 is not published, since it may be wrong.
         """
         for number, source in enumerate(sources):
             try:

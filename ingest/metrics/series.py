@@ -9,7 +9,7 @@ program whatever the number of workers, and a counter never goes back while the 
 from abc import ABC, abstractmethod
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric
@@ -25,6 +25,10 @@ _Family: TypeAlias = CounterMetricFamily | GaugeMetricFamily | HistogramMetricFa
 class Series(ABC):
     """A metric: its name, its labels, and its values in this process."""
 
+    kind: type[_Family]
+    #: Whether a dead process' value still counts.
+    outlives = True
+
     def __init__(self, name: str, documentation: str, labels: Sequence[str] = ()) -> None:
         """Name a metric as Prometheus will show it (a counter without its `_total`)."""
         self.name = name
@@ -36,9 +40,9 @@ class Series(ABC):
     def merge(self, values: Sequence[Any]) -> Any:
         """Make one value of those that several processes have for the same labels."""
 
-    @abstractmethod
     def family(self) -> _Family:
         """Return this metric's empty family."""
+        return self.kind(self.name, self.documentation, labels=self.labels)
 
     def sample(self, family: Any, labels: Sequence[str], value: Any) -> None:
         """Add one series to the family."""
@@ -48,8 +52,7 @@ class Series(ABC):
 class Counter(Series):
     """A counter: a number that only grows."""
 
-    #: Whether a dead process' value still counts.
-    outlives: Final = True
+    kind = CounterMetricFamily
 
     def add(self, *labels: str, by: float = 1) -> None:
         """Count."""
@@ -59,15 +62,12 @@ class Counter(Series):
         """Add up."""
         return sum(values)
 
-    def family(self) -> CounterMetricFamily:
-        """Return this metric's empty family."""
-        return CounterMetricFamily(self.name, self.documentation, labels=self.labels)
-
 
 class Gauge(Series):
     """A number that goes up and down; `combine` makes one value of several processes'."""
 
-    outlives: Final = False
+    kind = GaugeMetricFamily
+    outlives = False
 
     def __init__(
         self,
@@ -88,15 +88,11 @@ class Gauge(Series):
         """Combine."""
         return self.combine(values)
 
-    def family(self) -> GaugeMetricFamily:
-        """Return this metric's empty family."""
-        return GaugeMetricFamily(self.name, self.documentation, labels=self.labels)
-
 
 class Histogram(Series):
-    """A distribution: its value is a count a bucket, the last one for all that is beyond, and then the sum."""
+    """A distribution. Its value is a list: the count of each bucket, the count beyond the last bucket, and the sum."""
 
-    outlives: Final = True
+    kind = HistogramMetricFamily
 
     def __init__(self, name: str, documentation: str, labels: Sequence[str], buckets: Sequence[float]) -> None:
         """Name a histogram, with the upper bounds of its buckets."""
@@ -104,7 +100,7 @@ class Histogram(Series):
         self.buckets = buckets
 
     def observe(self, value: float, *labels: str) -> None:
-        """Count one value."""
+        """Count one value in its bucket, and add it to the sum."""
         counts = self.values.get(labels)
         if counts is None:
             counts = self.values[labels] = [0] * (len(self.buckets) + 2)
@@ -114,10 +110,6 @@ class Histogram(Series):
     def merge(self, values: Sequence[Sequence[float]]) -> list[float]:
         """Add up."""
         return [sum(column) for column in zip(*values, strict=True)]
-
-    def family(self) -> HistogramMetricFamily:
-        """Return this metric's empty family."""
-        return HistogramMetricFamily(self.name, self.documentation, labels=self.labels)
 
     def sample(self, family: HistogramMetricFamily, labels: Sequence[str], value: Sequence[float]) -> None:
         """Add one series, its buckets as running totals."""
@@ -137,7 +129,7 @@ def snapshot(metrics: Iterable[Series]) -> Snapshot:
 class Totals(Collector):
     """The values of all processes of one program; a `prometheus_client` collector."""
 
-    def __init__(self, metrics: Iterable[Counter | Gauge | Histogram]) -> None:
+    def __init__(self, metrics: Iterable[Series]) -> None:
         """Expose `metrics`, of which the processes send snapshots."""
         self._metrics = list(metrics)
         self._living: dict[str, Snapshot] = {}
@@ -160,13 +152,16 @@ class Totals(Collector):
         """Return the sum of a metric's values over all labels and processes."""
         return float(sum(value for parts in self._parts(metric).values() for value in parts))
 
+    def values(self, metric: Series) -> dict[Labels, Any]:
+        """Return a metric's values over all processes, by labels."""
+        return {labels: metric.merge(parts) for labels, parts in self._parts(metric).items()}
+
     def collect(self) -> Iterator[Metric]:
         """Yield every metric with what all processes have of it."""
         for metric in self._metrics:
             family = metric.family()
-            for labels, parts in self._parts(metric).items():
-                series: Series = metric
-                series.sample(family, labels, metric.merge(parts))
+            for labels, value in self.values(metric).items():
+                metric.sample(family, labels, value)
             yield family
 
     def _parts(self, metric: Series) -> dict[Labels, list[Any]]:

@@ -1,1 +1,1 @@
-"""The status page. Its queries to the store are bounded, and it masks phone numbers unless the settings say otherwise."""
+"""The status page. Its queries are bounded, and it masks phone numbers unless the settings say otherwise."""

@@ -1,12 +1,14 @@
 """Finding a message on the page: by number, id or reference as `dlrhub find` does, or by one of its reports."""
 
 from collections.abc import Collection
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from ingest.connections.clickhouse import StoreClient
 from ingest.lookup.find import MOST_MESSAGES, FoundMessage, find, messages_of
-from ingest.page.rows import masked_row
+from ingest.page.errors import NotFoundError
+from ingest.page.parameters import MessageAsked, SearchAsked
+from ingest.page.rows import Mask
 from ingest.settings.accounts import EffectiveAccount
 
 #: The message that a report is of. The time of receipt leads to the few rows among which the id is looked for.
@@ -18,42 +20,40 @@ LIMIT 1
 """
 
 
+@dataclass(frozen=True, slots=True)
 class Finder:
-    """Finds messages, and masks numbers in them unless told otherwise."""
+    """Finds messages of these accounts; every answer may raise `StoreError`."""
 
-    def __init__(self, accounts: Collection[EffectiveAccount], *, show_numbers: bool) -> None:
-        """Find the messages of these accounts."""
-        self._accounts = accounts
-        self._show_numbers = show_numbers
+    accounts: Collection[EffectiveAccount]
+    mask: Mask
 
-    async def search(self, store: StoreClient, what: str) -> dict[str, Any]:
-        """Return the newest messages with this number, id or reference; raises `StoreError`."""
-        found = await find(store, what, self._accounts)
+    async def search(self, store: StoreClient, asked: SearchAsked) -> dict[str, Any]:
+        """Return the newest messages with this number, id or reference."""
+        found = await find(store, asked.what, self.accounts)
         return {
             "messages": [self._message(message) for message in found.messages],
             "most": MOST_MESSAGES,
-            "dead_letters": [masked_row(row, show_numbers=self._show_numbers) for row in found.dead_letters],
+            "dead_letters": [self.mask.row(row) for row in found.dead_letters],
         }
 
-    async def of_report(self, store: StoreClient, received: int, event: str) -> dict[str, Any] | None:
-        """Return the message of a report that was received at `received` (microseconds); None if there is none."""
-        keys = await store.rows(_OF_REPORT, {"received": received, "event": event})
+    async def of_report(self, store: StoreClient, asked: MessageAsked) -> dict[str, Any]:
+        """Return the message of a report; raises `NotFoundError`."""
+        received, _, event = asked.report.partition("-")
+        keys = await store.rows(_OF_REPORT, {"received": int(received), "event": event})
         messages = await messages_of(store, keys)
-        return {"messages": [self._message(message) for message in messages], "dead_letters": []} if messages else None
+        if not messages:
+            raise NotFoundError("there is no such report any more")
+        return {"messages": [self._message(message) for message in messages], "dead_letters": []}
 
     def _message(self, found: FoundMessage) -> dict[str, Any]:
-        show_numbers = self._show_numbers
+        row = self.mask.row
         return {
-            "message": masked_row(found.message, show_numbers=show_numbers),
-            "submission": found.submission and masked_row(found.submission, show_numbers=show_numbers),
+            "message": row(found.message),
+            "submission": found.submission and row(found.submission),
             "reports": [
-                {
-                    **masked_row(report.row, show_numbers=show_numbers),
-                    "meaning": asdict(report.meaning),
-                    "answered": report.answered,
-                }
+                {**row(report.row), "meaning": asdict(report.meaning), "answered": report.answered}
                 for report in found.reports
             ],
             "advice": list(found.advice),
-            "masked": not show_numbers,
+            "masked": not self.mask.show_numbers,
         }

@@ -95,7 +95,7 @@ def usual(days_before: list[int], seconds: int, period_before: int) -> float:
 
 
 def judge(counts: Counts) -> list[Level]:
-    """Return what is to be said, the worst first: at least one thing."""
+    """Return the levels of an account, the worst first; there is at least one."""
     silent = counts.usual_reports >= SILENT[1] and counts.reports < SILENT[0] * counts.usual_reports
     found = [_failures(counts)]
     found += [Level.SILENT] if silent else []

@@ -55,13 +55,8 @@ def mask_id(text: str, recipient: str) -> str:
 
 
 def make_visible(text: str) -> str:
-    """Write what can't be seen, or turns the direction of what follows, as its code point."""
+    """Replace invisible characters, and those that change the direction of text, by their code points."""
     return _UNSEEN.sub(lambda unseen: f"\\u{ord(unseen[0]):04x}", text)
-
-
-def shown(text: str, *, show_numbers: bool) -> str:
-    """Return text from outside as it may be shown: numbers masked unless `show_numbers`, nothing invisible."""
-    return make_visible(text if show_numbers else mask_text(text))
 
 
 def _calling_code(number: str) -> str:
@@ -76,7 +71,7 @@ def _is_stamp(run: str) -> bool:
 
 
 def _holds_number(text: str) -> bool:
-    """Tell whether a number comes to light where escapes of escapes are undone."""
+    """Tell whether a number appears once nested escapes are decoded."""
     for _ in range(_LAYERS):
         plain = html.unescape(unquote(_JSON_ESCAPE.sub(lambda escape: chr(int(escape[1], 16)), text)))
         if plain == text:

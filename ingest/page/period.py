@@ -26,41 +26,33 @@ class Period:
 
     @property
     def seconds(self) -> int:
-        """How long it is."""
+        """Its length."""
         return RANGES[self.name]
 
     @property
     def since(self) -> int:
-        """When it began."""
+        """Its beginning."""
         return self.until - 1000 * self.seconds
 
     @property
-    def bounds(self) -> dict[str, int]:
-        """Its two ends, as parameters of the queries."""
-        return {"since": self.since, "until": self.until}
-
-    def accounts(self) -> dict[str, int]:
-        """Return the parameters of `queries.ACCOUNTS`."""
-        before = self.since - 1000 * self.seconds
-        newest = self.until - _NEWEST_MS
-        return {**self.bounds, "before": before, "newest": newest, "step": 1000 * self.seconds // TREND_STEPS}
-
-    def plot(self) -> dict[str, int]:
-        """Return the parameters of `queries.PLOT`."""
-        return {**self.bounds, "step": 1000 * self.seconds // PLOT_STEPS}
-
-    def pasts(self) -> dict[str, int]:
+    def parameters(self) -> dict[str, int]:
         """
-        Return what `queries.PASTS` asks for: a week that ended two hours ago, as that of the alerts, or where this
-        range begins.
+        The parameters of the queries: this range, the one before, the newest part, and the past to compare with.
 
-        The same time of earlier days counts where this range is no longer than a day.
+        The past is a week that ended two hours ago, as that of the alerts, or where this range begins. The same time of
+        earlier days counts, too, where this range is no longer than a day.
         """
+        length = self.until - self.since
         past_end = min(self.since, self.until - _PAST_ENDED_MS)
         past = past_end - _WEEK_MS
-        by_days = self.until - self.since <= _DAY_MS
+        by_days = length <= _DAY_MS
         return {
-            **self.bounds,
+            "since": self.since,
+            "until": self.until,
+            "before": self.since - length,
+            "newest": self.until - _NEWEST_MS,
+            "trend_step": length // TREND_STEPS,
+            "plot_step": length // PLOT_STEPS,
             "past": past,
             "past_end": past_end,
             "oldest": min(past, self.since - _WEEK_MS) if by_days else past,

@@ -21,7 +21,7 @@ TOP_CODES: Final = 5
 
 
 def _reports(first: str = "since", last: str = "until") -> str:
-    """Return what is read of the reports that were received from the parameter `first` until `last`."""
+    """Return the FROM and WHERE clauses for the reports received between the parameters `first` and `last`."""
     received = f"""received_at >= fromUnixTimestamp64Milli({{{first}:Int64}}, 'UTC')
             AND received_at < fromUnixTimestamp64Milli({{{last}:Int64}}, 'UTC')"""
     return f"""
@@ -30,8 +30,9 @@ def _reports(first: str = "since", last: str = "until") -> str:
 
 
 _AT: Final = "toUnixTimestamp64Milli(toDateTime64(received_at, 3, 'UTC'))"
-#: In which step, of `step` milliseconds, a report was received.
-_STEP: Final = f"toInt32(intDiv({_AT} - {{since:Int64}}, {{step:Int64}}))"
+#: In which step, of so many milliseconds, a report was received.
+_TREND_STEP: Final = f"toInt32(intDiv({_AT} - {{since:Int64}}, {{trend_step:Int64}}))"
+_PLOT_STEP: Final = f"toInt32(intDiv({_AT} - {{since:Int64}}, {{plot_step:Int64}}))"
 
 
 #: One row for each account. `alike` counts reports that name no message, so that messages to one number can't be told
@@ -60,7 +61,7 @@ FROM (
     SELECT
         provider, account, reason, provider_status, provider_code, unmapped, received_at, occurred_at,
         received_at >= fromUnixTimestamp64Milli({{since:Int64}}, 'UTC') AS lately,
-        final, failed, has(notes, '{Note.NO_MESSAGE_IDENTITY}') AS alike, {_STEP} AS step, {_AT} AS at,
+        final, failed, has(notes, '{Note.NO_MESSAGE_IDENTITY}') AS alike, {_TREND_STEP} AS step, {_AT} AS at,
         greatest(0, dateDiff('millisecond', occurred_at, received_at)) / 1000 AS delay
     {_reports("before")}
 )
@@ -73,11 +74,11 @@ LIMIT 500
 PASTS: Final = f"""
 SELECT
     provider, account,
-    countIf(in_past AND final) AS finals,
-    countIf(in_past AND failed) AS failures,
+    countIf(in_past AND final) AS past_finals,
+    countIf(in_past AND failed) AS past_failures,
     [countIf(in_time AND day = 1), countIf(in_time AND day = 2), countIf(in_time AND day = 3),
      countIf(in_time AND day = 7)] AS days_before,
-    toUnixTimestamp64Milli(max(received_at)) / 1000 AS last_received
+    toUnixTimestamp64Milli(max(received_at)) / 1000 AS past_last_received
 FROM (
     SELECT
         provider, account, final, failed, received_at,
@@ -96,7 +97,7 @@ _ACCOUNT: Final = "provider = {provider:String} AND account = {account:String}"
 #: An account's reports over time: one row for each step that has reports.
 PLOT: Final = f"""
 SELECT
-    {_STEP} AS step,
+    {_PLOT_STEP} AS step,
     countIf(status = 'delivered') AS delivered,
     countIf(failed) AS failed,
     countIf(NOT final) AS other
@@ -145,13 +146,14 @@ WHERE received_at >= fromUnixTimestamp64Milli({since:Int64}, 'UTC')
 
 #: How many letters each account has; copies of a letter have its id.
 LETTER_COUNTS: Final = f"""
-SELECT provider, account, uniqExact(id) AS letters, uniqExactIf(id, why = 'parser_error') AS parser_errors
+SELECT provider, account, uniqExact(id) AS dead_letters, uniqExactIf(id, why = 'parser_error') AS parser_errors
 {_LETTERS_SINCE}
 GROUP BY provider, account
 LIMIT 1000
 """
 
-#: The newest letters that match (an empty text leaves none out): at most `most`, after the letter `after`, which was last received at
+#: The newest letters that match (an empty text leaves none out): at most `most`, after the letter `after`, which was
+#: last received at
 #: `before` (microseconds).
 LETTERS: Final = f"""
 SELECT

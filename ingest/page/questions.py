@@ -7,15 +7,21 @@ lines of a WITH clause, `... AS since` and `... AS until`; the page puts its own
 """
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+import orjson
+
+from ingest.connections.clickhouse import StoreClient
+from ingest.page.errors import NotFoundError
+from ingest.page.parameters import QuestionAsked
 from ingest.page.period import Period
+from ingest.page.rows import Mask
 
 #: The folder of the files in an installed package; a clone of the repository has them in `deploy/queries/`.
 _INSTALLED: Final = files("ingest.page") / "saved_questions"
@@ -48,6 +54,42 @@ class SavedQuestion:
             comma = "," if name == "since" else r"\g<comma>"
             sql = line.sub(rf"    toDateTime('{moment}', 'UTC') AS {name}{comma}", sql)
         return re.sub(rf"\b{_DATABASE}\.", f"{database}.", sql)
+
+
+class Questions:
+    """Asks the saved questions, and masks phone numbers in the answers."""
+
+    def __init__(self, mask: Mask) -> None:
+        """Read the saved questions."""
+        self._questions = read_questions()
+        self._mask = mask
+
+    def titles(self) -> Mapping[str, Any]:
+        """Return every question with its note, without its SQL."""
+        fields = ("name", "question", "note")
+        return {"questions": [{name: getattr(each, name) for name in fields} for each in self._questions.values()]}
+
+    async def ask(self, store: StoreClient, asked: QuestionAsked) -> Mapping[str, Any]:
+        """Return columns, rows and the SQL to take along; raises `NotFoundError` and `StoreError`."""
+        question, period = self._questions.get(asked.name), asked.period
+        if question is None:
+            raise NotFoundError("there is no such question")
+        sql = question.over(period, store.database)
+        answer = orjson.loads(await store.query(sql, "JSONCompact"))
+        columns = [(column["name"], column["type"]) for column in answer["meta"]]
+        return {
+            **asdict(question),
+            "sql": sql,
+            "as_of": period.until / 1000,
+            "columns": [{"name": name, "type": kind} for name, kind in columns],
+            "rows": [self.masked(columns, row) for row in answer["data"]],
+        }
+
+    def masked(self, columns: Sequence[tuple[str, str]], row: Sequence[Any]) -> Sequence[Any]:
+        """Return a row's cells with phone numbers masked in all text; `columns` are names and types."""
+        cells = [(name, kind, value) for (name, kind), value in zip(columns, row, strict=True)]
+        recipient = str(next((value for name, _, value in cells if name == "recipient"), ""))
+        return [self._mask.value(name, value, recipient) if "String" in kind else value for name, kind, value in cells]
 
 
 def read_questions() -> Mapping[str, SavedQuestion]:

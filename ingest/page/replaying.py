@@ -1,13 +1,15 @@
-"""Replays of dead letters that people ask for on the page: one at a time, of a bounded number of letters and seconds."""
+"""Replays of dead letters from the page: one replay at a time, of a bounded number of letters and seconds."""
 
 import asyncio
 from collections.abc import Iterable
 from contextlib import aclosing
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from ingest.connections.clickhouse import StoreClient
-from ingest.page.masks import shown
+from ingest.page.errors import ReplayRunningError
+from ingest.page.parameters import LetterAsked, LettersAsked
+from ingest.page.rows import Mask
 from ingest.reprocessing.letters import START, LetterFilter, LetterPosition, count_letters
 from ingest.reprocessing.replay import Replayed, replay
 from ingest.reprocessing.rereading import Rereader
@@ -19,10 +21,6 @@ _MOST_LETTERS: Final = 1000
 _MOST_SECONDS: Final = 15.0
 
 
-class ReplayRunningError(Exception):
-    """Somebody else's replay has not ended."""
-
-
 class Replays:
     """Replays dead letters with the accounts of today's settings."""
 
@@ -30,27 +28,38 @@ class Replays:
         self,
         accounts: Iterable[EffectiveAccount],
         producer: Producer,
+        mask: Mask,
         *,
-        show_numbers: bool,
         most_letters: int = _MOST_LETTERS,
         most_seconds: float = _MOST_SECONDS,
     ) -> None:
         """Append to the stream; one call replays at most `most_letters`."""
         self._rereader = Rereader(accounts)
         self._producer = producer
-        self._show_numbers = show_numbers
+        self._mask = mask
         self._most_letters = most_letters
         self._most_seconds = most_seconds
         self._running = asyncio.Lock()
         self._stopping = False
 
-    async def run(self, store: StoreClient, wanted: LetterFilter, after: LetterPosition = START) -> dict[str, Any]:
+    async def run_one(self, store: StoreClient, asked: LetterAsked) -> dict[str, Any]:
+        """Replay one letter; the answer and the errors are those of `run_all`."""
+        return await self._run(store, LetterFilter(letter_id=asked.id), START)
+
+    async def run_all(self, store: StoreClient, asked: LettersAsked) -> dict[str, Any]:
         """
         Replay the letters that match after a position, and return what became of each, how many are left, and `next`.
 
         Raises `ReplayRunningError`, `StoreError`, `InvalidSettingsError` if Kafka refuses our credentials, and `BusyError`
         if the stream takes nothing; letters that were replayed before an error stay replayed.
         """
+        since = datetime.fromtimestamp(asked.period.since / 1000, UTC)
+        wanted = LetterFilter(
+            provider=asked.provider or "", account=asked.account or "", why=asked.why or "", since=since
+        )
+        return await self._run(store, wanted, _position(asked.after) if asked.after else START)
+
+    async def _run(self, store: StoreClient, wanted: LetterFilter, after: LetterPosition) -> dict[str, Any]:
         if self._running.locked():
             raise ReplayRunningError("another replay is running: try again when it has ended")
         async with self._running:
@@ -65,7 +74,7 @@ class Replays:
         }
 
     def stop(self) -> None:
-        """End a replay that is running after the letter that it is at."""
+        """Let a running replay finish its current letter, then end it."""
         self._stopping = True
 
     async def _replay(
@@ -83,10 +92,15 @@ class Replays:
         return done, True
 
     def _told(self, replayed: Replayed) -> dict[str, Any]:
-        words = shown(replayed.words, show_numbers=self._show_numbers)
+        words = self._mask.text(replayed.words)
         return {"id": replayed.letter_id, "resolved": replayed.resolved, "resolution": words}
 
 
 def _text(position: LetterPosition) -> str:
     """Return a position as the page sends it back: microseconds since 1970, and the id."""
     return f"{(position.first_received_at - START.first_received_at) // timedelta(microseconds=1)}-{position.letter_id}"
+
+
+def _position(text: str) -> LetterPosition:
+    microseconds, _, letter_id = text.partition("-")
+    return LetterPosition(START.first_received_at + timedelta(microseconds=int(microseconds)), letter_id)

@@ -1,9 +1,10 @@
-"""Rows of the store as the page may show them: phone numbers masked wherever they stand, nothing invisible."""
+"""Rows and texts of the store as the page may show them: phone numbers masked, nothing invisible."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
-from ingest.page.masks import make_visible, mask_id, mask_number, shown
+from ingest.page.masks import make_visible, mask_id, mask_number, mask_text
 
 #: Columns that hold a phone number, and ids that may have the recipient's number within.
 _NUMBERS: Final = frozenset({"recipient", "sender"})
@@ -15,33 +16,34 @@ _OWN: Final = frozenset({
 })  # fmt: skip
 
 
-def is_own(column: str) -> bool:
-    """Tell whether a column holds the program's own words, or a time."""
-    return column in _OWN or column.endswith(("_at", "_stamp"))
+@dataclass(frozen=True, slots=True)
+class Mask:
+    """Hides phone numbers, unless `show_numbers`, and writes invisible characters out."""
 
+    show_numbers: bool
 
-def masked_row(row: Mapping[str, Any], *, show_numbers: bool) -> dict[str, Any]:
-    """Return a row of the store, by column, as it may be shown."""
-    recipient = str(row.get("recipient", ""))
-    return {
-        name: value if is_own(name) else masked_value(name, value, recipient, show_numbers=show_numbers)
-        for name, value in row.items()
-    }
-
-
-def masked_value(name: str, value: Any, recipient: str, *, show_numbers: bool) -> Any:
-    """Return one column's value, or each text within it, as it may be shown."""
-    if isinstance(value, list):
-        return [masked_value(name, each, recipient, show_numbers=show_numbers) for each in value]
-    if isinstance(value, Mapping):
+    def row(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a row, by column, as it may be shown."""
+        recipient = str(row.get("recipient", ""))
         return {
-            shown(str(key), show_numbers=show_numbers): masked_value(name, each, recipient, show_numbers=show_numbers)
-            for key, each in value.items()
+            name: value if name in _OWN or name.endswith(("_at", "_stamp")) else self.value(name, value, recipient)
+            for name, value in row.items()
         }
-    if not isinstance(value, str):
-        return value
-    if name in _NUMBERS and not show_numbers:
-        return make_visible(mask_number(value))
-    if name in _IDS and recipient and not show_numbers:
-        return make_visible(mask_id(value, recipient))
-    return shown(value, show_numbers=show_numbers)
+
+    def value(self, name: str, value: Any, recipient: str) -> Any:
+        """Return one column's value, or each text within it, as it may be shown."""
+        if isinstance(value, list):
+            return [self.value(name, each, recipient) for each in value]
+        if isinstance(value, Mapping):
+            return {self.text(str(key)): self.value(name, each, recipient) for key, each in value.items()}
+        if not isinstance(value, str):
+            return value
+        if name in _NUMBERS and not self.show_numbers:
+            return make_visible(mask_number(value))
+        if name in _IDS and recipient and not self.show_numbers:
+            return make_visible(mask_id(value, recipient))
+        return self.text(value)
+
+    def text(self, text: str) -> str:
+        """Return text that others wrote as it may be shown."""
+        return make_visible(text if self.show_numbers else mask_text(text))

@@ -1,6 +1,6 @@
 """A polled account: its requests, made from the settings, and the records that its answers are parsed into."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -11,10 +11,8 @@ from ingest.metrics import catalogue
 from ingest.settings.accounts import EffectiveAccount
 from ingest.settings.polling import PollSettings
 from normalizers.errors import MalformedError, parser_failure
-from normalizers.model import Account, Callback, Item, Reject, Source
+from normalizers.model import Callback, Item, Reject, Source
 from normalizers.polling import Asking, Poll, PollQuestion, PollRequest, Subject
-from normalizers.privacy import KEEP_ALL, Privacy
-from normalizers.secrets import NO_SECRETS, SecretMask
 from sinks.origin import Origin
 from sinks.records import LetterKind
 from sinks.stream import Record
@@ -22,23 +20,23 @@ from sinks.stream import Record
 _log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class PolledAccount:
-    """An account with `poll`."""
+    """An account with `poll`: its settings, and how its provider is asked."""
 
-    provider: str
-    account: Account
-    poll: Poll
+    effective: EffectiveAccount
     settings: PollSettings
-    credentials: Mapping[str, str]
-    age_out_seconds: float
-    privacy: Privacy = KEEP_ALL
-    mask: SecretMask = NO_SECRETS
+    poll: Poll
+
+    @property
+    def provider(self) -> str:
+        """The provider's name."""
+        return self.effective.provider.name
 
     @property
     def name(self) -> str:
-        """Return the account's name."""
-        return self.account.name
+        """The account's name."""
+        return self.effective.name
 
     @property
     def size(self) -> int:
@@ -47,7 +45,8 @@ class PolledAccount:
 
     def asking(self, subjects: Sequence[Subject] = ()) -> Asking:
         """Return the values that a request is made from."""
-        return Asking(credentials=self.credentials, at=datetime.now(UTC), size=self.size, subjects=subjects)
+        credentials = self.settings.credentials(self.poll.credentials)
+        return Asking(credentials=credentials, at=datetime.now(UTC), size=self.size, subjects=subjects)
 
     def url(self, request: PollRequest) -> yarl.URL:
         """Return a request's URL; an address in the settings that already ends in the path is used as it is."""
@@ -59,7 +58,8 @@ class PolledAccount:
         self, question: PollQuestion, body: bytes, received_at: datetime, subjects: Sequence[Subject] = ()
     ) -> Sequence[Item]:
         """Parse an answer; raises `MalformedError`, also for a bug in the parser."""
-        answer = Callback(account=self.account, method="POST", body=body, received_at=received_at, source=Source.POLL)
+        account = self.effective.reading
+        answer = Callback(account=account, method="POST", body=body, received_at=received_at, source=Source.POLL)
         try:
             return question.read(answer, subjects)
         except MalformedError:
@@ -78,8 +78,8 @@ class PolledAccount:
             method="POLL",
             path=f"/polls/{self.provider}/{self.name}/{question}",
             received_at=received_at,
-            mask=self.mask,
-            privacy=self.privacy,
+            mask=self.effective.mask,
+            privacy=self.effective.privacy,
         )
 
     def records(self, items: Sequence[Item], question: str, received_at: datetime) -> list[Record]:
@@ -98,19 +98,8 @@ class PolledAccount:
 
 def polled_accounts(accounts: Iterable[EffectiveAccount]) -> list[PolledAccount]:
     """Return the accounts that are polled."""
-    return [_polled(account, account.poll) for account in accounts if account.poll is not None]
-
-
-def _polled(account: EffectiveAccount, settings: PollSettings) -> PolledAccount:
-    poll = account.provider.poll
-    assert poll is not None  # noqa: S101 - the settings were checked
-    return PolledAccount(
-        provider=account.provider.name,
-        account=account.reading,
-        poll=poll,
-        settings=settings,
-        credentials=settings.credentials(poll.credentials),
-        age_out_seconds=account.reports_within.total_seconds(),
-        privacy=account.privacy,
-        mask=account.mask,
-    )
+    return [
+        PolledAccount(account, account.poll, account.provider.poll)
+        for account in accounts
+        if account.poll is not None and account.provider.poll is not None
+    ]

@@ -11,19 +11,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
-import structlog
-
 from ingest.metrics import catalogue
 from ingest.polling.ages import ages, windows
 from ingest.polling.client import PollAnswer, ProviderClient
-from ingest.polling.retry import append
+from ingest.polling.retry import append, until_done
 from ingest.polling.state import PollState, Tick
 from normalizers.polling import PollOutcome, PollQuestion, Subject
 from sinks.clickhouse.pending import Message, Position, Window
-from sinks.errors import SinkError
 from sinks.stream import Producer, Record
-
-_log = structlog.get_logger(__name__)
 
 #: Reads up to `most` of an account's submissions in a window, after a position; raises a `SinkError`.
 ReadPage = Callable[[str, str, Window, Position | None, int], Awaitable[Sequence[Message]]]
@@ -34,7 +29,6 @@ _SETTLE_SECONDS: Final = 2.0
 #: Tries of a request: fewer if others are answered meanwhile, because then the request itself is at fault.
 _TRIES_ALONE: Final = 3
 _TRIES: Final = 12
-_STORE_RETRY_SECONDS: Final = 5.0
 
 
 class MessagePoller:
@@ -51,7 +45,9 @@ class MessagePoller:
         self._producer = producer
         self._read = read
         settings = client.account.settings
-        self._ages = ages(settings.first_delay_s, settings.growth, client.account.age_out_seconds)
+        self._ages = ages(
+            settings.first_delay_s, settings.growth, client.account.effective.reports_within.total_seconds()
+        )
         self._asked_until = time.time()
 
     async def tick(self) -> None:
@@ -75,10 +71,10 @@ class MessagePoller:
 
     def _first_tick(self, until: float) -> Tick:
         """Return the first tick of an account, which leaves out messages that had aged out before."""
-        return Tick(until - self._account.age_out_seconds, until)
+        return Tick(until - self._account.effective.reports_within.total_seconds(), until)
 
     def _tell(self) -> None:
-        """Report how far polling is behind; before the first tick is done, since when messages wait."""
+        """Set the metric that tells how far polling is behind."""
         catalogue.POLL_BEHIND.set(time.time() - self._asked_until, self._account.provider, self._account.name)
 
     def _left_of(self, tick: Tick) -> Sequence[Window]:
@@ -101,16 +97,12 @@ class MessagePoller:
             )
 
     async def _page(self, window: Window, position: Position | None) -> Sequence[Message]:
-        told = False
-        while True:
-            try:
-                return await self._read(self._account.provider, self._account.name, window, position, _PAGE_MESSAGES)
-            except SinkError as error:
-                if not told:
-                    _log.warning("pending messages can't be read now", error=str(error))
-                told = True
-                self._tell()
-                await asyncio.sleep(_STORE_RETRY_SECONDS)
+        provider, name = self._account.provider, self._account.name
+        return await until_done(
+            lambda: self._read(provider, name, window, position, _PAGE_MESSAGES),
+            "pending messages can't be read now",
+            self._tell,
+        )
 
     async def _ask_about(self, subjects: Sequence[Subject]) -> None:
         size = self._account.size
@@ -119,7 +111,7 @@ class MessagePoller:
                 tasks.create_task(self._ask(subjects[start : start + size]))
 
     async def _ask(self, subjects: Sequence[Subject]) -> None:
-        """Ask about some messages in one request; if it is refused, ask about each half, to isolate the one at fault."""
+        """Ask about some messages in one request; if it is refused, ask about each half, to find the one at fault."""
         answer = await self._answer(subjects)
         if answer.outcome is PollOutcome.REFUSED and len(subjects) > 1:
             middle = len(subjects) // 2

@@ -5,26 +5,19 @@ So an answer is saved on disk before it is parsed, and deleted once its records 
 saved answers are parsed first.
 """
 
-import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final
 
-import structlog
-
 from ingest.polling.account import PolledAccount
 from ingest.polling.client import ProviderClient
-from ingest.polling.retry import append
+from ingest.polling.retry import append, until_done
 from ingest.polling.state import KeptAnswer, PollState
 from normalizers.errors import Fault, MalformedError
 from normalizers.model import Item
 from normalizers.polling import PollOutcome, PollQuestion
-from sinks.errors import BusyError
 from sinks.stream import Producer
 
-_log = structlog.get_logger(__name__)
-
-_RETRY_SECONDS: Final = 1.0
 #: Full answers to one question in a row, before the next question gets its turn.
 _MOST_IN_A_ROW: Final = 20
 
@@ -74,14 +67,11 @@ class MailboxPoller:
     async def _keep(self, question: PollQuestion, body: bytes) -> KeptAnswer:
         """Save an answer, trying until it is on disk: the provider does not send it again."""
         now = datetime.now(UTC)
-        while True:
-            try:
-                number = await self._state.keep(self._account.provider, self._account.name, question.name, now, body)
-            except BusyError as error:
-                _log.error("an answer can't be kept now", error=str(error), retry_seconds=_RETRY_SECONDS)
-                await asyncio.sleep(_RETRY_SECONDS)
-            else:
-                return KeptAnswer(number, question.name, now, body)
+        number = await until_done(
+            lambda: self._state.keep(self._account.provider, self._account.name, question.name, now, body),
+            "an answer can't be kept now",
+        )
+        return KeptAnswer(number, question.name, now, body)
 
     def _read(self, kept: KeptAnswer) -> tuple[Sequence[Item], MalformedError | None]:
         question = next((found for found in self._account.poll.mailbox if found.name == kept.question), None)

@@ -38,7 +38,7 @@ class Pace:
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
-        """Wait for a turn, and have it."""
+        """Wait for a turn, and hold it during the context."""
         async with self._places:
             await self._wait()
             yield

@@ -1,8 +1,8 @@
-"""Appending to the stream by a caller that can wait: while the stream is away, the append is tried again."""
+"""Repeats what fails while the stream, the store or the disk is away; the caller can wait."""
 
 import asyncio
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, TypeVar
 
 import structlog
 
@@ -12,19 +12,28 @@ from sinks.stream import Producer, Record
 
 _log = structlog.get_logger(__name__)
 
+_T = TypeVar("_T")
+
 _FIRST_PAUSE_SECONDS: Final = 0.5
 _LONGEST_PAUSE_SECONDS: Final = 30.0
 
 
-async def append(producer: Producer, records: Sequence[Record]) -> None:
-    """Return once the records are durable, however long that takes."""
+async def until_done(
+    attempt: Callable[[], Awaitable[_T]], trouble: str, on_failure: Callable[[], None] = lambda: None
+) -> _T:
+    """Return what `attempt` returns, once it raises no `SinkError`; until then `trouble` is logged with each error."""
     backoff = Backoff(_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS)
-    while records:
+    while True:
         try:
-            await producer.append(records)
+            return await attempt()
         except SinkError as error:
             pause = backoff.pause()
-            _log.error("stream busy", error=str(error), retry_seconds=round(pause, 1))
+            _log.error(trouble, error=str(error), retry_seconds=round(pause, 1))
+            on_failure()
             await asyncio.sleep(pause)
-        else:
-            return
+
+
+async def append(producer: Producer, records: Sequence[Record]) -> None:
+    """Return once the records are durable, however long that takes."""
+    if records:
+        await until_done(lambda: producer.append(records), "stream busy")

@@ -8,6 +8,7 @@ from ingest.connections.clickhouse import DEFAULT_LIMITS, QueryLimits, open_clie
 from ingest.metrics.series import Totals
 from ingest.page.api import Page
 from ingest.page.replaying import Replays
+from ingest.page.rows import Mask
 from ingest.settings.accounts import effective_accounts
 from ingest.settings.settings import Settings
 from ingest.settings.values import http_url
@@ -36,14 +37,15 @@ def make_page(
 ) -> Page:
     """Return the status page; replays of dead letters go to `producer`, `has_store` tells whether there is a store."""
     accounts = effective_accounts(settings)
+    mask = Mask(settings.admin.show_numbers)
     return Page(
         open_client(settings, limits) if has_store else None,
         accounts,
         checks,
         totals,
-        Replays(accounts, producer, show_numbers=settings.admin.show_numbers),
+        Replays(accounts, producer, mask),
+        mask=mask,
         guarded=settings.admin.token is not None,
-        show_numbers=settings.admin.show_numbers,
         has_kafka=settings.kafka is not None,
         open_to_all="" if settings.accounts else http_url(settings.receiver_listen),
     )

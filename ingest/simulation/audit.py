@@ -45,7 +45,7 @@ class Audit:
         self._messages = messages
 
     async def settle(self, wait_seconds: float) -> None:
-        """Return once the store holds as much as was acknowledged, or has taken nothing in for so long."""
+        """Return once the store holds as many rows as were acknowledged, or has gained none for `wait_seconds`."""
         missing = await self._missing()
         give_up_at = time.monotonic() + wait_seconds
         while missing and time.monotonic() < give_up_at:
@@ -88,11 +88,9 @@ class Audit:
         for low, high in self._ranges(line):
             sent = dict(self._ledger.rows(RecordKind.REPORTS, line.dialect.name, low, high))
             where = self._between(line, low, high)
-            reports += compare(sent, await self._stored(RecordKind.REPORTS, where))
-            reported = f"{where} AND reports > 0"
-            messages += compare(
-                messages_of(sent), await self._rows(_MESSAGE_COLUMNS, self._table("messages"), reported)
-            )
+            reports += compare(sent, await self._rows(_COLUMNS[RecordKind.REPORTS], RecordKind.REPORTS, where))
+            stored = await self._rows(_MESSAGE_COLUMNS, "messages", f"{where} AND reports > 0")
+            messages += compare(messages_of(sent), stored)
         return reports, messages
 
     async def _compared(self, line: Line, kind: RecordKind) -> Tally:
@@ -100,11 +98,8 @@ class Audit:
         tally = Tally()
         for low, high in self._ranges(line):
             sent = dict(self._ledger.rows(kind, line.dialect.name, low, high))
-            tally += compare(sent, await self._stored(kind, self._between(line, low, high)))
+            tally += compare(sent, await self._rows(_COLUMNS[kind], kind, self._between(line, low, high)))
         return tally
-
-    async def _stored(self, kind: RecordKind, where: str) -> list[Row]:
-        return await self._rows(_COLUMNS[kind], self._table(kind), where)
 
     async def _dead_letters(self, line: Line) -> Tally:
         sent = dict(self._ledger.rows(RecordKind.DEAD_LETTERS, line.dialect.name, self._run, self._run + "g"))
@@ -112,12 +107,10 @@ class Audit:
 
     async def _letters(self, line: Line) -> list[Row]:
         mark = f"lower(extract({_CONTENT}, '(?i){self._run}[0-9a-f]{{7}}'))"
-        return await self._rows(
-            f"{mark} AS mark, why", self._table(RecordKind.DEAD_LETTERS), f"{_of(line)} AND mark != ''"
-        )
+        return await self._rows(f"{mark} AS mark, why", RecordKind.DEAD_LETTERS, f"{_of(line)} AND mark != ''")
 
     async def _stats(self, line: Line) -> Tally:
-        """Compare the sum over the minutes of this run, without others' reports in them, with the run's reports."""
+        """Compare the sum of `stats` over this run's minutes, less others' reports in them, with the run's reports."""
         here = self._whole_run(line)
         low, high, expected = await self._span(here)
         minutes = f"{_of(line)} AND minute BETWEEN toDateTime({low}, 'UTC') AND toDateTime({high}, 'UTC')"
@@ -137,11 +130,12 @@ class Audit:
         """Return the first and the last minute in which reports were received, as Unix time, and their number."""
         minute = "toUnixTimestamp(toStartOfMinute({}(received_at)))"
         columns = f"{minute.format('min')}, {minute.format('max')}, count()"
-        [(low, high, count)] = await self._rows(columns, self._table("reports"), where)
+        [(low, high, count)] = await self._rows(columns, "reports", where)
         return int(low or 0), int(high or 0), int(count or 0)
 
     async def _rows(self, columns: str, table: str, where: str) -> list[Row]:
-        return [tuple(row.values()) for row in await self._store.rows(f"SELECT {columns} FROM {table} WHERE {where}")]
+        sql = f"SELECT {columns} FROM {self._table(table)} WHERE {where}"
+        return [tuple(row.values()) for row in await self._store.rows(sql)]
 
     def _table(self, name: str) -> str:
         return f"{self._store.database}.{name}"

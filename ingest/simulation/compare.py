@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import combinations
 from typing import Final
 
@@ -17,51 +17,50 @@ class Tally:
     """
     The comparison of the store's rows with the acknowledged ones.
 
-    `expected` counts the distinct acknowledged rows, `stored` all rows in the store. `lost` rows were acknowledged and
-    are not stored; `doubled` ones are stored more than once; `wrong` ones are stored with other values; `foreign` ones
-    are stored and were never sent. `examples` are some message ids of these.
+    `acknowledged` counts the distinct acknowledged rows, `stored` all rows in the store. `lost` rows were acknowledged
+    and are not stored; `doubled` ones are stored more than once; `wrong` ones are stored with other values;
+    `never_sent` ones are stored all the same. `examples` are some message ids of these.
     """
 
-    expected: int = 0
+    acknowledged: int = 0
     stored: int = 0
     lost: int = 0
     doubled: int = 0
     wrong: int = 0
-    foreign: int = 0
+    never_sent: int = 0
     examples: tuple[str, ...] = ()
 
     @property
-    def differences(self) -> int:
-        """How many rows are not as they have to be."""
-        return self.lost + self.doubled + self.wrong + self.foreign
+    def counts(self) -> dict[str, int]:
+        """The counts, by name."""
+        return {name: count for name, count in asdict(self).items() if name != "examples"}
+
+    @property
+    def differences(self) -> dict[str, int]:
+        """The counts of faulty rows, by kind of fault, without those that are 0."""
+        return {name: count for name, count in self.counts.items() if count and name not in {"acknowledged", "stored"}}
 
     def __add__(self, other: "Tally") -> "Tally":
-        return Tally(
-            expected=self.expected + other.expected,
-            stored=self.stored + other.stored,
-            lost=self.lost + other.lost,
-            doubled=self.doubled + other.doubled,
-            wrong=self.wrong + other.wrong,
-            foreign=self.foreign + other.foreign,
-            examples=(self.examples + other.examples)[:_SHOWN],
-        )
+        theirs = other.counts
+        sums = {name: count + theirs[name] for name, count in self.counts.items()}
+        return Tally(**sums, examples=(self.examples + other.examples)[:_SHOWN])
 
 
 def compare(sent: Mapping[Row, bool], stored: Iterable[Row]) -> Tally:
     """Compare rows that were sent, and whether they were acknowledged, with those that the store holds."""
     copies = Counter(stored)
     missing = _ids(row for row, acknowledged in sent.items() if acknowledged and row not in copies)
-    foreign = _ids(row for row in copies if row not in sent)
+    never_sent = _ids(row for row in copies if row not in sent)
     doubled = _ids((copies - Counter(set(copies))).elements())
-    wrong = missing & foreign
+    wrong = missing & never_sent
     return Tally(
-        expected=sum(sent.values()),
+        acknowledged=sum(sent.values()),
         stored=copies.total(),
         lost=(missing - wrong).total(),
         doubled=doubled.total(),
         wrong=wrong.total(),
-        foreign=(foreign - wrong).total(),
-        examples=tuple(missing | foreign | doubled)[:_SHOWN],
+        never_sent=(never_sent - wrong).total(),
+        examples=tuple(missing | never_sent | doubled)[:_SHOWN],
     )
 
 

@@ -52,12 +52,12 @@ def without_parameter(name: str) -> Spoil:
 
 
 def without_member(*path: str) -> Spoil:
-    """Leave a member out of a JSON body; of a list on the way its first element is taken."""
+    """Leave out the member at `path` of a JSON body; where the path meets a list, it goes through its first element."""
     return _changed(Fault.MISSING_FIELD, path, lambda parent: parent.pop(path[-1]))
 
 
 def with_value(*path: str, value: object) -> Spoil:
-    """Put a value into a JSON body that can't stand there."""
+    """Put a value that is not allowed at `path` into a JSON body."""
     return _changed(Fault.BAD_VALUE, path, lambda parent: parent.update({path[-1]: value}))
 
 

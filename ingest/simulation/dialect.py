@@ -27,12 +27,12 @@ def one(_: Random) -> int:
 
 
 def tell_occurrence(_: PlannedCallback, report: PlannedReport) -> datetime | None:
-    """Return the time in a report: that of the event which it reports."""
+    """Return the time that a report carries: when the reported event happened."""
     return report.occurred_at
 
 
 def join_always(_: PlannedItem) -> bool:
-    """Let every item be in one callback with others."""
+    """Allow every item to share a callback with others."""
     return True
 
 
@@ -71,17 +71,17 @@ class Dialect:
         return self.bound(stem) + self.tail(rng)
 
     def bound(self, stem: str) -> str:
-        """Return a stem as it stands at the beginning of the provider's ids."""
+        """Return the beginning of message ids (`plan.stem`) in the provider's letter case."""
         return stem.upper() if self.upper else stem
 
 
 def whims_of(seed: int) -> Random:
-    """Return the generator that chooses among the ways in which a provider may write something."""
+    """Return the random generator that chooses among the spellings which a provider uses for one thing."""
     return Random(seed)  # noqa: S311 - wire forms, not secrets
 
 
 def happens(share: float, rng: Random) -> bool:
-    """Draw whether something of this probability happens."""
+    """Return True with this probability."""
     return rng.random() < share
 
 
@@ -91,5 +91,5 @@ def hexadecimal(rng: Random, digits: int) -> str:
 
 
 def says_ok(_: PlannedRequest, body: bytes) -> bool:
-    """Tell whether a body is the two letters that acknowledge."""
+    """Tell whether an answer is `OK`, by which most providers take a callback as acknowledged."""
     return body == b"OK"

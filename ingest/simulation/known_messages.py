@@ -1,4 +1,4 @@
-"""The messages that the played providers know, and how each of them fares."""
+"""The messages that the played providers know, and the state of each."""
 
 import zlib
 from random import Random
@@ -10,7 +10,7 @@ _DECIDED: Final = 95
 
 
 class KnownMessages:
-    """Messages that were sent through the played providers; any other message fares as its id hashes to."""
+    """The messages that were sent through the played providers. A message's state follows from a hash of its id."""
 
     def __init__(self, seed: int) -> None:
         """Know nothing yet; `seed` decides the ids that are given out."""
@@ -28,11 +28,11 @@ class KnownMessages:
         return self._mobiles.get(message_id) or mobile_of(message_id)
 
     def state(self, message_id: str) -> str:
-        """Return how a message fares: delivered, failed or pending."""
+        """Return the state of a message: delivered, failed or pending."""
         bucket = zlib.crc32(message_id.encode()) % 100
         return "delivered" if bucket < _DELIVERED else "failed" if bucket < _DECIDED else "pending"
 
 
 def mobile_of(message_id: str) -> str:
-    """Return the number of a message that was not sent here."""
+    """Return a made-up recipient, always the same, for a message that was not sent here."""
     return f"139{zlib.crc32(message_id.encode()) % 10**8:08}"

@@ -63,30 +63,25 @@ class Ledger:
         self._database.execute("BEGIN")
 
     def close(self) -> None:
-        """Forget everything."""
+        """Close and delete the temporary database."""
         self._database.close()
 
     def record(self, callback: PlannedCallback, *, acknowledged: bool) -> None:
-        """Write down what a callback said, and whether it was answered as it should be."""
-        rows = [self._row(callback, item) for item in callback.items]
-        self._database.executemany(
-            _RECORD,
-            [(kept, callback.provider, row[0], orjson.dumps(row).decode(), acknowledged) for kept, row in rows],
-        )
+        """Record the rows that a callback should become, and whether it was answered as expected."""
+        self._write(callback.provider, [self._row(callback, item) for item in callback.items], acknowledged)
 
     def record_submissions(self, submissions: Iterable[PlannedSubmission], *, acknowledged: bool) -> None:
-        """Write down submissions that were posted, and whether they were accepted."""
-        rows = ((each.provider, each.message_id, _submission(each)) for each in submissions)
-        self._database.executemany(
-            _RECORD,
-            [
-                (RecordKind.SUBMISSIONS, provider, message_id, orjson.dumps(row).decode(), acknowledged)
-                for provider, message_id, row in rows
-            ],
-        )
+        """Record submissions that were posted, and whether they were accepted."""
+        for each in submissions:
+            row = each.message_id, each.number.e164, _seconds(each.submitted_at)
+            self._write(each.provider, [(RecordKind.SUBMISSIONS, row)], acknowledged)
+
+    def _write(self, provider: str, rows: Iterable[tuple[RecordKind, Row]], acknowledged: bool) -> None:  # noqa: FBT001
+        written = [(kept, provider, row[0], orjson.dumps(row).decode(), acknowledged) for kept, row in rows]
+        self._database.executemany(_RECORD, written)
 
     def rows(self, kept: RecordKind, provider: str, low: str, high: str) -> Iterator[tuple[Row, bool]]:
-        """Yield what was sent with message ids from `low` to before `high`, and whether it was acknowledged."""
+        """Yield the rows with message ids from `low` up to `high` (excluded), and whether each was acknowledged."""
         for row, acknowledged in self._database.execute(_ROWS, (kept, provider, low, high)):
             yield tuple(orjson.loads(row)), bool(acknowledged)
 
@@ -124,10 +119,6 @@ def _report(report: PlannedReport, told_at: datetime | None) -> Row:
         outcome.error,
         _seconds(told_at),
     )
-
-
-def _submission(submission: PlannedSubmission) -> Row:
-    return submission.message_id, submission.number.e164, _seconds(submission.submitted_at)
 
 
 def _inbound(message: PlannedInbound) -> Row:

@@ -18,7 +18,7 @@ UTC_8: Final = timezone(timedelta(hours=8))
 
 
 def stem(run: str, sequence: int) -> str:
-    """Return what the ids of a run's message begin with (in lower case; some providers write it in upper)."""
+    """Return the beginning of a message's id, which names the run and the message; some providers upper-case it."""
     return f"{run}{sequence:0{SEQUENCE_LENGTH}x}"
 
 
@@ -40,21 +40,21 @@ class Number(NamedTuple):
         return f"+{self.digits}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class PlannedOutcome:
     """
-    Something that a provider can say of a message, and what it means.
+    A state that a provider can report, as the provider writes it, and its meaning.
 
     `code` and `error` are the columns `provider_status` and `provider_code`. `weight` is how likely it is: among the
     final ones relative to each other, of a step on the way the probability that it is reported.
     """
 
     code: str
+    status: Status
+    weight: float
+    reason: Reason | None = None
     error: str = ""
     text: str = ""
-    status: Status
-    reason: Reason | None = None
-    weight: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,6 +160,6 @@ class PlannedCallback:
 
     @property
     def seed(self) -> int:
-        """The seed of its spelling: the same for an exact repeat."""
+        """The seed that decides how the callback is written; an exact repeat has the same one."""
         first = self.items[0]
         return first.report.seed if isinstance(first, PlannedReject) else first.seed

@@ -5,36 +5,33 @@ Each provider is a file in `dialects`; here its answers are served, now and then
 counted.
 """
 
+from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from random import Random
-from typing import NamedTuple, Protocol
+from typing import ClassVar, TypeAlias
 
 from aiohttp import web
 
 from ingest import http_server
+from ingest.simulation.known_messages import KnownMessages
 from ingest.simulation.wrong_answers import WRONG
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-class Route(NamedTuple):
-    """The paths of a provider's interface and their handlers."""
+@dataclass
+class AskedProvider(ABC):
+    """A provider that is asked about `messages`; without `credentials` everybody is let in."""
 
-    method: str
-    path: str
-    handler: Handler
+    name: ClassVar[str]
+    messages: KnownMessages
+    credentials: Mapping[str, str] | None
 
-
-class AskedProvider(Protocol):
-    """A provider that is asked."""
-
-    @property
-    def name(self) -> str:
-        """Its name."""
-
-    def routes(self) -> Iterable[Route]:
+    @abstractmethod
+    def routes(self) -> Iterable[web.RouteDef]:
         """Return the addresses of its document."""
 
 
@@ -43,17 +40,16 @@ class PullServer:
 
     def __init__(self, providers: Sequence[AskedProvider], *, faults: float = 0.0, seed: int = 1) -> None:
         """Serve `providers`; the share `faults` of the requests is answered wrongly."""
-        self._providers = providers
+        self._routes = [route for provider in providers for route in provider.routes()]
         self._faults = faults
         self._rng = Random(seed)  # noqa: S311 - traffic, not secrets
+        self.providers = {route.path: provider.name for provider in providers for route in provider.routes()}
         self.answers: Counter[tuple[str, str]] = Counter()
 
     def app(self) -> web.Application:
         """Return the server's application."""
-        app = web.Application()
-        for provider in self._providers:
-            for route in provider.routes():
-                app.router.add_route(route.method, route.path, self._counted(provider.name, route.handler))
+        app = web.Application(middlewares=[self.respond])
+        app.add_routes(self._routes)
         return app
 
     @asynccontextmanager
@@ -63,15 +59,10 @@ class PullServer:
         async with http_server.serve(runner, host, port) as bound:
             yield f"http://{host}:{bound}"
 
-    async def respond(self, provider: str, request: web.Request, handler: Handler) -> web.StreamResponse:  # noqa: ARG002 - tests answer by provider
-        """Answer a request as its handler does, or wrongly."""
+    @web.middleware
+    async def respond(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Answer a request as its handler does, or wrongly, and count the answer."""
         wrong = self._rng.random() < self._faults
-        return await (self._rng.choice(WRONG) if wrong else handler)(request)
-
-    def _counted(self, provider: str, handler: Handler) -> Handler:
-        async def handle(request: web.Request) -> web.StreamResponse:
-            answer = await self.respond(provider, request, handler)
-            self.answers[provider, str(answer.status)] += 1
-            return answer
-
-        return handle
+        answer = await (self._rng.choice(WRONG) if wrong else handler)(request)
+        self.answers[self.providers[request.path], str(answer.status)] += 1
+        return answer

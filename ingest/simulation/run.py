@@ -3,7 +3,6 @@
 import asyncio
 import secrets
 import sys
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -20,9 +19,9 @@ from ingest.settings.settings import Settings
 from ingest.simulation.audit import Audit
 from ingest.simulation.dialects import DIALECTS
 from ingest.simulation.ledger import Ledger
-from ingest.simulation.persistence import UnreachableError
+from ingest.simulation.persistence import TIMEOUT, UnreachableError, persist
 from ingest.simulation.plan import RUN_LENGTH
-from ingest.simulation.send import TIMEOUT, CallbackSender
+from ingest.simulation.send import CallbackSender
 from ingest.simulation.submit import SubmissionSender
 from ingest.simulation.summary import Exit, SimulationResult, differences, json_of, print_result
 from ingest.simulation.targets import Line, admin_target, open_lines, receiver_url
@@ -32,7 +31,6 @@ from ingest.simulation.traffic import Mix, Schedule, Traffic
 _WIDTH: Final = 100
 _LIMITS: Final = QueryLimits(query_seconds=300, wait_seconds=300)
 _ARRIVAL_SECONDS: Final = 5.0
-_ARRIVAL_PAUSE_SECONDS: Final = 0.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +77,7 @@ def _read_share(text: str) -> tuple[str, float]:
 
 
 def run_simulation(settings: Settings, options: Options, *, as_json: bool = False) -> Exit:
-    """Simulate, and tell on the standard output; raises `InvalidSettingsError` if an option can't be used."""
+    """Run a simulation and print its result; raises `InvalidSettingsError` if an option can't be used."""
     result = asyncio.run(simulate(settings, options))
     if as_json:
         sys.stdout.write(json_of(result).decode() + "\n")
@@ -89,7 +87,7 @@ def run_simulation(settings: Settings, options: Options, *, as_json: bool = Fals
 
 
 async def simulate(settings: Settings, options: Options) -> SimulationResult:
-    """Play the providers, and compare; raises `InvalidSettingsError` if an option can't be used."""
+    """Post the traffic and compare the store with it; raises `InvalidSettingsError` if an option can't be used."""
     lines = open_lines(settings, providers=options.providers, account=options.account, secret=options.secret)
     run = secrets.token_hex(RUN_LENGTH // 2)
     traffic = _traffic(options, lines, run)
@@ -146,29 +144,19 @@ async def _send(sender: CallbackSender, traffic: Traffic, options: Options) -> l
 
 
 async def _arrive(sender: CallbackSender) -> None:
-    """Return once the receiver and, where needed, the admin listener answer; raises `UnreachableError` after a while."""
-    await _answers("the receiver", sender.url)
-    if sender.submissions is not None:
-        await _answers("the admin listener", sender.submissions.url, "; --no-submit does without submissions")
-
-
-async def _answers(name: str, url: str, hint: str = "") -> None:
-    give_up_at = time.monotonic() + _ARRIVAL_SECONDS
+    """Return once the receiver and, if needed, the admin listener answer; raises `UnreachableError` after 5 s."""
     async with aiohttp.ClientSession(timeout=TIMEOUT) as session:
-        while True:
-            try:
-                async with session.get(url):
-                    return
-            except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-                if time.monotonic() > give_up_at:
-                    trouble = str(error) or type(error).__name__
-                    raise UnreachableError(f"{name} at {url} can't be reached: {trouble}{hint}") from error
-            await asyncio.sleep(_ARRIVAL_PAUSE_SECONDS)
+        await persist(session, f"the receiver at {sender.url}", "GET", sender.url, patience_seconds=_ARRIVAL_SECONDS)
+        if sender.submissions is None:
+            return
+        admin = sender.submissions.url
+        name = f"the admin listener at {admin} (--no-submit does without it)"
+        await persist(session, name, "GET", admin, patience_seconds=_ARRIVAL_SECONDS)
 
 
 @contextmanager
 def _progress(callbacks: int) -> Iterator[Callable[[], None]]:
-    """Show a bar on a terminal, and nothing elsewhere."""
+    """Show a progress bar if standard error is a terminal; yields the function that advances it."""
     console = Console(stderr=True)
     with Progress(console=console, disable=not console.is_terminal) as progress:
         task = progress.add_task("callbacks", total=callbacks)

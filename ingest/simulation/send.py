@@ -17,19 +17,18 @@ import aiohttp
 from yarl import URL
 
 from ingest.simulation.ledger import Ledger
-from ingest.simulation.persistence import PATIENCE_SECONDS, persist
+from ingest.simulation.persistence import PATIENCE_SECONDS, TIMEOUT, FinalAnswer, persist
 from ingest.simulation.plan import PlannedCallback, PlannedRequest
 from ingest.simulation.submit import SubmissionSender
 from ingest.simulation.targets import Line
 
 _SHOWN_BYTES: Final = 100
 _STORED: Final = 200
-TIMEOUT: Final = aiohttp.ClientTimeout(total=30, connect=5)
 
 
 @dataclass(slots=True)
 class Sent:
-    """How sending went, for one provider. `unexpected` counts other answers by status; `answers` has one of each."""
+    """The counts of one provider's callbacks. `unexpected` counts other answers by status; `answers` has one of each."""
 
     callbacks: int = 0
     acknowledged: int = 0
@@ -39,13 +38,9 @@ class Sent:
     answers: dict[int, str] = field(default_factory=dict)
     seconds: "array[float]" = field(default_factory=lambda: array("d"))
 
-    def count_retry(self) -> None:
-        """Count one try more."""
-        self.retries += 1
-
 
 class CallbackSender:
-    """Sends callbacks over their providers' lines, and keeps the ledger."""
+    """Sends callbacks to the accounts of their providers, and records them in the ledger."""
 
     def __init__(
         self,
@@ -108,38 +103,38 @@ class CallbackSender:
             advance()
 
     async def _deliver(self, session: aiohttp.ClientSession, callback: PlannedCallback) -> bool:
-        """Return whether the callback was answered as it should be, once it is."""
+        """Send a callback until it has a final answer, and return whether that answer was the expected one."""
         line, sent = self._lines[callback.provider], self.sent[callback.provider]
         request = line.dialect.request(callback, line.account)
         if callback.spoil is not None:
             request = callback.spoil.make(request, callback.reports[0].message_id)
         sent.callbacks += 1
-        status, body, seconds = await persist(
-            f"the receiver at {self.url}",
-            lambda: self._post(session, line, request),
-            patience_seconds=self._patience_seconds,
-            on_retry=sent.count_retry,
-        )
-        sent.seconds.append(seconds)
+        answer = await self._post(session, line, request)
+        sent.retries += answer.retries
+        sent.seconds.append(answer.seconds)
         if callback.spoil is not None:
-            expected = status == line.malformed
+            expected = answer.status == line.malformed
             sent.malformed += expected
         else:
-            expected = status == _STORED and line.dialect.acknowledges(request, body)
+            expected = answer.status == _STORED and line.dialect.acknowledges(request, answer.body)
             sent.acknowledged += expected
         if not expected:
-            sent.unexpected[status] += 1
-            sent.answers.setdefault(status, body[:_SHOWN_BYTES].decode("utf-8", "replace"))
+            sent.unexpected[answer.status] += 1
+            sent.answers.setdefault(answer.status, answer.body[:_SHOWN_BYTES].decode("utf-8", "replace"))
         return expected
 
-    async def _post(self, session: aiohttp.ClientSession, line: Line, request: PlannedRequest) -> tuple[int, bytes]:
+    async def _post(self, session: aiohttp.ClientSession, line: Line, request: PlannedRequest) -> FinalAnswer:
         query = f"?{request.query}" if request.query else ""
         url = URL(f"{self.url}{line.path}{query}", encoded=True)  # as it is: Santo sends a raw `|`
-        posts = request.method == "POST"
-        headers = {"Content-Type": request.content_type} if posts else None
-        data = request.body if posts else None
-        async with session.request(request.method, url, data=data, headers=headers) as response:
-            return response.status, await response.read()
+        content = {"data": request.body, "headers": {"Content-Type": request.content_type}}
+        return await persist(
+            session,
+            f"the receiver at {self.url}",
+            request.method,
+            url,
+            patience_seconds=self._patience_seconds,
+            **(content if request.method == "POST" else {}),
+        )
 
 
 def _paced(callbacks: Iterable[PlannedCallback], per_second: float) -> Iterator[tuple[float, PlannedCallback]]:

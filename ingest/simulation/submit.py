@@ -22,7 +22,6 @@ class SubmissionSender:
 
     url: str
     token: str = ""
-    patience_seconds: float = PATIENCE_SECONDS
     sent: int = 0
     retries: int = 0
 
@@ -34,32 +33,24 @@ class SubmissionSender:
 
         Raises `UnreachableError` if they are not accepted.
         """
+        url = f"{self.url}/submissions"
         body = orjson.dumps([_fields(line, submission) for submission in submissions])
-        accepted = False
-        try:
-            status, answer, _ = await persist(
-                f"{self.url}/submissions",
-                lambda: self._post(session, body),
-                patience_seconds=self.patience_seconds,
-                on_retry=self._count_retry,
-            )
-            accepted = status == _ACCEPTED
-        finally:
-            ledger.record_submissions(submissions, acknowledged=accepted)
-        if not accepted:
-            said = answer[:_SHOWN_BYTES].decode("utf-8", "replace")
-            raise UnreachableError(f"{self.url}/submissions answers {status}: {said}")
-        self.sent += len(submissions)
-
-    async def _post(self, session: aiohttp.ClientSession, body: bytes) -> tuple[int, bytes]:
         headers = {"Content-Type": "application/json"}
         if self.token:
             headers["Authorization"] = f"Bearer {self.token}"
-        async with session.post(f"{self.url}/submissions", data=body, headers=headers) as response:
-            return response.status, await response.read()
-
-    def _count_retry(self) -> None:
-        self.retries += 1
+        accepted = False
+        try:
+            answer = await persist(
+                session, url, "POST", url, patience_seconds=PATIENCE_SECONDS, data=body, headers=headers
+            )
+            accepted = answer.status == _ACCEPTED
+        finally:
+            ledger.record_submissions(submissions, acknowledged=accepted)
+        if not accepted:
+            said = answer.body[:_SHOWN_BYTES].decode("utf-8", "replace")
+            raise UnreachableError(f"{url} answers {answer.status}: {said}")
+        self.sent += len(submissions)
+        self.retries += answer.retries
 
 
 def _fields(line: Line, submission: PlannedSubmission) -> dict[str, object]:

@@ -1,8 +1,9 @@
 """The output of a simulation: two tables and a verdict, or the same as JSON."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from enum import IntEnum
+from typing import Any
 
 import orjson
 from rich.console import Console
@@ -16,7 +17,7 @@ Finding = tuple[str, str, Tally]
 
 
 class Exit(IntEnum):
-    """How a run ends."""
+    """The exit status of a run."""
 
     STORED_ONCE = 0
     DIFFERENT = 1
@@ -26,7 +27,7 @@ class Exit(IntEnum):
 @dataclass(slots=True)
 class SimulationResult:
     """
-    How a run went.
+    The result of a run.
 
     `submitted` counts the submissions that were accepted, None if none were to be posted. `words` are the verdict.
     """
@@ -40,31 +41,24 @@ class SimulationResult:
 
 
 def print_result(result: SimulationResult, console: Console) -> None:
-    """Print tables and verdict for a person."""
-    if any(went.callbacks for went in result.sent.values()):
-        console.print(_callbacks_table(result.sent))
-        console.print()
-    if result.findings:
-        console.print(_store_table(result.findings))
-        console.print()
+    """Print the tables and the verdict as text."""
+    callbacks = _callbacks(result.sent) if any(went.callbacks for went in result.sent.values()) else []
+    for title, names, rows in (("callbacks", 1, callbacks), ("store", 2, _store(result.findings))):
+        if rows:
+            console.print(_table(title, names, rows))
+            console.print()
     for line in (*_remarks(result), *result.words):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def json_of(result: SimulationResult) -> bytes:
     """Return the same as JSON."""
-    callbacks = [
-        {
-            "provider": provider,
-            **_counts(went),
-            "p50_ms": _milliseconds(went.seconds, 0.5),
-            "p99_ms": _milliseconds(went.seconds, 0.99),
-        }
-        for provider, went in result.sent.items()
+    store = [
+        {**row, "examples": tally.examples}
+        for row, (*_, tally) in zip(_store(result.findings), result.findings, strict=True)
     ]
-    store = [{"provider": provider, "table": name, **asdict(tally)} for provider, name, tally in result.findings]
     said = {"status": int(result.status), "words": result.words, "submitted": result.submitted}
-    return orjson.dumps({**said, "callbacks": callbacks, "store": store}, option=orjson.OPT_INDENT_2)
+    return orjson.dumps({**said, "callbacks": _callbacks(result.sent), "store": store}, option=orjson.OPT_INDENT_2)
 
 
 def differences(result: SimulationResult) -> list[str]:
@@ -87,48 +81,44 @@ def _remarks(result: SimulationResult) -> Iterable[str]:
         )
 
 
-def _callbacks_table(sent: Mapping[str, Sent]) -> Table:
-    """Return how the callbacks were answered; latencies are those of the acknowledgement."""
-    table = _table("callbacks", ["provider"], [*_counts(Sent()), "p50 ms", "p99 ms"])
-    for provider, went in sent.items():
-        latencies = (_milliseconds(went.seconds, 0.5), _milliseconds(went.seconds, 0.99))
-        shown = ["-" if latency is None else f"{latency:.1f}" for latency in latencies]
-        table.add_row(provider, *map(str, _counts(went).values()), *shown)
-    return table
+def _callbacks(sent: Mapping[str, Sent]) -> list[dict[str, Any]]:
+    """Return how each provider's callbacks were answered; latencies are those of the acknowledgement."""
+    return [
+        {
+            "provider": provider,
+            "sent": went.callbacks,
+            "acknowledged": went.acknowledged,
+            "malformed": went.malformed,
+            "unexpected": went.unexpected.total(),
+            "retries": went.retries,
+            "p50_ms": _milliseconds(went.seconds, 0.5),
+            "p99_ms": _milliseconds(went.seconds, 0.99),
+        }
+        for provider, went in sent.items()
+    ]
 
 
-def _counts(went: Sent) -> dict[str, int]:
-    return {
-        "sent": went.callbacks,
-        "acknowledged": went.acknowledged,
-        "malformed": went.malformed,
-        "unexpected": went.unexpected.total(),
-        "retries": went.retries,
-    }
+def _store(findings: Iterable[Finding]) -> list[dict[str, Any]]:
+    """Return how each table compares with what was acknowledged."""
+    return [{"provider": provider, "table": name, **tally.counts} for provider, name, tally in findings]
 
 
-def _store_table(findings: Iterable[Finding]) -> Table:
-    """Return how the store compares with what was acknowledged."""
-    table = _table("store", ["provider", "table"], ["acknowledged", "stored", "lost", "doubled", "wrong", "never sent"])
-    for provider, name, tally in findings:
-        counts = (tally.expected, tally.stored, tally.lost, tally.doubled, tally.wrong, tally.foreign)
-        table.add_row(provider, name, *map(str, counts))
-    return table
+def _table(title: str, names: int, rows: Sequence[Mapping[str, Any]]) -> Table:
+    """
+    Return a table of rows, whose first columns are names and the others figures.
 
-
-def _table(title: str, names: Iterable[str], figures: Iterable[str]) -> Table:
-    """Return a table that fits 80 columns; in fewer, its cells go on in the next line instead of being cut."""
+    It fits 80 columns; in fewer, its cells go on in the next line instead of being cut.
+    """
     table = Table(title=title, title_justify="left", box=None, pad_edge=False)
-    for name in names:
-        table.add_column(name, overflow="fold")
-    for name in figures:
-        table.add_column(name, justify="right", overflow="fold")
+    for index, column in enumerate(rows[0]):
+        table.add_column(column.replace("_", " "), justify="left" if index < names else "right", overflow="fold")
+    for row in rows:
+        table.add_row(*("-" if cell is None else str(cell) for cell in row.values()))
     return table
 
 
 def _difference(provider: str, name: str, tally: Tally) -> str:
-    counts = {"lost": tally.lost, "doubled": tally.doubled, "wrong": tally.wrong, "never sent": tally.foreign}
-    found = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
+    found = ", ".join(f"{count} {what.replace('_', ' ')}" for what, count in tally.differences.items())
     such_as = f", such as {', '.join(tally.examples)}" if tally.examples else ""
     return f"{provider} {name}: {found}{such_as}"
 

@@ -16,7 +16,7 @@ from normalizers.model import Account
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
     """
-    A provider's line to its account.
+    A provider and the account that it posts to.
 
     `path` holds the secret; `malformed` is the HTTP status of the answer to what can't be read.
     """
@@ -69,7 +69,7 @@ def _line(provider: str, settings: AccountSettings, secret: str) -> Line:
 
 
 def _authentic(dialect: Dialect) -> Dialect:
-    """Spoil nothing in which the secret can't be read any more: that is forbidden, and not kept."""
+    """Leave out the corruptions that destroy the secret: such a callback is answered 403 and not kept."""
     return replace(dialect, spoils=[spoil for spoil in dialect.spoils if spoil.authentic])
 
 

@@ -45,7 +45,7 @@ _CAMPAIGNS: Final = ("verification", "reminder", "autumn")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mix:
     """
-    The shares, of 1, of everything that can happen.
+    The probability of each kind of event.
 
     Of messages: `disordered` ones are reported on in another order, `late` ones hours or days afterwards, `unfinished`
     ones without the last report, `conflicting` ones with two final reports, `silent` ones not at all; `submitted` ones
@@ -119,7 +119,7 @@ class Traffic:
         return PlannedCallback(dialect.name, tuple(items), submissions=submissions)
 
     def _batch(self, dialect: Dialect, step: int) -> list[PlannedItem]:
-        """Return what one callback holds; an item that can't share a callback waits for the next one."""
+        """Return the items of one callback; an item that can't share it with these waits for the next one."""
         items = list(self._group(dialect, step))
         for _ in range(dialect.batch(self._rng) - 1):
             group = self._group(dialect, step)
@@ -130,7 +130,7 @@ class Traffic:
         return items
 
     def _group(self, dialect: Dialect, step: int) -> Group:
-        """Return items that are due, else the first of a new message."""
+        """Return the items of a message that are due now, else the first ones of a new message."""
         due = self._due[dialect.name]
         if due and due[0][0] <= step:
             return heapq.heappop(due)[-1]
@@ -142,7 +142,7 @@ class Traffic:
         return groups[0]
 
     def _remember(self, dialect: Dialect, step: int, groups: list[Group]) -> None:
-        """Have all but the first group come later, and some of them a second time."""
+        """Schedule all groups but the first for later callbacks, and some groups a second time."""
         if self._happens(self._mix.disordered):
             self._rng.shuffle(groups)
         for position, group in enumerate(groups):
@@ -177,7 +177,7 @@ class Traffic:
         return groups
 
     def _submit(self, dialect: Dialect, message_id: str, numbers: Sequence[Number], at: datetime) -> None:
-        """Have the callback that is being planned tell dlrhub of a message first."""
+        """Add submissions of a message to the callback that is being planned."""
         campaign = self._rng.choice(_CAMPAIGNS)
         self._submissions += [
             PlannedSubmission(
@@ -188,7 +188,7 @@ class Traffic:
 
     def _sent_at(self, dialect: Dialect, step: int) -> datetime:
         """
-        Return when a message was sent of which no report tells.
+        Return when a message was sent, if its reports carry no time or it has none.
 
         A provider without a clock has its reports count from their receipt, so its message was sent just before.
         """
@@ -233,7 +233,7 @@ class Traffic:
         )
 
     def _lives(self, dialect: Dialect) -> list[list[PlannedOutcome]]:
-        """Return the outcomes for each recipient of one message: the same steps on the way, and a final one of its own."""
+        """Return the outcomes for each recipient of one message: the same steps, and a final one each."""
         steps = [outcome for outcome in dialect.steps if self._happens(outcome.weight)]
         recipients = dialect.recipients(self._rng)
         if steps and self._happens(self._mix.unfinished):
@@ -279,7 +279,7 @@ class Traffic:
         return dialect.message_id(stem(self._schedule.run, self.messages), self._rng)
 
     def _times(self, dialect: Dialect, step: int, stages: int) -> Sequence[datetime | None]:
-        """Return when each stage happened: the last a moment before it is said, late ones long before."""
+        """Return when each stage happened: the last one just before its report is sent, or long before."""
         if not dialect.clock:
             return [None] * stages
         at = self._now(step)

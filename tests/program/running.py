@@ -9,7 +9,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, Self, TypeAlias
 
 import orjson
@@ -139,11 +139,13 @@ class Program:
         """GET from one of the doors; status 0 where nobody answers."""
         return self.post(port, path, None)
 
-    def post(self, port: int, path: str, body: bytes | None) -> tuple[int, bytes]:
+    def post(
+        self, port: int, path: str, body: bytes | None, headers: Mapping[str, str] = MappingProxyType({})
+    ) -> tuple[int, bytes]:
         """POST to one of the doors (GET where there is no body); status 0 where nobody answers."""
-        request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", data=body)
+        request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", data=body, headers=dict(headers))
         try:
-            with urllib.request.urlopen(request, timeout=10) as answer:
+            with urllib.request.urlopen(request, timeout=20) as answer:
                 return int(answer.status), answer.read()
         except urllib.error.HTTPError as error:
             with error:

@@ -1,7 +1,7 @@
 // One account: its reports over time, what the provider said, where, and the latest failures.
 
 import { link } from "./address.js";
-import { h, show, table } from "./dom.js";
+import { h, note, show, table, title, viewOf } from "./dom.js";
 import { openable, said } from "./meaning.js";
 import { makePlots } from "./plots.js";
 import { status } from "./overview.js";
@@ -11,22 +11,22 @@ export function makeAccount(account) {
   const head = h("div", { class: "head" });
   const plots = makePlots();
   const tables = h("div", { class: "tables" });
-  const element = h("section", { "aria-labelledby": "account-title" }, head, plots.element, tables);
+  const element = viewOf(head, plots.element, tables);
   const update = (details, overview) => {
     const known = overview.accounts.find((each) => words.name(each) === account);
     show(
       head,
       h("p", {}, link({ view: "accounts", account: "" }, "← All accounts", "back")),
-      h("h2", { id: "account-title", tabindex: "-1", "data-key": "title" }, account),
-      known?.level ? h("p", { class: "statuses" }, status(known), ` ${meaning(known)}`) : null,
-      known?.alike ? h("p", { class: "strip" }, alike(known)) : null,
+      title(account),
+      known?.level && h("p", { class: "statuses" }, status(known), ` ${meaning(known)}`),
+      known?.alike && h("p", { class: "strip" }, alike(known)),
     );
     plots.update(details.plot, overview.seconds);
     const side = [countries(details), unmapped(details)].filter(Boolean);
     show(
       tables,
       h("div", { class: side.length ? null : "wide" }, codes(details)),
-      side.length ? h("div", { class: "side" }, side) : null,
+      side.length && h("div", { class: "side" }, side),
       h("div", { class: "wide" }, failures(details)),
     );
   };
@@ -39,11 +39,10 @@ function meaning(known) {
 }
 
 function alike(known) {
-  const reports = words.counted(known.alike, "report", "reports");
+  const reports = words.counted(known.alike, "report");
   return `${reports} had neither the reference nor the time of its message, so that messages to one number can't be told apart. Have the provider send REFERENCE and CREATED_S.`;
 }
 
-const number = (name) => [name, "number"];
 const SHORT_AGAIN = { temporary: "yes", permanent: "no", unknown: "not known" };
 
 // A row a reason, the commonest first, with what the provider said behind it; a code opens to its meaning.
@@ -56,26 +55,22 @@ function codes(details) {
     found.last = Math.max(found.last, code.last_received);
     reasons.set(code.reason, found);
   }
-  if (!reasons.size) return h("p", { class: "none" }, "No failures in this time.");
+  if (!reasons.size) return note("No failures in this time.");
   const rows = [...reasons].sort(([, one], [, other]) => other.reports - one.reports);
   const sum = rows.reduce((total, [, { reports }]) => total + reports, 0);
-  const columns = [
-    ["Reason", ""],
-    number("Reports"),
-    number("Share"),
-    ["Provider said", "said"],
-    ["Sending again helps", ""],
-    number("Last"),
-  ];
+  const columns = {
+    Reason: "",
+    Reports: "number",
+    Share: "number",
+    "Provider said": "said",
+    "Sending again helps": "",
+    Last: "number",
+  };
   const cells = ([reason, found]) => [
     h("code", {}, reason),
     words.number(found.reports),
     words.percent(found.reports / sum),
-    h(
-      "ul",
-      { class: "codes" },
-      found.codes.map((code) => h("li", {}, counted(code, reason))),
-    ),
+    h("ul", { class: "codes" }, ...found.codes.map((code) => h("li", {}, counted(code, reason)))),
     SHORT_AGAIN[found.persistence] ?? "–",
     words.date(found.last),
   ];
@@ -90,14 +85,14 @@ function counted(code, reason) {
 function unmapped(details) {
   const found = details.codes.filter((code) => code.unmapped);
   if (!found.length) return null;
-  const columns = [["Provider said", "text"], number("Reports"), number("Last")];
+  const columns = { "Provider said": "text", Reports: "number", Last: "number" };
   const cells = (code) => [said(code), words.number(code.reports), words.date(code.last_received)];
   return table("Codes that are in no table", columns, found.map(cells));
 }
 
 function countries(details) {
   if (!details.countries.some((row) => row.failures)) return null;
-  const columns = [["Country", ""], number("Final reports"), number("Failed"), number("Share failed")];
+  const columns = { Country: "", "Final reports": "number", Failed: "number", "Share failed": "number" };
   const cells = (row) => [
     row.country || "unknown",
     words.number(row.finals),
@@ -109,14 +104,7 @@ function countries(details) {
 
 function failures(details) {
   if (!details.failures.length) return null;
-  const columns = [
-    ["Received", ""],
-    ["Message", "text"],
-    ["Recipient", ""],
-    ["Country", ""],
-    ["Reason", ""],
-    ["Provider said", "text"],
-  ];
+  const columns = { Received: "", Message: "text", Recipient: "", Country: "", Reason: "", "Provider said": "text" };
   const cells = (row) => [
     words.date(row.at),
     h("bdi", {}, messageLink(row)),

@@ -6,48 +6,45 @@ const HEIGHT = 190;
 
 export const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
-// `update` draws new data into the plot that is there; another `shape` (the range, say) has the plot made anew.
-// `options` makes uPlot's options, and `readAt` says in words what is under the pointer.
-export function makeFigure(title, legend) {
+// `update` draws new data into the plot that is there, which is made anew for another `shape` (the range, say) and for
+// another colour scheme. `options` makes uPlot's options, and `readAt` says in words what is under the pointer.
+export function makeFigure(name, legend) {
   const canvas = h("div", { class: "plot", "aria-hidden": "true" });
   const caption = h("p", { class: "summary" });
   const readout = h("p", { class: "readout", "aria-hidden": "true" }, "\u00a0");
   const keys = legend.map(([word, kind]) => h("li", { class: kind }, word));
-  const head = h("figcaption", {}, h("h3", {}, title), caption);
+  const head = h("figcaption", {}, h("h3", {}, name), caption);
   const element = h("figure", {}, head, h("ul", { class: "legend" }, keys), canvas, readout);
-  const state = { canvas, readout, plot: null, shape: null, readAt: null };
-  new ResizeObserver(() => state.plot?.setSize({ width: canvas.clientWidth, height: HEIGHT })).observe(canvas);
-  return {
-    element,
-    forget: () => forget(state),
-    say: (words) => {
-      if (caption.textContent !== words) caption.textContent = words;
-    },
-    update: (data, shape, options, readAt) => draw(state, data, shape, options, readAt),
+  let plot = null;
+  let latest = null;
+  const read = ({ cursor }) => {
+    readout.textContent = Number.isInteger(cursor.idx) ? latest.readAt(cursor.idx) : "\u00a0";
   };
-}
-
-function draw(state, data, shape, options, readAt) {
-  state.readAt = readAt;
-  if (state.shape !== shape) forget(state);
-  state.shape = shape;
-  if (state.plot) state.plot.setData(data);
-  else if (state.canvas.clientWidth) make(state, data, options);
-  else requestAnimationFrame(() => !state.plot && state.canvas.clientWidth && make(state, data, options));
-}
-
-function make(state, data, options) {
-  const say = (plot) => {
-    const index = plot.cursor.idx;
-    state.readout.textContent = index === null || index === undefined ? "\u00a0" : state.readAt(index);
+  const draw = () => {
+    const size = { width: canvas.clientWidth, height: HEIGHT };
+    if (plot) plot.setData(latest.data);
+    else if (size.width)
+      plot = new uPlot({ ...size, hooks: { setCursor: [read] }, ...latest.options() }, latest.data, canvas);
   };
-  const own = { width: state.canvas.clientWidth, height: HEIGHT, hooks: { setCursor: [say] } };
-  state.plot = new uPlot({ ...own, ...options() }, data, state.canvas);
-}
-
-function forget(state) {
-  state.plot?.destroy();
-  state.plot = null;
+  const forget = () => {
+    plot?.destroy();
+    plot = null;
+  };
+  const update = (data, shape, options, readAt) => {
+    if (latest?.shape !== shape) forget();
+    latest = { data, shape, options, readAt };
+    if (canvas.clientWidth) draw();
+    else requestAnimationFrame(draw);
+  };
+  const say = (words) => {
+    if (caption.textContent !== words) caption.textContent = words;
+  };
+  new ResizeObserver(() => plot?.setSize({ width: canvas.clientWidth, height: HEIGHT })).observe(canvas);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+    forget();
+    if (latest) draw();
+  });
+  return { element, say, update };
 }
 
 // Options of all plots: no legend of uPlot's own, a vertical cursor, axes in the page's colours.

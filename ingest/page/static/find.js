@@ -2,7 +2,7 @@
 
 import { link } from "./address.js";
 import { post } from "./api.js";
-import { h, show, table } from "./dom.js";
+import { factList, form, h, note, show, table, title, verbatim, viewOf } from "./dom.js";
 import { again, meaningOf, said } from "./meaning.js";
 import * as words from "./words.js";
 
@@ -12,41 +12,32 @@ const CLOCKS = { provider: "by the provider's clock", receipt: "by dlrhub's cloc
 export function makeFind() {
   const results = h("div", { class: "found", role: "status" });
   const field = h("input", {
-    id: "what",
     type: "search",
     required: true,
     maxlength: "256",
     autocomplete: "off",
     spellcheck: "false",
   });
-  const submit = (event) => {
-    event.preventDefault();
-    search(field.value, results);
+  const search = async () => {
+    results.replaceChildren(note("Asking the store…"));
+    try {
+      results.replaceChildren(...messages(await post("find", { what: field.value })));
+    } catch (error) {
+      results.replaceChildren(h("p", { class: "strip" }, `${error.message}.`));
+    }
   };
-  const label = h("label", { for: "what" }, "Number (any spelling), message id or reference");
-  const form = h("form", { class: "search", submit }, label, field, h("button", { type: "submit" }, "Find"));
-  const title = h("h2", { id: "find-title", tabindex: "-1", "data-key": "title" }, "Find a message");
-  return { element: h("section", { "aria-labelledby": "find-title" }, title, form, results), update: () => {} };
-}
-
-async function search(what, results) {
-  results.replaceChildren(h("p", { class: "none" }, "Asking the store…"));
-  try {
-    const found = await post("find", { what });
-    results.replaceChildren(...messages(found));
-  } catch (error) {
-    results.replaceChildren(h("p", { class: "strip" }, `${error.message}.`));
-  }
+  const fields = { "Number (any spelling), message id or reference": field };
+  return { element: viewOf(title("Find a message"), form(fields, "Find", search), results), update: () => {} };
 }
 
 // The message of one report, which a link names.
 export function makeMessage() {
-  const element = h("section", { "aria-labelledby": "message-title" });
+  const element = viewOf();
   const update = (found) =>
     show(
       element,
       h("p", {}, link({ view: "find", item: "" }, "← Find another message", "back")),
-      h("h2", { id: "message-title", tabindex: "-1", "data-key": "title" }, "A message"),
+      title("A message"),
       h("div", { class: "found" }, messages(found)),
     );
   return { element, update };
@@ -54,72 +45,52 @@ export function makeMessage() {
 
 function messages(found) {
   const shown = [...found.messages.map((each, index) => message(each, index + 1)), ...found.dead_letters.map(letter)];
-  if (!shown.length)
-    return [
-      h("p", { class: "none" }, "No report, submission or dead letter has this number, message id or reference."),
-    ];
+  if (!shown.length) return [note("No report, submission or dead letter has this number, message id or reference.")];
   const isCut = found.messages.length === found.most;
-  const note = isCut ? h("p", { class: "note" }, `Only the newest ${found.most} messages are shown.`) : null;
-  return [note, ...shown].filter(Boolean);
+  return isCut ? [note(`Only the newest ${found.most} messages are shown.`), ...shown] : shown;
 }
 
 function message({ message: row, submission, reports, advice, masked }, position) {
   const place = [row.country, row.operator].filter(Boolean).join(", ");
-  const title = h(
-    "h3",
-    {},
-    `${position}. `,
-    h("bdi", {}, row.message_id || "(no id)"),
-    " to ",
-    h("bdi", { class: "digits" }, row.recipient),
-  );
+  const recipient = h("bdi", { class: "digits" }, row.recipient);
   const owner = words.name(row);
   const from = link({ view: "account", account: owner, item: "" }, owner, `account of ${row.message_id}`);
+  const next = advice.map((each) => h("li", {}, h("b", {}, "Next: "), each));
   return h(
     "article",
     {},
-    title,
-    h("p", { class: "none" }, from, place ? ` · ${place}` : ""),
+    h("h3", {}, `${position}. `, h("bdi", {}, row.message_id || "(no id)"), " to ", recipient),
+    h("p", { class: "note" }, from, place ? ` · ${place}` : ""),
     facts(row, submission),
-    h(
-      "ul",
-      { class: "advice" },
-      advice.map((each) => h("li", {}, h("b", {}, "Next: "), each)),
-    ),
-    reports.length ? reportTable(reports, position) : h("p", { class: "none" }, "No report has come."),
-    reports.length ? raw(reports, position) : null,
-    masked ? h("p", { class: "note" }, "Digits that may be a phone number are hidden.") : null,
+    h("ul", { class: "advice" }, next),
+    reports.length ? [reportTable(reports, position), raw(reports, position)] : note("No report has come."),
+    masked && note("Digits that may be a phone number are hidden."),
   );
 }
 
 function facts(row, submission) {
   const reason = row.reason ? `, ${row.reason}` : "";
-  const latency = row.latency_seconds === null ? null : Number(row.latency_seconds);
+  const clock = CLOCKS[row.latency_clock] ?? "";
   const tags = Object.entries(submission?.tags ?? {}).map(([name, value]) => `${name}=${value}`);
-  const known = [
-    ["State", `${row.status}${reason} (${row.final ? "final" : "not final"})`],
-    ["Submitted", submission ? stamp(submission.submitted_at) : "not known to dlrhub"],
-    ["Latency", latency === null ? null : `${words.duration(latency)}, ${CLOCKS[row.latency_clock] ?? ""}`],
-    ["Reference", row.reference || null],
-    ["Tags", tags.join(" ") || null],
-    ["Conflict", row.conflict ? "the provider reported two different final states" : null],
-  ].filter(([, text]) => text);
-  return h(
-    "dl",
-    { class: "letter" },
-    known.map(([term, text]) => [h("dt", {}, term), h("dd", {}, h("bdi", {}, text))]),
-  );
+  return factList({
+    State: `${row.status}${reason} (${row.final ? "final" : "not final"})`,
+    Submitted: submission ? stamp(submission.submitted_at) : "not known to dlrhub",
+    Latency: row.latency_seconds === null ? null : `${words.duration(Number(row.latency_seconds))}, ${clock}`,
+    Reference: row.reference,
+    Tags: tags.join(" "),
+    Conflict: row.conflict && "the provider reported two different final states",
+  });
 }
 
 function reportTable(reports, position) {
-  const columns = [
-    ["Received", "text"],
-    ["Status", ""],
-    ["By the provider's clock", "text"],
-    ["Provider said", "text"],
-    ["It means", "text"],
-    ["Provider was told", "text"],
-  ];
+  const columns = {
+    Received: "text",
+    Status: "",
+    "By the provider's clock": "text",
+    "Provider said": "text",
+    "It means": "text",
+    "Provider was told": "text",
+  };
   const rows = reports.map((report) => [
     stamp(report.received_at),
     h("code", {}, report.status),
@@ -132,8 +103,7 @@ function reportTable(reports, position) {
 }
 
 function raw(reports, position) {
-  const item = (report, index) =>
-    h("pre", { tabindex: "0", role: "region", "aria-label": `Report ${index + 1} on message ${position}` }, report.raw);
+  const item = (report, index) => verbatim(`Report ${index + 1} on message ${position}`, report.raw);
   return h("details", {}, h("summary", {}, "As the provider sent them"), reports.map(item));
 }
 

@@ -2,7 +2,7 @@
 
 import { go, link, owner } from "./address.js";
 import { get } from "./api.js";
-import { h, show, table } from "./dom.js";
+import { button, form, h, note, show, table, title, viewOf } from "./dom.js";
 import { open } from "./letter.js";
 import { outcome, replayAll, replayOne } from "./replay.js";
 import * as words from "./words.js";
@@ -37,8 +37,8 @@ export function makeLetters({ account, why }) {
     const rows = letters.map(now);
     show(
       place,
-      rows.length ? list(rows, openLetter) : h("p", { class: "none" }, nothing(why)),
-      next !== null ? h("button", { type: "button", "data-key": "more", click: more }, "Show older ones") : null,
+      rows.length ? list(rows, openLetter) : note(nothing(why)),
+      next !== null && button("Show older ones", more, { "data-key": "more" }),
     );
   };
   const update = (data, overview) => {
@@ -48,40 +48,19 @@ export function makeLetters({ account, why }) {
     filter.offer(overview.accounts, data.whys);
     draw();
   };
-  const head = [back(account, why), title(account, why), filter.element, replayAll(take)].filter(Boolean);
-  return { element: h("section", { "aria-labelledby": "letters-title" }, ...head, place), update };
-}
-
-function back(account, why) {
-  return account || why
-    ? h("p", {}, link({ view: "letters", account: "", why: "" }, "← All dead letters", "back"))
-    : null;
-}
-
-function title(account, why) {
-  const text = `Dead letters${account ? ` of ${account}` : ""}${why ? `: ${why}` : ""}`;
-  return h("h2", { id: "letters-title", tabindex: "-1", "data-key": "title" }, text);
+  const back = link({ view: "letters", account: "", why: "" }, "← All dead letters", "back");
+  const name = `Dead letters${account ? ` of ${account}` : ""}${why ? `: ${why}` : ""}`;
+  const head = [(account || why) && h("p", {}, back), title(name), filter.element, replayAll(take)];
+  return { element: viewOf(head, place), update };
 }
 
 const nothing = (why) => (why ? "No dead letter matches in this time." : "Everything could be read in this time.");
 
 // The filter: a provider, or an account of it, and why; the time is the range above.
 function makeFilter(account, why) {
-  const accounts = h("select", { id: "letters-account" });
-  const whys = h("select", { id: "letters-why" });
-  const submit = (event) => {
-    event.preventDefault();
-    go({ account: accounts.value, why: whys.value });
-  };
-  const element = h(
-    "form",
-    { class: "search", submit },
-    h("label", { for: "letters-account" }, "Account"),
-    accounts,
-    h("label", { for: "letters-why" }, "Why"),
-    whys,
-    h("button", { type: "submit" }, "Filter"),
-  );
+  const [accounts, whys] = [h("select"), h("select")];
+  const filter = () => go({ account: accounts.value, why: whys.value });
+  const element = form({ Account: accounts, Why: whys }, "Filter", filter);
   const offer = (known, faults) => {
     const owners = known.flatMap((each) => [each.provider, words.name(each)]);
     choose(accounts, "All accounts", [...owners, account], account);
@@ -101,34 +80,32 @@ function choose(select, all, values, chosen) {
   select.value = kept;
 }
 
+const COLUMNS = {
+  Received: "",
+  Account: "",
+  Why: "",
+  Where: "text",
+  Detail: "text",
+  Times: "number",
+  Replayed: "text",
+  Letter: "number",
+};
+
 function list(letters, openLetter) {
-  return table(
-    "What could not be read, the newest first",
-    [
-      ["Received", ""],
-      ["Account", ""],
-      ["Why", ""],
-      ["Where", "text"],
-      ["Detail", "text"],
-      ["Times", "number"],
-      ["Replayed", "text"],
-      ["Letter", "number"],
-    ],
-    letters.map((letter) => [
-      words.date(letter.last_us / 1e6),
-      words.name(letter),
-      h("code", {}, letter.why),
-      h("bdi", {}, letter.location || "–"),
-      h("bdi", {}, letter.detail || "–"),
-      words.number(letter.receipts),
-      outcome(letter) || "–",
-      opener(letter, openLetter),
-    ]),
-  );
+  const cells = (letter) => [
+    words.date(letter.last_us / 1e6),
+    words.name(letter),
+    h("code", {}, letter.why),
+    h("bdi", {}, letter.location || "–"),
+    h("bdi", {}, letter.detail || "–"),
+    words.number(letter.receipts),
+    outcome(letter) || "–",
+    opener(letter, openLetter),
+  ];
+  return table("What could not be read, the newest first", COLUMNS, letters.map(cells));
 }
 
 function opener(letter, openLetter) {
   const label = `Open the dead letter of ${words.name(letter)} of ${words.date(letter.last_us / 1e6)}`;
-  const click = () => openLetter(letter.id);
-  return h("button", { type: "button", "data-key": `letter ${letter.id}`, "aria-label": label, click }, "Open");
+  return button("Open", () => openLetter(letter.id), { "data-key": `letter ${letter.id}`, "aria-label": label });
 }

@@ -1,27 +1,27 @@
 // The first view: every account, the worst first.
 
 import { link } from "./address.js";
-import { h, show, svg, table } from "./dom.js";
+import { button, h, show, svg, table, title, verbatim, viewOf } from "./dom.js";
 import { outline } from "./plots.js";
 import { callbacks } from "./program.js";
 import * as words from "./words.js";
 
 const MOST_ROWS = 50;
-const COLUMNS = [
-  ["Status", "state"],
-  ["Account", "account"],
-  ["Reports", "number"],
-  ["Delivered", "share"],
-  ["Why messages fail", "why"],
-  ["Trend", "trend"],
-  ["Delay", "number"],
-  ["Last callback", "number"],
-  ["Unmapped", "number"],
-  ["Dead letters", "number"],
-];
+const COLUMNS = {
+  Status: "state",
+  Account: "account",
+  Reports: "number",
+  Delivered: "share",
+  "Why messages fail": "why",
+  Trend: "trend",
+  Delay: "number",
+  "Last callback": "number",
+  Unmapped: "number",
+  "Dead letters": "number",
+};
 
 export function makeOverview() {
-  const element = h("section", { "aria-labelledby": "accounts-title" });
+  const element = viewOf();
   let all = false;
   const update = (_, data) => {
     const accounts = all ? data.accounts : data.accounts.slice(0, MOST_ROWS);
@@ -32,10 +32,10 @@ export function makeOverview() {
     };
     show(
       element,
-      h("h2", { id: "accounts-title", tabindex: "-1", "data-key": "title" }, "Providers and accounts"),
-      isEmpty(data) ? empty(data) : null,
+      title("Providers and accounts"),
+      isEmpty(data) && empty(data),
       data.accounts_are_of ? full(data, accounts) : [spare(data, accounts), callbacks(data)],
-      left > 0 ? h("button", { type: "button", "data-key": "all", click }, `Show ${words.number(left)} more`) : null,
+      left > 0 && button(`Show ${words.number(left)} more`, click, { "data-key": "all" }),
     );
   };
   return { element, update };
@@ -46,50 +46,39 @@ function isEmpty(data) {
 }
 
 function full(data, accounts) {
-  return table(
-    `Accounts over ${words.RANGES[data.range][1]}, the worst first`,
-    COLUMNS,
-    accounts.map((account) => row(account, data)),
-    { class: "accounts" },
-  );
+  const caption = `Accounts over ${words.RANGES[data.range][1]}, the worst first`;
+  const rows = accounts.map((account) => row(account, data));
+  return table(caption, COLUMNS, rows, { class: "accounts" });
 }
 
 function row(account, data) {
+  const name = words.name(account);
+  const [delay, most] = account.delays;
+  const letters = `${words.counted(account.dead_letters, "dead letter")} of ${name}`;
   return [
     status(account),
-    link({ view: "account", account: words.name(account) }, words.name(account), `account ${words.name(account)}`),
+    link({ view: "account", account: name }, name, `account ${name}`),
     account.reports ? [h("b", {}, words.number(account.reports)), h("small", {}, words.rate(account.per_minute))] : "–",
     delivered(account),
     reasons(account),
     trend(account),
-    account.delays[0] === null
-      ? "–"
-      : [words.duration(account.delays[0]), h("small", {}, `95%: ${words.duration(account.delays[1])}`)],
+    delay === null ? "–" : [words.duration(delay), h("small", {}, `95%: ${words.duration(most)}`)],
     words.ago(account.last_callback, data.live.now),
-    account.unmapped ? words.number(account.unmapped) : "0",
+    words.number(account.unmapped),
     account.dead_letters
-      ? link(
-          { view: "letters", account: words.name(account) },
-          words.number(account.dead_letters),
-          `letters ${words.name(account)}`,
-          `${words.counted(account.dead_letters, "dead letter", "dead letters")} of ${words.name(account)}`,
-        )
+      ? link({ view: "letters", account: name }, words.number(account.dead_letters), `letters ${name}`, letters)
       : "0",
   ];
 }
 
 export function status(account) {
-  return [account.level, ...account.also]
-    .filter((level, index) => index === 0 || !["ok", "quiet"].includes(level))
-    .map((level) => {
-      const [icon, word, tone, meaning] = words.LEVELS[level];
-      return h(
-        "span",
-        { class: "status", "data-tone": tone, title: meaning },
-        h("span", { class: "icon", "aria-hidden": "true" }, icon),
-        word,
-      );
-    });
+  const badge = (level) => {
+    const [icon, word, tone, meaning] = words.LEVELS[level];
+    const sign = h("span", { class: "icon", "aria-hidden": "true" }, icon);
+    return h("span", { class: "status", "data-tone": tone, title: meaning }, sign, word);
+  };
+  const also = account.also.filter((level) => !["ok", "quiet"].includes(level));
+  return [account.level, ...also].map(badge);
 }
 
 function delivered(account) {
@@ -114,8 +103,12 @@ function reasons(account) {
   if (!account.reasons.length) return "–";
   const reason = ({ reason: name, failures, code }) => {
     const breakable = name.split(/(?<=_)/).flatMap((part) => [part, h("wbr")]);
-    const title = code ? `Most often ${code}` : null;
-    return h("li", { title }, h("code", {}, breakable), ` ${words.percent(failures / account.failures)}`);
+    return h(
+      "li",
+      { title: code && `Most often ${code}` },
+      h("code", {}, breakable),
+      ` ${words.percent(failures / account.failures)}`,
+    );
   };
   return h("ol", { class: "reasons" }, account.reasons.map(reason));
 }
@@ -126,43 +119,27 @@ function trend(account) {
   const most = Math.max(...finals);
   const peak = failures.indexOf(Math.max(...failures));
   const said = `Failures over time: ${account.failures ? `most in part ${peak + 1} of ${failures.length}` : "none"}`;
-  return [
-    svg(
-      "svg",
-      { class: "trend", viewBox: `0 0 ${finals.length * 3} 24`, "aria-hidden": "true" },
-      svg("path", { class: "finals", d: outline(finals, most, 24) }),
-      svg("path", { class: "failures", d: outline(failures, most, 24) }),
-    ),
-    h("span", { class: "unseen" }, said),
-  ];
+  const bars = (kind, counts) => svg("path", { class: kind, d: outline(counts, most, 24) });
+  const box = { class: "trend", viewBox: `0 0 ${finals.length * 3} 24`, "aria-hidden": "true" };
+  const drawn = svg("svg", box, bars("finals", finals), bars("failures", failures));
+  return [drawn, h("span", { class: "unseen" }, said)];
 }
 
 // Without a store there is little to say.
 function spare(data, accounts) {
-  return table(
-    "Accounts, as far as this program itself knows",
-    [
-      ["Account", "account"],
-      ["Last callback", "number"],
-    ],
-    accounts.map((account) => [words.name(account), words.ago(account.last_callback, data.live.now)]),
-  );
+  const columns = { Account: "account", "Last callback": "number" };
+  const rows = accounts.map((account) => [words.name(account), words.ago(account.last_callback, data.live.now)]);
+  return table("Accounts, as far as this program itself knows", columns, rows);
 }
 
 function empty(data) {
   const report = '{"flag": 1, "mid": "4C36654382720006", "mobile": "18983437011", "stat": "DELIVRD"}';
-  const command = (text) => h("pre", { tabindex: "0", "aria-label": "Command" }, text);
-  const post = data.open_to_all
-    ? [
-        h("p", {}, "or post a first report yourself:"),
-        command(`curl ${data.open_to_all}/callbacks/juhe -d '[${report}]'`),
-      ]
-    : null;
+  const post = `curl ${data.open_to_all}/callbacks/juhe -d '[${report}]'`;
   return h(
     "div",
     { class: "empty" },
     h("p", {}, `Nothing was received in ${words.RANGES[data.range][1]}. To see something here, play the providers:`),
-    command("dlrhub simulate"),
-    post,
+    verbatim("Command", "dlrhub simulate"),
+    data.open_to_all && [h("p", {}, "or post a first report yourself:"), verbatim("Command", post)],
   );
 }

@@ -3,7 +3,7 @@
 import { makeAccount } from "./account.js";
 import { VIEWS, go, link, onMove, owner, section, state } from "./address.js";
 import { ApiError, get, keepToken } from "./api.js";
-import { focusOn, h, show } from "./dom.js";
+import { focusOn, form, h, note, show } from "./dom.js";
 import { makeFind, makeMessage } from "./find.js";
 import { makeLetters } from "./letters.js";
 import { makeOverview } from "./overview.js";
@@ -49,7 +49,7 @@ async function refresh(focus = "") {
     if (mine !== turn) return;
     warn("");
     take(data);
-    if (!view) id("view").replaceChildren(h("p", { class: "none" }, "Asking the store…"));
+    if (!view) id("view").replaceChildren(note("Asking the store…"));
     const found = await details;
     if (mine === turn) showView(asked, found, focus);
   } catch (error) {
@@ -65,20 +65,20 @@ async function refresh(focus = "") {
   }
 }
 
-async function ask(asked) {
-  if (asked.view === "account") return get("account", owner()).catch(keepGoing);
-  if (asked.view === "letters") return get("dead-letters", { ...owner(), why: asked.why }).catch(keepGoing);
-  if (asked.view === "message") return get("message", { report: asked.item }).catch(keepGoing);
-  if (asked.view === "questions" && asked.item)
-    return get(`questions/${encodeURIComponent(asked.item)}`, { range: asked.range }).catch(keepGoing);
-  if (asked.view === "questions") return get("questions").catch(keepGoing);
-  return null;
-}
-
-// Without its store the rest of the page still has something to say.
-function keepGoing(error) {
-  if (error.status === 401 || error.status === 0) throw error;
-  return { error: error.message };
+// Ask for what a view shows beside the overview. Without its store the rest of the page still has something to say.
+async function ask({ view: name, item, range, why }) {
+  const [path, parameters] = {
+    account: ["account", owner()],
+    letters: ["dead-letters", { ...owner(), why }],
+    message: ["message", { report: item }],
+    questions: item ? [`questions/${encodeURIComponent(item)}`, { range }] : ["questions"],
+  }[name] ?? [null];
+  try {
+    return path && (await get(path, parameters));
+  } catch (error) {
+    if (error.status === 401 || error.status === 0) throw error;
+    return { error: error.message };
+  }
 }
 
 function schedule() {
@@ -138,36 +138,31 @@ function showView(asked, details, focus) {
 }
 
 function makeView(asked) {
-  switch (asked.view) {
-    case "account":
-      return makeAccount(asked.account);
-    case "letters":
-      return makeLetters(asked);
-    case "find":
-      return makeFind();
-    case "message":
-      return makeMessage();
-    case "questions":
-      return asked.item ? makeQuestion() : makeQuestions();
-    case "program":
-      return makeProgram();
-    default:
-      return makeOverview();
-  }
+  const made = {
+    account: () => makeAccount(asked.account),
+    letters: () => makeLetters(asked),
+    find: makeFind,
+    message: makeMessage,
+    questions: asked.item ? makeQuestion : makeQuestions,
+    program: makeProgram,
+  };
+  return (made[asked.view] ?? makeOverview)();
 }
 
 function showNavigation() {
   const now = state();
+  const item = (change, text, key, current, label = null) => {
+    const made = link(change, text, key, label);
+    if (current) made.setAttribute("aria-current", current);
+    return h("li", {}, made);
+  };
   const views = Object.entries(VIEWS).map(([name, word]) => {
-    const made = link({ view: name, account: "", item: "", why: "" }, word, `view ${name}`);
-    if (name === section(now.view)) made.setAttribute("aria-current", now.view === name ? "page" : "true");
-    return h("li", {}, made);
+    const current = name === section(now.view) && (now.view === name ? "page" : "true");
+    return item({ view: name, account: "", item: "", why: "" }, word, `view ${name}`, current);
   });
-  const ranges = Object.entries(words.RANGES).map(([name, [short, long]]) => {
-    const made = link({ range: name }, short, `range ${name}`, long);
-    if (name === now.range) made.setAttribute("aria-current", "true");
-    return h("li", {}, made);
-  });
+  const ranges = Object.entries(words.RANGES).map(([name, [short, long]]) =>
+    item({ range: name }, short, `range ${name}`, name === now.range && "true", long),
+  );
   show(id("views"), views);
   show(id("ranges"), ranges);
 }
@@ -177,26 +172,17 @@ function showNavigation() {
 function askForToken() {
   if (id("token")) return warn("The token was not right.");
   warn("");
-  const field = h("input", {
-    id: "token",
-    type: "password",
-    autocomplete: "current-password",
-    required: true,
-    spellcheck: "false",
-  });
-  const submit = (event) => {
-    event.preventDefault();
+  const field = h("input", { type: "password", autocomplete: "current-password", required: true, spellcheck: "false" });
+  const submit = () => {
     keepToken(field.value);
     refresh();
   };
-  const label = h("label", { for: "token" }, "Admin token (admin.token in the settings)");
   view = null;
   id("verdict").dataset.tone = "note";
   id("verdict-words").replaceChildren(h("p", {}, "This page asks for the admin token."));
   id("facts").replaceChildren();
-  id("view").replaceChildren(
-    h("form", { class: "token", submit }, label, field, h("button", { type: "submit" }, "Open")),
-  );
+  const fields = { "Admin token (admin.token in the settings)": field };
+  id("view").replaceChildren(h("div", { id: "token" }, form(fields, "Open", submit)));
   field.focus();
 }
 

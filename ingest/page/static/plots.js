@@ -14,39 +14,33 @@ export function makePlots() {
   const counts = makeFigure("Reports over time", kinds);
   const shares = makeFigure("Share of failures over time", [["Failed, of final reports", "failed"]]);
   const data = h("div");
-  let shown = null;
   const update = (plot, seconds) => {
-    shown = [plot, seconds];
     const share = plot.at.map((_, index) => shareOf(plot, index));
-    const readAt = (index) => words(plot, index, seconds);
+    const readAt = (index) => `${span(plot.at[index], seconds)}: ${countsAt(plot, index).join(", ")}`;
     counts.update(stacked(plot), seconds, () => countOptions(seconds, plot.step), readAt);
     counts.say(countWords(plot, seconds));
     shares.update([plot.at, share], seconds, () => shareOptions(seconds), readAt);
     shares.say(shareWords(plot, share, seconds));
     data.replaceChildren(dataTable(plot, share, seconds));
   };
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
-    counts.forget();
-    shares.forget();
-    if (shown) update(...shown);
-  });
-  const details = h(
-    "details",
-    { class: "data", "data-key": "plot data" },
-    h("summary", {}, "The plots as a table"),
-    data,
-  );
+  const summary = h("summary", {}, "The plots as a table");
+  const details = h("details", { class: "data", "data-key": "plot data" }, summary, data);
   return { element: h("div", { class: "plots" }, counts.element, shares.element, details), update };
 }
+
+const total = (counts) => counts.reduce((sum, count) => sum + count, 0);
+
+const inWords = (delivered, failed, other) => [
+  `${number(delivered)} delivered`,
+  `${number(failed)} failed`,
+  `${number(other)} not final`,
+];
+
+const countsAt = (plot, index) => inWords(plot.delivered[index], plot.failed[index], plot.other[index]);
 
 function shareOf(plot, index) {
   const finals = plot.delivered[index] + plot.failed[index];
   return finals ? plot.failed[index] / finals : null;
-}
-
-function words(plot, index, seconds) {
-  const [delivered, failed, other] = [plot.delivered, plot.failed, plot.other].map((counts) => number(counts[index]));
-  return `${span(plot.at[index], seconds)}: ${delivered} delivered, ${failed} failed, ${other} not final`;
 }
 
 // Each series on top of the one before it; what is drawn first is the highest.
@@ -58,11 +52,8 @@ function stacked(plot) {
 
 function countOptions(seconds, step) {
   const options = commonOptions((at) => tick(at, seconds));
-  const bars = uPlot.paths.bars({ size: [0.82, 40], align: 1 });
-  const series = (name) => {
-    const drawn = colour(name);
-    return { fill: drawn, stroke: drawn, width: 0, paths: bars, points: { show: false } };
-  };
+  const paths = uPlot.paths.bars({ size: [0.82, 40], align: 1 });
+  const series = (name) => ({ fill: colour(name), stroke: colour(name), width: 0, paths, points: { show: false } });
   options.axes[1].values = (_, ticks) => ticks.map((count) => (Number.isInteger(count) ? number(count) : ""));
   options.scales = {
     x: { range: (_, from, to) => [from, to + step] },
@@ -81,40 +72,28 @@ function shareOptions(seconds) {
   return options;
 }
 
-const total = (counts) => counts.reduce((sum, count) => sum + count, 0);
-
 function countWords(plot, seconds) {
   const sums = [plot.delivered, plot.failed, plot.other].map(total);
-  const [delivered, failed, other] = sums.map(number);
   const most = Math.max(...plot.failed);
   const peak = most ? ` Most failures at ${span(plot.at[plot.failed.indexOf(most)], seconds)}: ${number(most)}.` : "";
-  return `${number(total(sums))} reports: ${delivered} delivered, ${failed} failed, ${other} not final.${peak}`;
+  return `${number(total(sums))} reports: ${inWords(...sums).join(", ")}.${peak}`;
 }
 
 function shareWords(plot, share, seconds) {
   const finals = total(plot.delivered) + total(plot.failed);
   if (!finals) return "No final report in this time.";
   const highest = Math.max(...share.map((value) => value ?? 0));
-  const where = highest
-    ? ` The highest is ${percent(highest)} at ${span(plot.at[share.indexOf(highest)], seconds)}.`
-    : "";
-  return `${percent(total(plot.failed) / finals)} of ${number(finals)} final reports failed.${where}`;
+  const at = highest ? span(plot.at[share.indexOf(highest)], seconds) : "";
+  const peak = highest ? ` The highest is ${percent(highest)} at ${at}.` : "";
+  return `${percent(total(plot.failed) / finals)} of ${number(finals)} final reports failed.${peak}`;
 }
 
 function dataTable(plot, share, seconds) {
-  const columns = [
-    ["From", ""],
-    ["Delivered", "number"],
-    ["Failed", "number"],
-    ["Not final", "number"],
-    ["Share failed", "number"],
-  ];
+  const columns = { From: "", Delivered: "number", Failed: "number", "Not final": "number", "Share failed": "number" };
   const rows = plot.at
     .map((at, index) => [
       span(at, seconds),
-      number(plot.delivered[index]),
-      number(plot.failed[index]),
-      number(plot.other[index]),
+      ...[plot.delivered, plot.failed, plot.other].map((counts) => number(counts[index])),
       share[index] === null ? "–" : percent(share[index]),
     ])
     .filter((_, index) => plot.delivered[index] + plot.failed[index] + plot.other[index]);

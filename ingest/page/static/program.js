@@ -1,6 +1,6 @@
 // The state of this program: the line of facts above every view, and the view of its parts.
 
-import { h, show, table } from "./dom.js";
+import { h, note, show, table, title, viewOf } from "./dom.js";
 import * as words from "./words.js";
 
 const MUCH_LAG = 100_000;
@@ -35,32 +35,18 @@ export function showFacts(element, data) {
 }
 
 export function makeProgram() {
-  const element = h("section", { "aria-labelledby": "program-title" });
+  const element = viewOf();
   const update = (_, data) => {
-    const columns = [
-      ["Part", ""],
-      ["State", ""],
-    ];
     const parts = data.live.parts.map((part) => [part.name, part.fault || "ready"]);
-    show(
-      element,
-      h("h2", { id: "program-title", tabindex: "-1", "data-key": "title" }, "This program"),
-      table("Parts", columns, parts),
-      callbacks(data),
-    );
+    show(element, title("This program"), table("Parts", { Part: "", State: "" }, parts), callbacks(data));
   };
   return { element, update };
 }
 
 // The answers that the receivers of this program gave.
 export function callbacks(data) {
-  if (!data.live.callbacks.length)
-    return h("p", { class: "none" }, "No callback was answered since the start of this program.");
-  const columns = [
-    ["Provider", ""],
-    ["Outcome", ""],
-    ["Callbacks", "number"],
-  ];
+  if (!data.live.callbacks.length) return note("No callback was answered since the start of this program.");
+  const columns = { Provider: "", Outcome: "", Callbacks: "number" };
   const rows = data.live.callbacks.map((each) => [each.provider, each.outcome, words.number(each.callbacks)]);
   return table("Callbacks answered since the start of this program", columns, rows);
 }

@@ -2,7 +2,7 @@
 
 import { link, state } from "./address.js";
 import { save, toCsv } from "./csv.js";
-import { h, show, table } from "./dom.js";
+import { button, h, note, show, table, title, verbatim, viewOf } from "./dom.js";
 import { colour, commonOptions, makeFigure } from "./figure.js";
 import * as words from "./words.js";
 
@@ -12,18 +12,14 @@ const DAY_SECONDS = 86_400;
 const LINES = ["--delivered", "--failed", "--other", "--warn", "--good", "--accent"];
 
 export function makeQuestions() {
-  const element = h("section", { "aria-labelledby": "questions-title" });
+  const element = viewOf();
   const update = ({ questions }) => {
     const item = (each) =>
       h("li", {}, link({ item: each.name }, each.question, `question ${each.name}`), h("small", {}, each.note));
     show(
       element,
-      h("h2", { id: "questions-title", tabindex: "-1", "data-key": "title" }, "Questions"),
-      h(
-        "p",
-        { class: "none" },
-        "One click asks over the range above. Each can be taken along as SQL, its answer as CSV.",
-      ),
+      title("Questions"),
+      note("One click asks over the range above. Each can be taken along as SQL, its answer as CSV."),
       h("ul", { class: "questions" }, questions.map(item)),
     );
   };
@@ -34,53 +30,44 @@ export function makeQuestion() {
   const head = h("div", { class: "head" });
   const plot = h("div");
   const answer = h("div", { class: "answer" });
-  const element = h("section", { "aria-labelledby": "question-title" }, head, plot, answer);
   let figure = null;
   const update = (data) => {
     const when = words.RANGES[state().range][1];
-    const rows = data.rows.length === 1 ? "1 row" : `${words.number(data.rows.length)} rows`;
     show(
       head,
       h("p", {}, link({ item: "" }, "← All questions", "back")),
-      h("h2", { id: "question-title", tabindex: "-1", "data-key": "title" }, data.question),
-      h("p", { class: "none" }, `Over ${when}: ${rows}, as of ${words.time(data.as_of)} UTC.`),
-      h("p", { class: "buttons" }, buttons(data)),
+      title(data.question),
+      note(`Over ${when}: ${words.counted(data.rows.length, "row")}, as of ${words.time(data.as_of)} UTC.`),
+      h("p", { class: "buttons" }, download(data)),
     );
     figure = showPlot(plot, figure, data);
-    show(answer, data.rows.length ? answerTable(data) : h("p", { class: "none" }, "Nothing in this time."), sql(data));
+    show(answer, data.rows.length ? answerTable(data) : note("Nothing in this time."), sql(data));
   };
-  return { element, update };
+  return { element: viewOf(head, plot, answer), update };
 }
 
-function buttons(data) {
+function download(data) {
   const names = data.columns.map(({ name }) => name);
   const csv = () => save(`${data.name}.csv`, toCsv(names, data.rows));
-  return h("button", { type: "button", "data-key": "csv", click: csv, disabled: !data.rows.length }, "Download CSV");
+  return button("Download CSV", csv, { "data-key": "csv", disabled: !data.rows.length });
 }
 
 function sql(data) {
-  const text = h("pre", { tabindex: "0", role: "region", "aria-label": "SQL" }, data.sql.trim());
-  const note = h(
-    "p",
-    { class: "note" },
-    `Any ClickHouse client runs it, and so does: dlrhub query -f ${data.name}.sql`,
-  );
-  return h("details", { "data-key": "sql" }, h("summary", {}, "The SQL to take along"), note, text);
+  const how = note(`Any ClickHouse client runs it, and so does: dlrhub query -f ${data.name}.sql`);
+  const summary = h("summary", {}, "The SQL to take along");
+  return h("details", { "data-key": "sql" }, summary, how, verbatim("SQL", data.sql.trim()));
 }
 
 const isNumber = (column) => /Int|Float|Decimal/.test(column.type) && !column.type.startsWith("Array");
 
 function answerTable(data) {
-  const columns = data.columns.map((column) => [
-    column.name.replaceAll("_", " "),
-    isNumber(column) ? "number" : "text",
-  ]);
+  const kinds = data.columns.map((column) => [column.name.replaceAll("_", " "), isNumber(column) ? "number" : "text"]);
   const shown = data.rows.slice(0, MOST_ROWS);
   const rows = shown.map((row) => row.map((value, index) => cell(value, data.columns[index])));
   const more = data.rows.length - shown.length;
   return [
-    table(data.note || data.question, columns, rows),
-    more > 0 ? h("p", { class: "note" }, `${words.number(more)} more rows are in the CSV.`) : null,
+    table(data.note || data.question, Object.fromEntries(kinds), rows),
+    more > 0 && note(`${words.number(more)} more rows are in the CSV.`),
   ];
 }
 
@@ -100,12 +87,9 @@ function showPlot(place, figure, data) {
     return null;
   }
   const at = (name) => data.columns.findIndex((column) => column.name === name);
-  const points = data.rows.map((row) => ({
-    x: row[at(x)],
-    y: Number(row[at(y)]),
-    series: series ? row[at(series)] : y,
-  }));
-  if (/Date/.test(data.columns[at(x)].type)) return showLines(place, figure, points, y);
+  const [atX, atY, atSeries] = [x, y, series].map(at);
+  const points = data.rows.map((row) => ({ x: row[atX], y: Number(row[atY]), series: series ? row[atSeries] : y }));
+  if (/Date/.test(data.columns[atX].type)) return showLines(place, figure, points, y);
   place.replaceChildren(bars(points, y, Boolean(series)));
   return null;
 }
@@ -115,21 +99,11 @@ function bars(points, y, hasSeries) {
   const item = (point) => {
     const name = [point.x || "unknown", hasSeries ? point.series : null].filter(Boolean).join(" · ");
     const said = y.includes("share") ? words.percent(point.y) : words.decimal(point.y);
-    return h(
-      "li",
-      {},
-      h("span", {}, name),
-      h("span", { class: "length", share: most ? point.y / most : 0 }),
-      h("b", {}, said),
-    );
+    const bar = h("span", { class: "length", share: most ? point.y / most : 0 });
+    return h("li", {}, h("span", {}, name), bar, h("b", {}, said));
   };
-  const title = h("h3", {}, y.replaceAll("_", " "));
-  return h(
-    "figure",
-    { "aria-hidden": "true" },
-    title,
-    h("ol", { class: "bars" }, points.slice(0, MOST_BARS).map(item)),
-  );
+  const list = h("ol", { class: "bars" }, points.slice(0, MOST_BARS).map(item));
+  return h("figure", { "aria-hidden": "true" }, h("h3", {}, y.replaceAll("_", " ")), list);
 }
 
 function showLines(place, figure, points, y) {
@@ -143,10 +117,8 @@ function showLines(place, figure, points, y) {
   const values = names.map((name) => days.map((day) => sum(points, name, day)));
   const shape = names.join("\n");
   if (figure?.shape !== shape) {
-    const made = makeFigure(
-      y.replaceAll("_", " "),
-      names.map((name, index) => [String(name), `line${index}`]),
-    );
+    const legend = names.map((name, index) => [String(name), `line${index}`]);
+    const made = makeFigure(y.replaceAll("_", " "), legend);
     figure = { shape, ...made };
     place.replaceChildren(made.element);
   }

@@ -2,7 +2,7 @@
 
 import { owner, state } from "./address.js";
 import { post } from "./api.js";
-import { h } from "./dom.js";
+import { button, h } from "./dom.js";
 import * as words from "./words.js";
 
 // What became of a letter; nothing if it was never replayed.
@@ -13,53 +13,53 @@ export function outcome(letter) {
 
 // A button that replays the letters which match the address, and its result in words; `take` is given the letters.
 export function replayAll(take) {
-  const result = h("span", { role: "status" });
-  const button = h("button", { type: "button", "data-key": "replay" }, "Replay all that match");
   let next = null;
-  button.addEventListener("click", async () => {
-    const done = await run(button, result, "replay", { ...owner(), why: state().why, after: next });
-    if (!done) return;
-    next = done.next;
-    button.textContent = next ? "Replay the next ones" : "Replay all that match";
-    result.textContent = summary(done);
-    take(done.letters);
-  });
-  return h("p", { class: "buttons" }, button, result);
+  const parameters = () => ({ ...owner(), why: state().why, after: next });
+  return replaying(
+    "Replay all that match",
+    "",
+    () => post("dead-letters/replay", {}, parameters()),
+    (done, made) => {
+      next = done.next;
+      made.textContent = next ? "Replay the next ones" : "Replay all that match";
+      take(done.letters);
+      return summary(done);
+    },
+  );
 }
 
 // A button that replays one letter, under what became of it before.
 export function replayOne(letter, take) {
-  const result = h("span", { role: "status" }, outcome(letter));
-  if (letter.resolved) return h("p", { class: "buttons" }, result);
-  const button = h("button", { type: "button" }, "Replay this letter");
-  button.addEventListener("click", async () => {
-    const done = await run(button, result, `${letter.id}/replay`, {});
-    if (!done) return;
-    const [now] = done.letters;
-    result.textContent = now ? outcome(now) : "It was resolved before.";
-    take(done.letters);
+  if (letter.resolved) return h("p", { class: "buttons" }, outcome(letter));
+  const ask = () => post(`dead-letters/${letter.id}/replay`, {});
+  return replaying("Replay this letter", outcome(letter), ask, ({ letters }) => {
+    const [now] = letters;
+    take(letters);
+    return now ? outcome(now) : "It was resolved before.";
   });
-  return h("p", { class: "buttons" }, button, result);
 }
 
-// Ask for a replay, one at a time; the button keeps the focus meanwhile. Returns nothing if it failed.
-async function run(button, result, path, parameters) {
-  if (button.ariaDisabled === "true") return null;
-  button.ariaDisabled = "true";
-  result.textContent = "Replaying…";
-  try {
-    return await post(`dead-letters/${path}`, {}, parameters);
-  } catch (error) {
-    result.textContent = `Not replayed: ${error.message}.`;
-    return null;
-  } finally {
-    button.ariaDisabled = null;
-  }
+// A button that asks for a replay, one at a time, and keeps the focus meanwhile; `told` says in words what was done.
+function replaying(text, before, ask, told) {
+  const result = h("span", { role: "status" }, before);
+  const click = async () => {
+    if (made.ariaDisabled === "true") return;
+    made.ariaDisabled = "true";
+    result.textContent = "Replaying…";
+    try {
+      result.textContent = told(await ask(), made);
+    } catch (error) {
+      result.textContent = `Not replayed: ${error.message}.`;
+    }
+    made.ariaDisabled = null;
+  };
+  const made = button(text, click, { "data-key": text });
+  return h("p", { class: "buttons" }, made, result);
 }
 
 function summary({ letters, resolved, left }) {
   if (!letters.length) return "No letter that matches is left to replay.";
   const unreadable = letters.length - resolved;
-  const said = `${words.counted(resolved, "letter", "letters")} resolved, ${words.number(unreadable)} still can't be read`;
+  const said = `${words.counted(resolved, "letter")} resolved, ${words.number(unreadable)} still can't be read`;
   return left ? `${said}; ${words.number(left)} more match.` : `${said}.`;
 }

@@ -69,7 +69,7 @@ export const LEVELS = {
 
 export const name = (account) => `${account.provider}/${account.account}`;
 export const failed = (account) => (account.finals ? account.failures / account.finals : 0);
-export const counted = (count, one, many) => `${number(count)} ${count === 1 ? one : many}`;
+export const counted = (count, noun) => `${number(count)} ${noun}${count === 1 ? "" : "s"}`;
 
 // The verdict: its tone, and sentences of pieces, those in arrays being names.
 export function verdict(data) {
@@ -80,14 +80,12 @@ export function verdict(data) {
   if (data.store.state !== "ok") {
     return ["warn", [[`The store does not answer (${data.store.said}), so how the providers do can't be told.`]]];
   }
-  const told = data.accounts.filter(
-    (account) => LEVELS[account.level][2] === "bad" || LEVELS[account.level][2] === "warn",
-  );
+  const tone = (account) => LEVELS[account.level][2];
+  const told = data.accounts.filter((account) => ["bad", "warn"].includes(tone(account)));
   if (told.length) {
     const lines = told.slice(0, 3).map((account) => sentence(account, when));
-    if (told.length > 3)
-      lines.push([`${counted(told.length - 3, "more account needs", "more accounts need")} a look.`]);
-    return [LEVELS[told[0].level][2], lines];
+    if (told.length > 3) lines.push([`${counted(told.length - 3, "more account")} to look at.`]);
+    return [tone(told[0]), lines];
   }
   return calm(data, when);
 }
@@ -97,60 +95,37 @@ function calm(data, when) {
   if (!active.length) return ["note", [[`No reports in ${when}.`]]];
   const worst = active.filter((account) => account.failures).sort((one, other) => failed(other) - failed(one))[0];
   const is = (level) => active.some((account) => account.level === level);
-  const lines = [
-    [
-      is("few")
-        ? "No account is known to fail; some have too few reports to judge by."
-        : is("usual")
-          ? "No account fails more than usual."
-          : active.length === 1
-            ? "The one active account delivers."
-            : `All ${number(active.length)} active accounts deliver.`,
-    ],
-  ];
-  if (worst) lines.push(["Most failures: ", ...share(worst, when)]);
+  let first = "No account fails more than usual.";
+  if (is("few")) first = "No account is known to fail; some have too few reports to judge by.";
+  else if (!is("usual"))
+    first = active.length === 1 ? "The one active account delivers." : `All ${active.length} active accounts deliver.`;
+  const lines = worst ? [[first], ["Most failures: ", ...share(worst, when)]] : [[first]];
   return [is("few") || is("usual") ? "note" : "good", lines];
 }
 
 function sentence(account, when) {
-  const who = [name(account)];
-  switch (account.level) {
-    case "silent":
-      return [
-        who,
-        ` is silent: ${counted(account.reports, "report", "reports")} in ${when}, where about ${number(account.usual_reports)} are usual.`,
-      ];
-    case "unreadable":
-      return [
-        who,
-        ` posts what can't be read: ${counted(account.dead_letters, "dead letter", "dead letters")} in ${when}.`,
-      ];
-    case "unmapped":
-      return [who, ` sends codes that are in no table: ${counted(account.unmapped, "report", "reports")} in ${when}.`];
-    default:
-      return share(account, when);
-  }
+  const reports = counted(account.reports, "report");
+  const said = {
+    silent: ` is silent: ${reports} in ${when}, where about ${number(account.usual_reports)} are usual.`,
+    unreadable: ` posts what can't be read: ${counted(account.dead_letters, "dead letter")} in ${when}.`,
+    unmapped: ` sends codes that are in no table: ${counted(account.unmapped, "report")} in ${when}.`,
+  }[account.level];
+  return said ? [[name(account)], said] : share(account, when);
 }
 
 function share(account, when) {
   const [of, failures, lately] = account.surges
     ? [account.newest_finals, account.newest_failures, RANGES["15m"][1]]
     : [account.finals, account.failures, when];
-  const words = [
-    [name(account)],
-    `: ${percent(failures / of)} of ${counted(of, "final report", "final reports")} failed in ${lately}`,
-  ];
+  const words = [[name(account)], `: ${percent(failures / of)} of ${counted(of, "final report")} failed in ${lately}`];
   if (lately !== when) words.push(` (${percent(failed(account))} in ${when})`);
   const [first] = account.reasons;
   if (first) {
     const most = first.failures * 2 > account.failures ? "mostly" : "above all";
     const code = first.code ? `; code ${first.code}` : "";
     const [before, after] = first.reason === "unknown" ? ["for an ", " reason"] : ["", ""];
-    words.push(
-      `, ${most} ${before}`,
-      [first.reason],
-      `${after} (${percent(first.failures / account.failures)}${code})`,
-    );
+    const ofFailures = percent(first.failures / account.failures);
+    words.push(`, ${most} ${before}`, [first.reason], `${after} (${ofFailures}${code})`);
   }
   return [...words, "."];
 }

@@ -15,21 +15,21 @@ from normalizers.errors import Fault
 from normalizers.model import Account, Reason, Status
 
 _STEPS: Final = (
-    PlannedOutcome(code="9", text="IDLE", status=Status.SCHEDULED, weight=0.05),
-    PlannedOutcome(code="6", text="ACCEPTED", status=Status.ACCEPTED, weight=0.4),
-    PlannedOutcome(code="1", text="ENROUTE", status=Status.ENROUTE, weight=0.7),
+    PlannedOutcome("9", Status.SCHEDULED, 0.05, text="IDLE"),
+    PlannedOutcome("6", Status.ACCEPTED, 0.4, text="ACCEPTED"),
+    PlannedOutcome("1", Status.ENROUTE, 0.7, text="ENROUTE"),
 )
 _FINALS: Final = (
-    PlannedOutcome(code="2", text="DELIVERED", status=Status.DELIVERED, weight=930),
-    PlannedOutcome(code="3", text="EXPIRED", status=Status.EXPIRED, reason=Reason.EXPIRED, weight=20),
-    PlannedOutcome(code="4", text="DELETED", status=Status.DELETED, reason=Reason.DELETED, weight=1),
-    PlannedOutcome(code="5", text="UNDELIVERABLE", status=Status.UNDELIVERABLE, reason=Reason.UNKNOWN, weight=28),
-    PlannedOutcome(code="7", text="UNKNOWN", status=Status.UNKNOWN, weight=3),
-    PlannedOutcome(code="8", text="REJECTED", status=Status.REJECTED, reason=Reason.UNKNOWN, weight=9),
-    PlannedOutcome(code="60", text="LOCAL_REJECTED", status=Status.REJECTED, reason=Reason.PROVIDER_REJECTED, weight=6),
+    PlannedOutcome("2", Status.DELIVERED, 930, text="DELIVERED"),
+    PlannedOutcome("3", Status.EXPIRED, 20, Reason.EXPIRED, text="EXPIRED"),
+    PlannedOutcome("4", Status.DELETED, 1, Reason.DELETED, text="DELETED"),
+    PlannedOutcome("5", Status.UNDELIVERABLE, 28, Reason.UNKNOWN, text="UNDELIVERABLE"),
+    PlannedOutcome("7", Status.UNKNOWN, 3, text="UNKNOWN"),
+    PlannedOutcome("8", Status.REJECTED, 9, Reason.UNKNOWN, text="REJECTED"),
+    PlannedOutcome("60", Status.REJECTED, 6, Reason.PROVIDER_REJECTED, text="LOCAL_REJECTED"),
     # In no table.
-    PlannedOutcome(code="10", text="SKIPPED", status=Status.UNKNOWN, weight=1),
-    PlannedOutcome(code="61", text="LOCAL_REJECTED", status=Status.UNKNOWN, weight=1),
+    PlannedOutcome("10", Status.UNKNOWN, 1, text="SKIPPED"),
+    PlannedOutcome("61", Status.UNKNOWN, 1, text="LOCAL_REJECTED"),
 )
 _COUNTRIES: Final = {
     "HK": 28, "SG": 14, "CN": 14, "TW": 9, "JP": 8, "KR": 7, "MY": 6, "MO": 4, "AU": 4, "GB": 3, "US": 3,
@@ -61,7 +61,7 @@ def envelope(reports: Sequence[PlannedReport], account: Account) -> dict[str, ob
 
 
 def _times(occurred_at: datetime | None, account: Account, whims: Random) -> dict[str, str]:
-    """Write when the report was pushed and made; REPORT_TIME is not required, and then TIME is all there is."""
+    """Write TIME (when the report is pushed) and REPORT_TIME (when it was made), which is optional."""
     if occurred_at is None:
         raise ValueError("CloudSMS has a clock")
     at = occurred_at.astimezone(account.timezone or UTC_8)

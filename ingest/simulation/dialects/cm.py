@@ -41,29 +41,25 @@ _ERRORS: Final = (
 
 def _failures() -> Iterator[PlannedOutcome]:
     for error, reason, text, failed, refused in _ERRORS:
-        yield PlannedOutcome(
-            code="3", error=error, text=text, status=Status.UNDELIVERABLE, reason=reason, weight=failed
-        )
+        yield PlannedOutcome("3", Status.UNDELIVERABLE, failed, reason, error=error, text=text)
         if refused:
-            yield PlannedOutcome(
-                code="1", error=error, text=text, status=Status.REJECTED, reason=reason, weight=refused
-            )
+            yield PlannedOutcome("1", Status.REJECTED, refused, reason, error=error, text=text)
 
 
-_STEPS: Final = (PlannedOutcome(code="0", text="Accepted", status=Status.ACCEPTED, weight=0.85),)
+_STEPS: Final = (PlannedOutcome("0", Status.ACCEPTED, 0.85, text="Accepted"),)
 _FINALS: Final = (
-    PlannedOutcome(code="2", text="Delivered", status=Status.DELIVERED, weight=1400),
-    PlannedOutcome(code="2", error="0", text="Delivered", status=Status.DELIVERED, weight=60),
-    PlannedOutcome(code="2", error="200", text="Delivered", status=Status.DELIVERED, weight=20),
-    PlannedOutcome(code="2", error="delivered", text="Delivered", status=Status.DELIVERED, weight=20),
+    PlannedOutcome("2", Status.DELIVERED, 1400, text="Delivered"),
+    PlannedOutcome("2", Status.DELIVERED, 60, error="0", text="Delivered"),
+    PlannedOutcome("2", Status.DELIVERED, 20, error="200", text="Delivered"),
+    PlannedOutcome("2", Status.DELIVERED, 20, error="delivered", text="Delivered"),
     *_failures(),
-    PlannedOutcome(code="1", status=Status.REJECTED, reason=Reason.UNKNOWN, weight=3),
-    PlannedOutcome(code="3", status=Status.UNDELIVERABLE, reason=Reason.UNKNOWN, weight=3),
+    PlannedOutcome("1", Status.REJECTED, 3, Reason.UNKNOWN),
+    PlannedOutcome("3", Status.UNDELIVERABLE, 3, Reason.UNKNOWN),
     # In no table: error codes and states that were seen elsewhere.
-    PlannedOutcome(code="3", error="206", text="Failure", status=Status.UNDELIVERABLE, reason=Reason.UNKNOWN, weight=1),
-    PlannedOutcome(code="3", error="UNDELIV", status=Status.UNDELIVERABLE, reason=Reason.UNKNOWN, weight=0.5),
-    PlannedOutcome(code="4", text="Read", status=Status.UNKNOWN, weight=1),
-    PlannedOutcome(code="-2", text="Cancelled", status=Status.UNKNOWN, weight=0.5),
+    PlannedOutcome("3", Status.UNDELIVERABLE, 1, Reason.UNKNOWN, error="206", text="Failure"),
+    PlannedOutcome("3", Status.UNDELIVERABLE, 0.5, Reason.UNKNOWN, error="UNDELIV"),
+    PlannedOutcome("4", Status.UNKNOWN, 1, text="Read"),
+    PlannedOutcome("-2", Status.UNKNOWN, 0.5, text="Cancelled"),
 )
 _COUNTRIES: Final = {
     "NL": 30, "GB": 18, "DE": 10, "FR": 9, "BE": 8, "ES": 5, "IT": 5, "PL": 3, "TR": 3, "US": 3, "ZA": 2, "AE": 2, "IN": 2,
@@ -90,7 +86,7 @@ _ERROR_TEXTS: Final = ("STANDARDERRORTTEXT", "STANDARDERRORTXT", "STANDARDERRORT
 
 
 def request(callback: PlannedCallback, account: Account) -> PlannedRequest:
-    """Write a callback: several reports only by POST, one by either."""
+    """Write a callback: a POST if it has several reports, else a POST or a GET."""
     whims = whims_of(callback.seed)
     if callback.spoil is not None:
         account = Account()  # a parameter is left out by the document's name for it
@@ -105,7 +101,10 @@ def _posts(callback: PlannedCallback) -> bool:
 
 
 def joins(item: PlannedItem) -> bool:
-    """Tell whether a report comes by POST, which may hold several; when it is repeated it comes in the same way."""
+    """
+    Tell whether a report comes by POST and may share it with others; its seed decides, so that a repeat comes the same
+    way.
+    """
     return isinstance(item, PlannedReport) and happens(_POSTED, whims_of(item.seed))
 
 
@@ -141,7 +140,7 @@ def _perhaps_number(code: str, *, as_number: bool) -> str | int:
 
 
 def _query(report: PlannedReport, account: Account, whims: Random) -> str:
-    """Write the document's GET, its parameters named as the account has them."""
+    """Write the GET of the document, with the parameter names that the account's settings give."""
     values = {
         "CREATED_S": _stamp(report.created_at, account, " "),
         "DATETIME_S": _stamp(report.occurred_at, account, " "),

@@ -8,31 +8,25 @@ from typing import Any, Final
 import orjson
 from aiohttp import web
 
-from ingest.simulation.known_messages import KnownMessages
 from ingest.simulation.plan import UTC_8
-from ingest.simulation.pull import Route
+from ingest.simulation.pull import AskedProvider
 
 _CLOCK_SLACK: Final = timedelta(minutes=10)
 _STATES: Final = {"delivered": 0, "pending": 1, "failed": 3}
 
 
-class CmessagesServer:
-    """Answers about messages, sends some, and tells the balance, to who signs with the credentials."""
+class CmessagesServer(AskedProvider):
+    """Answers queries about messages, takes messages to send, and tells the balance; checks each signature."""
 
     name = "cmessages"
 
-    def __init__(self, messages: KnownMessages, credentials: Mapping[str, str] | None) -> None:
-        """Know `messages`; without `credentials` everybody is let in."""
-        self._messages = messages
-        self._credentials = credentials
-
-    def routes(self) -> Iterable[Route]:
+    def routes(self) -> Iterable[web.RouteDef]:
         """Return the addresses of the document."""
         return (
-            Route("POST", "/sms/query", self._query),
-            Route("POST", "/sms/get_balance", self._balance),
-            Route("POST", "/sms/send_verify", self._send),
-            Route("POST", "/sms/send_message", self._send),
+            web.post("/sms/query", self._query),
+            web.post("/sms/get_balance", self._balance),
+            web.post("/sms/send_verify", self._send),
+            web.post("/sms/send_message", self._send),
         )
 
     async def _query(self, request: web.Request) -> web.StreamResponse:
@@ -45,8 +39,8 @@ class CmessagesServer:
         return web.json_response([self._answer(message_id) for message_id in ids])
 
     def _answer(self, message_id: str) -> dict[str, object]:
-        state = _STATES[self._messages.state(message_id)]
-        return {"id": message_id, "mobile": self._messages.mobile(message_id), "message_status": state}
+        state = _STATES[self.messages.state(message_id)]
+        return {"id": message_id, "mobile": self.messages.mobile(message_id), "message_status": state}
 
     async def _send(self, request: web.Request) -> web.StreamResponse:
         body = orjson.loads(await request.read())
@@ -56,15 +50,15 @@ class CmessagesServer:
         if not mobile:
             return web.json_response({"code": 1007}, status=400)
         several = isinstance(mobile, list)
-        sent = [{"id": self._messages.send(str(one)), "mobile": one} for one in (mobile if several else [mobile])]
+        sent = [{"id": self.messages.send(str(one)), "mobile": one} for one in (mobile if several else [mobile])]
         return web.json_response(sent if several else sent[0])
 
     async def _balance(self, request: web.Request) -> web.StreamResponse:
         return self._denied(orjson.loads(await request.read())) or web.json_response({"balance": 10})
 
     def _denied(self, body: Mapping[str, Any]) -> web.StreamResponse | None:
-        """Return the answer to wrong credentials, a wrong signature or a wrong clock; None to right ones."""
-        known = self._credentials
+        """Return the refusal of wrong credentials, a wrong signature or a wrong clock; None if all are right."""
+        known = self.credentials
         if known is None:
             return None
         if body.get("app_id") != known["app_id"]:

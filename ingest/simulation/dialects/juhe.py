@@ -2,7 +2,8 @@
 
 import time
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from random import Random
 from typing import Any, Final
@@ -20,67 +21,55 @@ from ingest.simulation.plan import (
     PlannedInbound,
     PlannedItem,
     PlannedOutcome,
+    PlannedReject,
     PlannedReport,
     PlannedRequest,
 )
-from ingest.simulation.pull import Route
+from ingest.simulation.pull import AskedProvider
 from normalizers.errors import Fault
 from normalizers.model import Account, Reason, Status
 
-
-def _rejected(code: str, reason: Reason, weight: float) -> PlannedOutcome:
-    return PlannedOutcome(code=code, status=Status.REJECTED, reason=reason, weight=weight)
-
-
-def _undeliverable(code: str, reason: Reason, weight: float) -> PlannedOutcome:
-    return PlannedOutcome(code=code, status=Status.UNDELIVERABLE, reason=reason, weight=weight)
-
-
-def _unmapped(code: str, weight: float) -> PlannedOutcome:
-    return PlannedOutcome(code=code, status=Status.UNKNOWN, weight=weight)
-
-
 _FINALS: Final = (
-    PlannedOutcome(code="DELIVRD", status=Status.DELIVERED, weight=1500),
-    PlannedOutcome(code="EXPIRED", status=Status.EXPIRED, reason=Reason.EXPIRED, weight=12),
-    PlannedOutcome(code="DELETED", status=Status.DELETED, reason=Reason.DELETED, weight=0.5),
-    _rejected("REJECTED", Reason.UNKNOWN, 5),
-    _rejected("MA:0001", Reason.BLOCKLISTED, 6),
-    _rejected("MA:0002", Reason.CONTENT_REJECTED, 5),
-    _rejected("MA:0003", Reason.NO_ROUTE, 1),
-    _undeliverable("MA:0004", Reason.UNKNOWN, 2),
-    _rejected("MA:0005", Reason.INVALID_NUMBER, 2),
-    _rejected("MA:0006", Reason.PROVIDER_REJECTED, 1),
-    _undeliverable("MA:0009", Reason.UNKNOWN, 1),
-    _undeliverable("MA:0011", Reason.PROVIDER_ERROR, 1),
-    _rejected("MA:0012", Reason.CONTENT_REJECTED, 2),
-    _rejected("MA:0013", Reason.PROTOCOL_ERROR, 0.3),
-    _rejected("MA:0014", Reason.INVALID_NUMBER, 0.3),
-    _rejected("MA:0021", Reason.INVALID_NUMBER, 3),
-    _rejected("MA:0022", Reason.THROTTLED, 8),
-    _rejected("MA:0023", Reason.BLOCKLISTED, 3),
-    _rejected("MA:0024", Reason.NOT_REGISTERED, 3),
-    _rejected("MA:0025", Reason.UNSUPPORTED, 0.3),
-    _undeliverable("MA:0026", Reason.PROVIDER_ERROR, 0.5),
-    _rejected("MA:0027", Reason.BLOCKLISTED, 4),
-    _rejected("MA:0028", Reason.BLOCKLISTED, 0.5),
-    _rejected("MA:0029", Reason.BLOCKLISTED, 1),
-    _rejected("MA:0030", Reason.PROVIDER_REJECTED, 1),
-    _rejected("MO:200", Reason.UNSUPPORTED, 0.3),
-    _undeliverable("MO:0254", Reason.NETWORK_ERROR, 1),
-    _undeliverable("MO:0255", Reason.NETWORK_ERROR, 1),
+    PlannedOutcome("DELIVRD", Status.DELIVERED, 1500),
+    PlannedOutcome("EXPIRED", Status.EXPIRED, 12, Reason.EXPIRED),
+    PlannedOutcome("DELETED", Status.DELETED, 0.5, Reason.DELETED),
+    PlannedOutcome("REJECTED", Status.REJECTED, 5, Reason.UNKNOWN),
+    PlannedOutcome("MA:0001", Status.REJECTED, 6, Reason.BLOCKLISTED),
+    PlannedOutcome("MA:0002", Status.REJECTED, 5, Reason.CONTENT_REJECTED),
+    PlannedOutcome("MA:0003", Status.REJECTED, 1, Reason.NO_ROUTE),
+    PlannedOutcome("MA:0004", Status.UNDELIVERABLE, 2, Reason.UNKNOWN),
+    PlannedOutcome("MA:0005", Status.REJECTED, 2, Reason.INVALID_NUMBER),
+    PlannedOutcome("MA:0006", Status.REJECTED, 1, Reason.PROVIDER_REJECTED),
+    PlannedOutcome("MA:0009", Status.UNDELIVERABLE, 1, Reason.UNKNOWN),
+    PlannedOutcome("MA:0011", Status.UNDELIVERABLE, 1, Reason.PROVIDER_ERROR),
+    PlannedOutcome("MA:0012", Status.REJECTED, 2, Reason.CONTENT_REJECTED),
+    PlannedOutcome("MA:0013", Status.REJECTED, 0.3, Reason.PROTOCOL_ERROR),
+    PlannedOutcome("MA:0014", Status.REJECTED, 0.3, Reason.INVALID_NUMBER),
+    PlannedOutcome("MA:0021", Status.REJECTED, 3, Reason.INVALID_NUMBER),
+    PlannedOutcome("MA:0022", Status.REJECTED, 8, Reason.THROTTLED),
+    PlannedOutcome("MA:0023", Status.REJECTED, 3, Reason.BLOCKLISTED),
+    PlannedOutcome("MA:0024", Status.REJECTED, 3, Reason.NOT_REGISTERED),
+    PlannedOutcome("MA:0025", Status.REJECTED, 0.3, Reason.UNSUPPORTED),
+    PlannedOutcome("MA:0026", Status.UNDELIVERABLE, 0.5, Reason.PROVIDER_ERROR),
+    PlannedOutcome("MA:0027", Status.REJECTED, 4, Reason.BLOCKLISTED),
+    PlannedOutcome("MA:0028", Status.REJECTED, 0.5, Reason.BLOCKLISTED),
+    PlannedOutcome("MA:0029", Status.REJECTED, 1, Reason.BLOCKLISTED),
+    PlannedOutcome("MA:0030", Status.REJECTED, 1, Reason.PROVIDER_REJECTED),
+    PlannedOutcome("MO:200", Status.REJECTED, 0.3, Reason.UNSUPPORTED),
+    PlannedOutcome("MO:0254", Status.UNDELIVERABLE, 1, Reason.NETWORK_ERROR),
+    PlannedOutcome("MO:0255", Status.UNDELIVERABLE, 1, Reason.NETWORK_ERROR),
     # MO:NNNN, what the next gateway answered.
-    _undeliverable("MO:0001", Reason.UPSTREAM_ERROR, 2),
-    _undeliverable("MO:0012", Reason.UPSTREAM_ERROR, 2),
-    _undeliverable("MO:1042", Reason.UPSTREAM_ERROR, 1),
-    _undeliverable("MO:00011", Reason.UPSTREAM_ERROR, 0.3),
+    PlannedOutcome("MO:0001", Status.UNDELIVERABLE, 2, Reason.UPSTREAM_ERROR),
+    PlannedOutcome("MO:0012", Status.UNDELIVERABLE, 2, Reason.UPSTREAM_ERROR),
+    PlannedOutcome("MO:1042", Status.UNDELIVERABLE, 1, Reason.UPSTREAM_ERROR),
+    PlannedOutcome("MO:00011", Status.UNDELIVERABLE, 0.3, Reason.UPSTREAM_ERROR),
     # Not in the document: words of SMPP.
-    _undeliverable("UNDELIV", Reason.UNKNOWN, 1.5),
-    _rejected("REJECTD", Reason.UNKNOWN, 0.5),
+    PlannedOutcome("UNDELIV", Status.UNDELIVERABLE, 1.5, Reason.UNKNOWN),
+    PlannedOutcome("REJECTD", Status.REJECTED, 0.5, Reason.UNKNOWN),
     # In no table: codes of CMPP gateways and of newer versions of the platform.
-    _unmapped("NOROUTE", 0.5),
-    _unmapped("MK:0001", 1.5),
-    _unmapped("MA:0033", 0.5),
+    PlannedOutcome("NOROUTE", Status.UNKNOWN, 0.5),
+    PlannedOutcome("MK:0001", Status.UNKNOWN, 1.5),
+    PlannedOutcome("MA:0033", Status.UNKNOWN, 0.5),
 )
 _ACCESS_CODES: Final = ("106901234", "1069055512", "10690231221")
 
@@ -92,7 +81,7 @@ _REPORTS_PER_INBOUND: Final = 25
 
 
 def request(callback: PlannedCallback, account: Account) -> PlannedRequest:
-    """Write a callback: an array, or now and then one object without it."""
+    """Write a callback: an array, or now and then a single object without an array."""
     whims = whims_of(callback.seed)
     items = [_item(item, account) for item in callback.items]
     lone = len(items) == 1 and callback.spoil is None and happens(0.05, whims)
@@ -100,52 +89,32 @@ def request(callback: PlannedCallback, account: Account) -> PlannedRequest:
 
 
 def _item(item: PlannedItem, account: Account) -> dict[str, object]:
-    if isinstance(item, PlannedInbound):
-        return _inbound(item, account)
-    if isinstance(item, PlannedReport):
-        return _report(item, account)
-    fields = _report(item.report, account)
-    item.spoil.make(fields)
-    return fields
-
-
-def _report(report: PlannedReport, account: Account) -> dict[str, object]:
-    """Write a report as in the example of section 6.2, or with a variation of it (see `_varied`)."""
-    whims = whims_of(report.seed)
-    fields: dict[str, object] = {
-        "flag": 1,
-        "mid": report.message_id,
+    """Write an item as in the example of section 6.2, now and then with its flag as text or without a flag."""
+    if isinstance(item, PlannedReject):
+        fields = _item(item.report, account)
+        item.spoil.make(fields)
+        return fields
+    whims = whims_of(item.seed)
+    fields = {
+        "flag": 1 if isinstance(item, PlannedReport) else 0,
+        "mid": item.message_id,
         "spid": "922011",
-        "mobile": report.number.national,
-        "stat": report.outcome.code,
-        "time": _stamp(report.occurred_at, account),
+        **_said(item),
+        "time": _stamp(item.occurred_at, account),
     }
-    return _varied(fields, whims)
-
-
-def _inbound(message: PlannedInbound, account: Account) -> dict[str, object]:
-    whims = whims_of(message.seed)
-    fields: dict[str, object] = {
-        "flag": 0,
-        "mid": message.message_id,
-        "spid": "922011",
-        "accessCode": message.recipient,
-        "mobile": message.number.national,
-        "content": message.content,
-        "time": _stamp(message.occurred_at, account),
-    }
-    return _varied(fields, whims)
-
-
-def _varied(fields: dict[str, object], whims: Random) -> dict[str, object]:
-    """Write the flag as text, or leave it out, as some do; and add the access code, which the example leaves out."""
     if happens(0.1, whims):
         fields["flag"] = str(fields["flag"])
     elif happens(0.05, whims):
         del fields["flag"]
     if happens(0.5, whims):
-        fields.setdefault("accessCode", whims.choice(_ACCESS_CODES))
+        fields.setdefault("accessCode", whims.choice(_ACCESS_CODES))  # the example leaves it out
     return fields
+
+
+def _said(item: PlannedReport | PlannedInbound) -> dict[str, object]:
+    if isinstance(item, PlannedReport):
+        return {"mobile": item.number.national, "stat": item.outcome.code}
+    return {"accessCode": item.recipient, "mobile": item.number.national, "content": item.content}
 
 
 def _stamp(at: datetime | None, account: Account) -> str:
@@ -153,7 +122,7 @@ def _stamp(at: datetime | None, account: Account) -> str:
 
 
 def _batch(rng: Random) -> int:
-    """Draw mostly a few, now and then up to a hundred."""
+    """Draw the size of a batch: mostly a few items, now and then up to 100."""
     return min(100, int(rng.paretovariate(0.9)))
 
 
@@ -170,7 +139,8 @@ def _with_another_flag(fields: dict[str, object]) -> None:
     fields["flag"] = 7
 
 
-class JuheServer:
+@dataclass
+class JuheServer(AskedProvider):
     """
     Hands over reports and inbound messages, each once, sends messages, and tells the balance.
 
@@ -179,33 +149,21 @@ class JuheServer:
     """
 
     name = "juhe"
+    reports_per_second: float = 0.0
+    seed: int = 1
+    reports: deque[dict[str, Any]] = field(default_factory=deque)
+    inbound: deque[dict[str, Any]] = field(default_factory=deque)
+    handed_over: int = 0
+    _made: int = 0
+    _started: float = field(default_factory=time.monotonic)
 
-    def __init__(
-        self,
-        messages: KnownMessages,
-        credentials: Mapping[str, str] | None,
-        *,
-        reports_per_second: float = 0.0,
-        seed: int = 1,
-    ) -> None:
-        """Know `messages`; without `credentials` everybody is let in."""
-        self._messages = messages
-        self._credentials = credentials
-        self._reports_per_second = reports_per_second
-        self._seed = seed
-        self._made = 0
-        self._started = time.monotonic()
-        self.reports: deque[dict[str, Any]] = deque()
-        self.inbound: deque[dict[str, Any]] = deque()
-        self.handed_over = 0
-
-    def routes(self) -> Iterable[Route]:
+    def routes(self) -> Iterable[web.RouteDef]:
         """Return the one address of the document."""
-        return (Route("POST", "/sms", self._answer),)
+        return (web.post("/sms", self._answer),)
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         form = await request.post()
-        known = self._credentials
+        known = self.credentials
         if known is not None and any(form.get(name) != value for name, value in known.items()):
             return web.json_response({"status": 3})
         match form.get("action"):
@@ -222,14 +180,14 @@ class JuheServer:
                 return web.json_response({"status": "1"})
 
     def _send(self, mobiles: list[str]) -> web.StreamResponse:
-        sent = [{"mid": self._messages.send(mobile), "mobile": mobile, "result": 0} for mobile in mobiles]
-        self.reports += (pulled_report(str(message["mid"]), self._messages) for message in sent)
+        sent = [{"mid": self.messages.send(mobile), "mobile": mobile, "result": 0} for mobile in mobiles]
+        self.reports += (pulled_report(str(message["mid"]), self.messages) for message in sent)
         return web.json_response({"status": "0", "balance": _BALANCE, "list": sent})
 
     def _make_reports(self) -> None:
-        due = int((time.monotonic() - self._started) * self._reports_per_second)
+        due = int((time.monotonic() - self._started) * self.reports_per_second)
         for number in range(self._made, due):
-            report = pulled_report(f"SIM{self._seed:04}{number:09}", self._messages)
+            report = pulled_report(f"SIM{self.seed:04}{number:09}", self.messages)
             self.reports.append(report)
             if number % _REPORTS_PER_INBOUND == 0:
                 self.inbound.append({**report, "flag": 0, "mid": f"{report['mid']}M", "content": "TD"})

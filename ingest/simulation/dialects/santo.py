@@ -1,6 +1,6 @@
 """Santo (闪通): one report a GET, by 《闪通国际短信通道平台 用户 API 手册》 V2.0 Beta, sections 4.3 and 5.2."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from random import Random
 from typing import Final
@@ -10,25 +10,24 @@ from aiohttp import web
 
 from ingest.simulation import corruption
 from ingest.simulation.dialect import Dialect, happens, hexadecimal, says_ok, whims_of
-from ingest.simulation.known_messages import KnownMessages
 from ingest.simulation.plan import PlannedCallback, PlannedOutcome, PlannedReport, PlannedRequest, Spoil
-from ingest.simulation.pull import Route
+from ingest.simulation.pull import AskedProvider
 from normalizers.errors import Fault
 from normalizers.model import Account, Reason, Status
 
 _FINALS: Final = (
-    PlannedOutcome(code="0", error="DELIVRD", status=Status.DELIVERED, weight=880),
-    PlannedOutcome(code="400", error="401", status=Status.REJECTED, reason=Reason.INSUFFICIENT_BALANCE, weight=4),
-    PlannedOutcome(code="400", error="402", status=Status.REJECTED, reason=Reason.CONTENT_REJECTED, weight=14),
-    PlannedOutcome(code="400", error="403", status=Status.REJECTED, reason=Reason.NOT_REGISTERED, weight=10),
-    PlannedOutcome(code="400", error="404", status=Status.REJECTED, reason=Reason.PROVIDER_REJECTED, weight=22),
-    PlannedOutcome(code="500", error="501", status=Status.UNDELIVERABLE, reason=Reason.UNKNOWN, weight=65),
+    PlannedOutcome("0", Status.DELIVERED, 880, error="DELIVRD"),
+    PlannedOutcome("400", Status.REJECTED, 4, Reason.INSUFFICIENT_BALANCE, error="401"),
+    PlannedOutcome("400", Status.REJECTED, 14, Reason.CONTENT_REJECTED, error="402"),
+    PlannedOutcome("400", Status.REJECTED, 10, Reason.NOT_REGISTERED, error="403"),
+    PlannedOutcome("400", Status.REJECTED, 22, Reason.PROVIDER_REJECTED, error="404"),
+    PlannedOutcome("500", Status.UNDELIVERABLE, 65, Reason.UNKNOWN, error="501"),
     # Not in the document: a word of SMPP.
-    PlannedOutcome(code="500", error="UNDELIV", status=Status.UNDELIVERABLE, reason=Reason.UNKNOWN, weight=2),
+    PlannedOutcome("500", Status.UNDELIVERABLE, 2, Reason.UNKNOWN, error="UNDELIV"),
     # In no table, or a word that contradicts the state.
-    PlannedOutcome(code="400", error="405", status=Status.UNKNOWN, weight=2),
-    PlannedOutcome(code="600", error="601", status=Status.UNKNOWN, weight=1),
-    PlannedOutcome(code="0", error="UNDELIV", status=Status.UNKNOWN, weight=1),
+    PlannedOutcome("400", Status.UNKNOWN, 2, error="405"),
+    PlannedOutcome("600", Status.UNKNOWN, 1, error="601"),
+    PlannedOutcome("0", Status.UNKNOWN, 1, error="UNDELIV"),
 )
 _COUNTRIES: Final = {
     "TH": 14, "MY": 12, "VN": 12, "ID": 11, "PH": 10, "IN": 8, "BR": 7, "MX": 6, "NG": 5, "KE": 3, "SA": 3, "EG": 3,
@@ -44,8 +43,8 @@ class Form:
     """
     How one report is written.
 
-    `sm` and `rsm` are sent where they are set; `broken` cuts `sm` so that it can't be read, `differs` has `rsm` say
-    something else.
+    `sm` and `rsm` tell whether these parameters are sent; `broken` cuts `sm` so that it can't be read; with `differs`,
+    `rsm` contradicts `sm`.
     """
 
     dc: str = "15"
@@ -129,30 +128,25 @@ def _babbling(request: PlannedRequest, mark: str) -> PlannedRequest:
 
 
 def _recipients(rng: Random) -> int:
-    """Draw mostly one; a submission to many has one id."""
+    """Draw mostly 1: a message to many recipients has one id."""
     return rng.randint(2, 20) if happens(0.02, rng) else 1
 
 
-class SantoServer:
-    """Answers about one message at a time, and tells the balance, to who names the credentials."""
+class SantoServer(AskedProvider):
+    """Answers queries about one message at a time, and tells the balance; checks the credentials of each request."""
 
     name = "santo"
 
-    def __init__(self, messages: KnownMessages, credentials: Mapping[str, str] | None) -> None:
-        """Know `messages`; without `credentials` everybody is let in."""
-        self._messages = messages
-        self._credentials = credentials
-
-    def routes(self) -> Iterable[Route]:
+    def routes(self) -> Iterable[web.RouteDef]:
         """Return the addresses of the document."""
-        return Route("GET", "/get-rptstatus", self._status), Route("GET", "/verifyPhoneNumber", self._balance)
+        return web.get("/get-rptstatus", self._status), web.get("/verifyPhoneNumber", self._balance)
 
     async def _status(self, request: web.Request) -> web.StreamResponse:
         message_id = request.query.get("msgid", "")
         error = self._error(request) or ("" if message_id else "0100")
         answer = {"cpid": request.query.get("cpid", ""), "errcode": error or "000"}
         if not error:
-            state = _ASKED_STATES[self._messages.state(message_id)]
+            state = _ASKED_STATES[self.messages.state(message_id)]
             answer |= {"mtstat": state, "msgid": message_id, "da": request.query.get("da", "")}
         return web.json_response([answer])
 
@@ -161,7 +155,7 @@ class SantoServer:
         return web.json_response({"cpid": request.query.get("cpid", ""), "errcode": error or "000", "balance": 100.00})
 
     def _error(self, request: web.Request) -> str:
-        known = self._credentials
+        known = self.credentials
         if known is None:
             return ""
         if request.query.get("cpid") != known["cpid"]:

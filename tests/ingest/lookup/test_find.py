@@ -11,9 +11,9 @@ from ingest.settings.settings import Settings
 from normalizers.errors import Fault
 from normalizers.model import Reason, Status
 from sinks.clickhouse.store import Store
-from sinks.records import LetterKind, dead_letter_record, report_record, submission_record
+from sinks.records import report_record, submission_record
 from sinks.stream import Topic
-from tests.factories import NOON, make_report, make_submission
+from tests.factories import NOON, make_letter, make_report, make_submission
 from tests.ingest.connections.in_process import InProcessClient
 
 ACCOUNTS = effective_accounts(Settings())
@@ -31,10 +31,7 @@ def client(store: Store) -> InProcessClient:
     store.insert(Topic.REPORTS, [report_record(report).value for report in reports])
     sent = make_submission(reference="order-7", tags={"campaign": "x"})
     store.insert(Topic.SUBMISSIONS, [submission_record(sent).value])
-    letter = dead_letter_record(
-        provider="juhe", account="default", kind=LetterKind.CALLBACK, why=Fault.MISSING_FIELD, location="$[0].stat", detail="is missing",
-        method="POST", path="/callbacks/juhe", body=b'[{"mid": "4C36FF"}]', received_at=NOON,
-    )  # fmt: skip
+    letter = make_letter(why=Fault.MISSING_FIELD, location="$[0].stat", body=b'[{"mid": "4C36FF"}]')
     store.insert(Topic.DEAD_LETTERS, [letter.value])
     return InProcessClient(store)
 

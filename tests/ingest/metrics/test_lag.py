@@ -49,7 +49,7 @@ async def test_a_stream_that_can_t_be_asked_keeps_its_lag() -> None:
 
 @pytest.mark.parametrize("progress", ["rows", "lag", "nothing"])
 async def test_progress_is_rows_or_a_lag_that_falls(progress: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A drain that stores nothing for 30 s is not ready, unless the lag falls because another drain stores what waits."""
+    """A drain that stores nothing for 30 s is not ready, unless the lag falls because another drain stores."""
     clock = [1000.0]
     monkeypatch.setattr("time.monotonic", lambda: clock[0])
     totals, stream = Totals(ALL), Stream(9)

@@ -21,7 +21,7 @@ _FLAGS: Final = (
     "--disable-sync",
 )
 _LEVEL_AA: Final = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
-#: How wide an old telephone is, and a desk's screen.
+#: The widths of an old telephone and of a desktop screen, in pixels.
 NARROW: Final = 360
 WIDE: Final = 1440
 

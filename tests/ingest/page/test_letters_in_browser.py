@@ -8,9 +8,8 @@ from typing import Final
 
 from playwright.sync_api import expect
 
-from normalizers.errors import Fault
 from sinks.journal.writer import Journal
-from sinks.records import LetterKind, dead_letter_record
+from tests.factories import make_letter
 from tests.ingest.page.browsing import NARROW, Open, fits, is_accessible, tab_to
 from tests.program.running import Program
 
@@ -28,7 +27,7 @@ def test_a_dead_letter_is_opened_and_closed_by_keyboard(program: Program, open_p
     page.locator("tbody tr").first.wait_for()
     tab_to(page, "letters juhe/default")
     page.keyboard.press("Enter")
-    expect(page.locator("#letters-title")).to_be_focused()
+    expect(page.locator("#view-title")).to_be_focused()
     opener = page.locator("button[data-key^='letter ']").first.get_attribute("data-key") or ""
     tab_to(page, opener)
     page.keyboard.press("Enter")
@@ -53,21 +52,7 @@ def test_a_hostile_dead_letter_does_nothing(program: Program, open_page: Open) -
 
 def _add_letters(program: Program, *bodies: bytes) -> None:
     """Have the store take callbacks of CloudSMS that the parser of an earlier version could not read."""
-    letters = [
-        dead_letter_record(
-            kind=LetterKind.CALLBACK,
-            provider="cloudsms",
-            account="default",
-            why=Fault.PARSER_ERROR,
-            location="$",
-            detail="KeyError at _item:1",
-            method="POST",
-            path="/callbacks/cloudsms/default",
-            body=body,
-            received_at=datetime.now(UTC),
-        )
-        for body in bodies
-    ]
+    letters = [make_letter(provider="cloudsms", body=body, received_at=datetime.now(UTC)) for body in bodies]
 
     async def append() -> None:
         journal = Journal(program.folder / "dlrhub-data" / "journal" / "earlier")
@@ -87,20 +72,20 @@ def _wait_for_replayed(program: Program) -> None:
 
 
 def test_dead_letters_are_filtered_and_replayed_by_keyboard(program: Program, open_page: Open) -> None:
-    """Letters are filtered by account and why, and replayed: some are resolved, and the others say what is wrong today."""
+    """Letters are filtered by account and why, and replayed: some are resolved, the others say what is wrong today."""
     _add_letters(program, _READABLE, b"{}")
     page = open_page(program, "/?view=letters", width=NARROW)
     page.locator("tr", has_text="parser_error").nth(1).wait_for(timeout=30_000)
     page.get_by_label("Account", exact=True).select_option("cloudsms/default")
     page.get_by_label("Why", exact=True).select_option("parser_error")
     page.get_by_role("button", name="Filter").press("Enter")
-    expect(page.locator("#letters-title")).to_be_focused()
-    expect(page.locator("#letters-title")).to_have_text("Dead letters of cloudsms/default: parser_error")
+    expect(page.locator("#view-title")).to_be_focused()
+    expect(page.locator("#view-title")).to_have_text("Dead letters of cloudsms/default: parser_error")
     expect(page.locator("tbody tr")).to_have_count(2)
-    tab_to(page, "replay")
+    tab_to(page, "Replay all that match")
     page.keyboard.press("Enter")
     expect(page.locator("#view .buttons")).to_contain_text("1 letter resolved, 1 still can't be read.")
-    expect(page.locator("[data-key=replay]")).to_be_focused()
+    expect(page.locator("[data-key='Replay all that match']")).to_be_focused()
     expect(page.locator("tr", has_text="Resolved: 1 report")).to_have_count(1)
     unread = page.locator("tr", has_text="Not resolved. Latest replay: missing_field at $")
     assert fits(page)

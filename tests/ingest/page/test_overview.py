@@ -13,6 +13,7 @@ from ingest.page.cache import Answers
 from ingest.page.live import Live
 from ingest.page.overview import Overview
 from ingest.page.period import Period
+from ingest.page.rows import Mask
 from ingest.settings.accounts import effective_accounts
 from ingest.settings.settings import Settings
 from normalizers.model import Note, Reason, Status
@@ -78,16 +79,14 @@ def settings(writable_server: QueryServer) -> Settings:
 async def overview(settings: Settings) -> AsyncIterator[Overview]:
     """Ask that database."""
     store, answers = open_client(settings), Answers()
-    yield Overview(store, answers, effective_accounts(settings), patience_seconds=60)
+    yield Overview(store, answers, effective_accounts(settings), Mask(show_numbers=False), patience_seconds=60)
     await answers.close()
     await store.close()
 
 
 async def _levels(overview: Overview, name: str) -> dict[str, dict[str, Any]]:
-    live = Live({}, None, None, None, [], [], {})
-
     async def known() -> Live:
-        return live
+        return Live([])
 
     data = await overview.make(Period.now(name), known())
     assert data["store"] == {"state": "ok", "said": ""}
@@ -96,7 +95,10 @@ async def _levels(overview: Overview, name: str) -> dict[str, dict[str, Any]]:
 
 @pytest.mark.parametrize("name", ["1h", "6h"])
 async def test_accounts_are_held_against_their_own_past(overview: Overview, name: str) -> None:
-    """An account that fails as it always did is not called failing; one that is silent at a busy hour is called silent, unless it was removed from the settings."""
+    """
+    An account that fails as it always did is not called failing; one that is silent at a busy hour is called silent,
+    unless it was removed from the settings.
+    """
     accounts = await _levels(overview, name)
     assert {account: said["level"] for account, said in accounts.items()} == {
         "bad-as-ever": "usual",

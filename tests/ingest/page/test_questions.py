@@ -6,9 +6,9 @@ from pathlib import Path
 import orjson
 import pytest
 
-from ingest.page.answering import Questions
 from ingest.page.period import Period
-from ingest.page.questions import read_question, read_questions
+from ingest.page.questions import Questions, read_question, read_questions
+from ingest.page.rows import Mask
 from tests.program.running import Program
 
 _FOLDER = Path(__file__).parents[3] / "deploy" / "queries"
@@ -47,7 +47,7 @@ def test_a_file_of_another_shape_is_refused(text: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in _FOLDER.glob("*.sql")))
 def test_every_question_is_answered(program: Program, name: str) -> None:
-    """Every question runs over a range on the page's own way to the store, and what it plots are columns of its answer."""
+    """Every question runs over a range through the page, and the columns that it plots are in its answer."""
     status, body = program.get(program.admin, f"/api/questions/{name}?range=24h")
     assert status == 200, body
     answer = orjson.loads(body)
@@ -72,8 +72,8 @@ def test_there_is_no_other_question(program: Program) -> None:
 
 def test_numbers_in_an_answer_are_masked() -> None:
     """A recipient keeps its country code and two digits; an id that holds the number, and any other text, hides it."""
-    questions = Questions(show_numbers=False)
+    questions = Questions(Mask(show_numbers=False))
     columns = [("recipient", "String"), ("message_id", "String"), ("some", "Array(String)"), ("failed", "UInt64")]
     row = ["+447911123456", "sms-447911123456", ["call 07911 123456"], 12345678]
     assert questions.masked(columns, row) == ["+44••••••••56", "sms-••••••••••56", ["call ••••• ••••56"], 12345678]
-    assert Questions(show_numbers=True).masked(columns, row) == row
+    assert Questions(Mask(show_numbers=True)).masked(columns, row) == row

@@ -14,13 +14,14 @@ from ingest.metrics import catalogue
 from ingest.metrics.series import Totals
 from ingest.page.api import Page
 from ingest.page.replaying import Replays
+from ingest.page.rows import Mask
 from ingest.settings.accounts import effective_accounts
 from ingest.settings.settings import Settings
 from normalizers.errors import Fault
 from sinks.clickhouse.store import Store
 from sinks.errors import BusyError
-from sinks.records import LetterKind, dead_letter_record
 from sinks.stream import Producer, Record
+from tests.factories import make_letter
 from tests.ingest.connections.in_process import InProcessClient
 from tests.ingest.reprocessing.direct import DirectProducer
 
@@ -31,18 +32,8 @@ Open: TypeAlias = Callable[..., Awaitable[Client]]
 def _letter(index: int, *, readable: bool = True, account: str = "default", why: Fault = Fault.PARSER_ERROR) -> Record:
     stat = b',"stat":"DELIVRD"' if readable else b""
     body = b'[{"flag":1,"mid":"m-%d","spid":"9","mobile":"18983437011"%s}]' % (index, stat)
-    return dead_letter_record(
-        kind=LetterKind.CALLBACK,
-        provider="juhe",
-        account=account,
-        why=why,
-        location="$",
-        detail="KeyError at _item:1",
-        method="POST",
-        path=f"/callbacks/juhe/{account}",
-        body=body,
-        received_at=datetime.now(UTC) - timedelta(minutes=1, seconds=-index),
-    )
+    received_at = datetime.now(UTC) - timedelta(minutes=1, seconds=-index)
+    return make_letter(account=account, why=why, body=body, received_at=received_at)
 
 
 class _HeldProducer(DirectProducer):
@@ -76,10 +67,11 @@ def open_page(aiohttp_client: AiohttpClient, store: Store) -> Open:
         await DirectProducer(store).append(letters)
         settings = Settings.model_validate({"admin": {"token": token}})
         accounts = effective_accounts(settings)
-        replays = Replays(accounts, producer or DirectProducer(store), show_numbers=False, most_letters=most_letters)
+        mask = Mask(show_numbers=False)
+        replays = Replays(accounts, producer or DirectProducer(store), mask, most_letters=most_letters)
         totals = Totals(catalogue.ALL)
         app = make_app(Admin({}, totals), settings.admin)
-        Page(InProcessClient(store), accounts, {}, totals, replays, guarded=token is not None).add_to(app)
+        Page(InProcessClient(store), accounts, {}, totals, replays, mask=mask, guarded=token is not None).add_to(app)
         return await aiohttp_client(app)
 
     return opened
@@ -103,7 +95,7 @@ async def _listed(client: Client) -> dict[str, Any]:
 
 
 async def test_what_can_be_read_now_is_resolved_and_the_rest_says_why(open_page: Open, store: Store) -> None:
-    """A replay of all stores the reports, shows those letters as resolved, and tells of the others what is wrong today."""
+    """A replay of all stores the reports, shows those letters as resolved, and says what is wrong in the others."""
     readable, unreadable = _letter(1), _letter(2, readable=False)
     client = await open_page(readable, unreadable)
     done = await _replay(client)
@@ -158,17 +150,7 @@ async def test_the_list_and_the_replay_have_one_filter(open_page: Open, asked: d
 
 async def test_letters_of_an_earlier_time_are_left_alone(open_page: Open) -> None:
     """A replay takes no letter that was last received before the range that is shown."""
-    old = dead_letter_record(
-        kind=LetterKind.CALLBACK,
-        provider="juhe",
-        account="default",
-        why=Fault.EMPTY,
-        location="$",
-        detail="is empty",
-        method="POST",
-        path="/callbacks/juhe/default",
-        received_at=datetime.now(UTC) - timedelta(minutes=30),
-    )
+    old = make_letter(received_at=datetime.now(UTC) - timedelta(minutes=30))
     client = await open_page(old)
     assert (await _replay(client, range="15m"))["letters"] == []
     assert len((await _replay(client, range="1h"))["letters"]) == 1
@@ -243,10 +225,10 @@ async def test_a_replay_needs_the_token_and_a_page_of_ours(open_page: Open, stor
 @pytest.mark.parametrize(
     ("path", "said"),
     [
-        ("replay?why=nonsense", "why: must be one of empty, not_json, "),
-        ("replay?after=1e3", "after: must be the `next` of the replay before"),
-        ("replay?provider=nobody", "provider: must be one of "),
-        ("zz/replay", "id: is not that of a dead letter"),
+        ("replay?why=nonsense", "why: "),
+        ("replay?after=1e3", "after: "),
+        ("replay?provider=a'b", "provider: "),
+        ("zz/replay", "id: "),
     ],
 )
 async def test_a_filter_that_can_not_be_used_is_said(open_page: Open, path: str, said: str) -> None:

@@ -1,4 +1,4 @@
-"""The page's JavaScript says the same as the Python behind it: ranges, levels, thresholds, routes, and what CI checks."""
+"""The page's JavaScript agrees with the Python behind it: ranges, levels and thresholds; and CI lints it."""
 
 import re
 import shutil

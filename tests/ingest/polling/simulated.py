@@ -58,13 +58,15 @@ class SimulatedProviders(PullServer):
         self.requests: list[tuple[str, str, float]] = []
         self.handed_over: list[list[str]] = []
 
-    async def respond(self, provider: str, request: web.Request, handler: Handler) -> web.StreamResponse:
+    @web.middleware
+    async def respond(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Answer as a test says, else as the simulation does."""
+        provider = self.providers[request.path]
         self.requests.append((provider, request.path, time.monotonic()))
         forced = self.forced.get(provider)
         if forced:
             return await forced.popleft()(request)
-        answer = await super().respond(provider, request, handler)
+        answer = await super().respond(request, handler)
         if provider == "juhe" and isinstance(answer, web.Response) and answer.content_type == "application/json":
             action = (await request.post()).get("action")
             if action in {"report", "mo"} and isinstance(answer.body, bytes):

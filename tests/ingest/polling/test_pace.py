@@ -1,4 +1,4 @@
-"""How fast a provider is asked."""
+"""The pace at which a provider is asked."""
 
 import asyncio
 import itertools

@@ -26,7 +26,7 @@ async def test_answers_are_read_in_order_until_they_are_let_go_of(tmp_path: Path
 
 
 async def test_a_tick_goes_on_where_it_was(tmp_path: Path) -> None:
-    """How far an account was asked is there after a restart."""
+    """The last tick of an account is still known after a restart."""
     tick = Tick(1.5, 2.5, 7, Position(5, "m-1", "+1"))
     with closing(PollState(tmp_path / "poll.db")) as state:
         assert await state.tick("santo", "a") is None

@@ -10,11 +10,10 @@ from ingest.reprocessing.replay import Replayed, replay
 from ingest.reprocessing.rereading import Rereader
 from ingest.settings.accounts import effective_accounts
 from ingest.settings.settings import Settings
-from normalizers.errors import Fault
 from sinks.clickhouse.store import Store
-from sinks.records import LetterKind, dead_letter_record, report_record
+from sinks.records import LetterKind, report_record
 from sinks.stream import Record
-from tests.factories import NOON, make_report
+from tests.factories import make_letter, make_report
 from tests.ingest.connections.in_process import InProcessClient
 from tests.ingest.reprocessing.direct import DirectProducer
 
@@ -23,20 +22,7 @@ ALL = LetterFilter()
 
 
 def _letter(**given: object) -> Record:
-    fields = {
-        "kind": LetterKind.CALLBACK,
-        "provider": "juhe",
-        "account": "default",
-        "why": Fault.PARSER_ERROR,
-        "location": "$",
-        "detail": "KeyError at _item:1",
-        "method": "POST",
-        "path": "/callbacks/juhe/default",
-        "body": JUHE,
-        "received_at": NOON,
-        **given,
-    }
-    return dead_letter_record(**fields)  # type: ignore[arg-type]
+    return make_letter(**{"body": JUHE, **given})
 
 
 async def _replay(store: Store, *letters: Record, wanted: LetterFilter = ALL) -> list[Replayed]:

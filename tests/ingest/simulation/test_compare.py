@@ -14,20 +14,20 @@ _SENT: dict[Row, bool] = {
 
 def test_equal_rows_do_not_differ() -> None:
     """If the store holds every acknowledged row once, nothing differs."""
-    assert compare(_SENT, list(_SENT)) == Tally(expected=3, stored=3)
+    assert compare(_SENT, list(_SENT)) == Tally(acknowledged=3, stored=3)
 
 
 def test_a_missing_row_is_lost() -> None:
     """An acknowledged report without its row is lost, and named."""
     tally = compare(_SENT, list(_SENT)[:2])
-    assert (tally.lost, tally.differences, tally.examples) == (1, 1, ("m2",))
+    assert (tally.lost, sum(tally.differences.values()), tally.examples) == (1, 1, ("m2",))
 
 
 def test_a_row_too_many_is_doubled() -> None:
     """A report with two equal rows is doubled, once for each row too many."""
     [first, *_] = _SENT
     tally = compare(_SENT, [*_SENT, first, first])
-    assert (tally.doubled, tally.differences, tally.examples) == (2, 2, ("m1",))
+    assert (tally.doubled, sum(tally.differences.values()), tally.examples) == (2, 2, ("m1",))
 
 
 def test_a_row_that_says_something_else_is_wrong() -> None:
@@ -36,26 +36,26 @@ def test_a_row_that_says_something_else_is_wrong() -> None:
     for column in range(1, 8):
         other: Row = (*good[2][:column], "other", *good[2][column + 1 :])
         tally = compare(_SENT, [*good[:2], other])
-        assert (tally.wrong, tally.differences, tally.examples) == (1, 1, ("m2",))
+        assert (tally.wrong, sum(tally.differences.values()), tally.examples) == (1, 1, ("m2",))
 
 
 def test_a_row_that_nobody_sent_is_foreign() -> None:
     """A row under this run's prefix that was never sent is a difference."""
     tally = compare(_SENT, [*_SENT, ("m9", "+447911123456", "GB", "delivered", "", "2", "", 2)])
-    assert (tally.foreign, tally.differences, tally.examples) == (1, 1, ("m9",))
+    assert (tally.never_sent, sum(tally.differences.values()), tally.examples) == (1, 1, ("m9",))
 
 
 def test_what_was_not_acknowledged_may_be_stored_or_not() -> None:
-    """A report that was sent and never acknowledged is neither lost where it is missing, nor foreign where it is not."""
+    """A report that was never acknowledged is no difference, whether it is stored or not."""
     sent = dict.fromkeys(_SENT, False)
-    assert compare(sent, []).differences == 0
-    assert compare(sent, list(_SENT)).differences == 0
+    assert compare(sent, []).differences == {}
+    assert compare(sent, list(_SENT)).differences == {}
     assert compare(sent, [*_SENT, *_SENT]).doubled == 3
 
 
 def test_totals_have_to_be_equal() -> None:
     """A sum below what is expected is a loss, and one above it is a double."""
-    assert compare_totals(5, 5).differences == 0
+    assert compare_totals(5, 5).differences == {}
     assert compare_totals(5, 3).lost == 2
     assert compare_totals(5, 6).doubled == 1
 
@@ -63,7 +63,7 @@ def test_totals_have_to_be_equal() -> None:
 def test_tallies_add_up() -> None:
     """The comparison of two ranges is that of the whole."""
     lost, doubled = compare(_SENT, []), compare(_SENT, [*_SENT, *_SENT])
-    assert lost + doubled == Tally(expected=6, stored=6, lost=3, doubled=3, examples=("m1", "m2", "m1"))
+    assert lost + doubled == Tally(acknowledged=6, stored=6, lost=3, doubled=3, examples=("m1", "m2", "m1"))
 
 
 def test_a_message_is_in_the_state_of_its_highest_rank() -> None:

@@ -1,4 +1,4 @@
-"""How each provider says it: as its own document prints it, and readable as it was meant."""
+"""The callbacks of each played provider are spelled as in its document, and are read as they were meant."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

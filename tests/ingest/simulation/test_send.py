@@ -102,7 +102,7 @@ async def test_a_connection_that_breaks_is_tried_again() -> None:
 
 @pytest.mark.parametrize("answer", [(400, "OK"), (403, "OK"), (404, "OK"), (200, "no"), (204, "")])
 async def test_any_other_answer_is_final_and_no_acknowledgement(answer: tuple[int, str]) -> None:
-    """A good callback that is refused, or answered in other words than its provider's, is counted and not sent again."""
+    """A good callback that is refused, or answered with another body than expected, is counted and not sent again."""
     status, text = answer
     async with _receiver(lambda *_: web.Response(status=status, text=text)) as (url, received):
         sender = await _send(url, _reports(1))

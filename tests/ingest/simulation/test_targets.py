@@ -49,7 +49,7 @@ def test_options_lead_the_settings() -> None:
 
 
 def test_where_a_secret_is_in_the_payload_nothing_is_spoiled_that_hides_it() -> None:
-    """An account with AUTH_KEY is sent no body from which the key can't be read: that would be forbidden, not malformed."""
+    """An account with AUTH_KEY gets no body from which the key can't be read: that would be forbidden."""
     [line] = open_lines(_settings(accounts=[{"provider": "cloudsms", "auth_key": "k" * 88}])).values()
     assert line.dialect.spoils
     assert all(spoil.authentic for spoil in line.dialect.spoils)
@@ -64,7 +64,7 @@ def test_what_cannot_be_played_is_named(given: dict[str, Any]) -> None:
 
 
 def test_the_receiver_is_found_by_the_settings() -> None:
-    """The receiver is reached at the address of the settings; one that listens everywhere is reached on this machine."""
+    """The receiver's address comes from the settings; one that listens everywhere is reached on this machine."""
     assert receiver_url(Settings()) == "http://127.0.0.1:8080"
     guarded = _settings(
         receiver={"listen": ":8080", "tls_cert": "c.pem", "tls_key": "k.pem"},

@@ -268,7 +268,7 @@ def test_some_submitted_messages_are_never_reported_on() -> None:
 
 
 def test_a_day_can_be_played() -> None:
-    """With a spread, providers' times and submissions lie evenly over the time before the start; Santo's lie just before."""
+    """With a spread, times and submissions lie evenly over the time before the start, but Santo's just before it."""
     day = timedelta(days=1)
     schedule = Schedule(run=RUN, started_at=NOON, callbacks=2000, spread=day)
     traffic = Traffic([DIALECTS["cm"], DIALECTS["santo"]], Mix(late=0, malformed=0), schedule, 1)

@@ -7,14 +7,13 @@ from typing import NamedTuple
 import msgspec
 import pytest
 
-from normalizers.errors import Fault
 from normalizers.model import InboundMessage, Source
 from sinks.clickhouse.erasure import ErasedTable, erase
 from sinks.clickhouse.migrate import migrate
 from sinks.clickhouse.store import Store
-from sinks.records import LetterKind, dead_letter_record, inbound_record, report_record, submission_record
+from sinks.records import inbound_record, report_record, submission_record
 from sinks.stream import Record
-from tests.factories import NOON, make_report, make_submission
+from tests.factories import NOON, make_letter, make_report, make_submission
 
 NUMBER = "+8618688888888"
 NATIONAL = "18688888888"
@@ -38,13 +37,6 @@ def _inbound(sender: str, content: str, name: str) -> Record:
     )  # fmt: skip
 
 
-def _letter(body: bytes, query: bytes = b"") -> Record:
-    return dead_letter_record(
-        kind=LetterKind.CALLBACK, provider="juhe", account="default", why=Fault.NOT_JSON, location="$", detail="",
-        method="POST", path="/callbacks/juhe/default", query=query, body=body, received_at=NOON,
-    )  # fmt: skip
-
-
 def _records() -> Sequence[Record]:
     return [
         report_record(make_report(message_id="m-1", recipient=NUMBER, raw=f'{{"mobile":"{NATIONAL}"}}')),
@@ -62,8 +54,8 @@ def _records() -> Sequence[Record]:
         submission_record(make_submission(message_id="m-2", recipient=OTHER, tags={"agent": "0086 18688888888"})),
         _inbound(NUMBER, "STOP", "1"),
         _inbound(OTHER, "my friend is 018688888888", "2"),
-        _letter(b'[{"mobile":"\\u00318688888888"},{"mobile":"18688888889"}', b"da=8618688888888"),
-        _letter(b"\xc4\xe3 8618688888888 \xff"),
+        make_letter(body=b'[{"mobile":"\\u00318688888888"},{"mobile":"18688888889"}', query=b"da=8618688888888"),
+        make_letter(body=b"\xc4\xe3 8618688888888 \xff"),
     ]
 
 

@@ -11,12 +11,11 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from normalizers.errors import Fault
 from sinks.clickhouse.migrate import migrate
 from sinks.clickhouse.store import Store, open_server
-from sinks.records import LetterKind, dead_letter_record, report_record, submission_record
+from sinks.records import report_record, submission_record
 from sinks.stream import Record, Topic
-from tests.factories import NOON, make_report, make_submission
+from tests.factories import make_letter, make_report, make_submission
 from tests.ingest.query.fixtures import QueryServer, writable_server
 
 __all__ = ["writable_server"]
@@ -92,20 +91,7 @@ def records(topic: Topic) -> list[Record]:
         return [report_record(make_report(message_id=f"m-{number}")) for number in numbers]
     if topic is Topic.SUBMISSIONS:
         return [submission_record(make_submission(message_id=f"m-{number}")) for number in numbers]
-    return [_letter(b"%d" % number) for number in numbers]
-
-
-def _letter(body: bytes) -> Record:
-    return dead_letter_record(
-        kind=LetterKind.CALLBACK,
-        provider="cm",
-        account="default",
-        why=Fault.BAD_VALUE,
-        location="$",
-        detail="",
-        body=body,
-        received_at=NOON,
-    )
+    return [make_letter(body=b"%d" % number) for number in numbers]
 
 
 def test_an_insert_that_is_sent_twice_counts_once(writable_server: QueryServer) -> None:

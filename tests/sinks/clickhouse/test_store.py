@@ -15,9 +15,9 @@ from normalizers.model import DeliveryReport, InboundMessage, Reason, Source, St
 from sinks.clickhouse.migrate import migrate, migrations
 from sinks.clickhouse.store import Store
 from sinks.errors import BusyError, RefusedError
-from sinks.records import LetterKind, dead_letter_record, inbound_record, report_record
+from sinks.records import inbound_record, report_record
 from sinks.stream import Topic
-from tests.factories import NOON, make_report
+from tests.factories import NOON, make_letter, make_report
 
 
 def insert(store: Store, *reports: DeliveryReport) -> None:
@@ -310,14 +310,8 @@ def test_inbound_messages_count_once(store: Store) -> None:
 def test_dead_letters_of_the_same_content_are_one_with_a_count(store: Store) -> None:
     """A provider's retries of what can't be read are one letter that says how often it came; reading the stream twice adds none."""
     records = [
-        dead_letter_record(
-            kind=LetterKind.CALLBACK,
-            provider="juhe",
-            account="default",
+        make_letter(
             why=Fault.NOT_JSON,
-            location="$",
-            detail="no JSON",
-            method="POST",
             headers={"authorization": "***", "x-date": str(minute)},
             body=b"\xff{",
             received_at=NOON + timedelta(minutes=minute),

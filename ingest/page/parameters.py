@@ -1,0 +1,69 @@
+"""The parameters of the page's requests. A parameter that can't be used is answered with 400 and its name."""
+
+from typing import Annotated, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, StringConstraints
+
+from ingest.page.period import Period
+from ingest.page.queries import RANGES
+from normalizers.errors import Fault
+
+_Name: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
+_LetterId: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
+#: The `next` of an answer: microseconds since 1970, and the id of a letter.
+_Position: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,16}-[0-9a-f]{32}$")]
+
+
+class _Asked(BaseModel):
+    model_config = ConfigDict(frozen=True)  # an answer is cached under the parameters that it answers
+
+
+class InRange(_Asked):
+    """A range of time up to now."""
+
+    range: Annotated[str, StringConstraints(pattern=f"^({'|'.join(RANGES)})$")] = "1h"
+
+    @property
+    def period(self) -> Period:
+        """The range that ends now."""
+        return Period.now(self.range)
+
+
+class AccountAsked(InRange):
+    """One account."""
+
+    provider: _Name
+    account: _Name
+
+
+class LettersAsked(InRange):
+    """The dead letters that match; a field that is not set leaves none out."""
+
+    provider: _Name | None = None
+    account: _Name | None = None
+    why: Fault | None = None
+    after: _Position | None = None
+
+
+class LetterAsked(_Asked):
+    """One dead letter."""
+
+    id: _LetterId
+
+
+class MessageAsked(_Asked):
+    """The message of a report, which is named by when it was received, in microseconds, and its event_id."""
+
+    report: Annotated[str, StringConstraints(pattern=r"^[0-9]{1,18}-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
+
+
+class SearchAsked(_Asked):
+    """A search for a number, a message id or a reference."""
+
+    what: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=256)]
+
+
+class QuestionAsked(InRange):
+    """A saved question."""
+
+    name: str
