@@ -37,7 +37,9 @@ _SEPARATOR: Final = (
     r"(?:[\s\x00\u00a0\u2010-\u2015\u2212\u200b-\u200f\u202a-\u202e\u2060-\u2069().,:_*/\[\]+\-]"
     r"|%(?:20|2B|2D|28|29|2E|2F|5F|00|09)|\\[nrt]|\\u00a0)"
 )
-_RUN: Final = re.compile(f"{_DIGIT}(?:{_SEPARATOR}{{0,{_MOST_SEPARATORS}}}{_DIGIT}){{{LEAST_DIGITS - 1},}}", re.IGNORECASE)
+_RUN: Final = re.compile(
+    f"{_DIGIT}(?:{_SEPARATOR}{{0,{_MOST_SEPARATORS}}}{_DIGIT}){{{LEAST_DIGITS - 1},}}", re.IGNORECASE
+)
 _TOKEN: Final = re.compile(f"{_SEPARATOR}|({_DIGIT})", re.IGNORECASE)
 
 
@@ -142,9 +144,7 @@ def _touches(digits: list[_Digit], index: int) -> bool:
     return 0 <= index < len(digits) - 1 and digits[index].end == digits[index + 1].start
 
 
-_SEPARATOR_RE2: Final = (
-    rf"(?:[^0-9A-Za-z]|%[0-9A-Fa-f]{{2}}|\\[nrt]|\\u[0-9A-Fa-f]{{4}}){{0,{_MOST_SEPARATORS}}}"
-)
+_SEPARATOR_RE2: Final = rf"(?:[^0-9A-Za-z]|%[0-9A-Fa-f]{{2}}|\\[nrt]|\\u[0-9A-Fa-f]{{4}}){{0,{_MOST_SEPARATORS}}}"
 
 
 def _spelled_re2(digits: str) -> str:
