@@ -145,8 +145,8 @@ def query(
 
     SQL is one SELECT, SHOW, DESCRIBE or EXPLAIN.
 
-    Without SQL it is read from the standard input, or, on a terminal, typed. Where no dlrhub is running, the embedded
-    store is opened for it.
+    Without SQL it is read from the standard input, or, on a terminal, typed. If no dlrhub is running, the
+    command opens the embedded store itself.
     """
     from ingest.commands.query import print_answer, read_sql  # noqa: PLC0415 - quick help does without the store's client
 
@@ -169,7 +169,7 @@ def find(
     """
     Find a message, and say what became of it.
 
-    WHAT is a phone number in any spelling, a message id or a reference. The exit status is 1 where nothing is found.
+    WHAT is a phone number in any spelling, a message id or a reference. The exit status is 1 if nothing is found.
     """
     from ingest.commands.find import print_found  # noqa: PLC0415
 
@@ -186,7 +186,7 @@ def new_provider(
     """
     Write the files of a provider, ready to fill in.
 
-    They are a package of its own, dlrhub-NAME: the parser, its tables, example requests, a dialect for simulate, and
+    The files are a package, dlrhub-NAME: the parser, its tables, example requests, a dialect for simulate, and
     the tests that every provider passes. Once it is installed beside dlrhub, its provider is served.
     """
     from ingest.commands.new_provider import write_provider  # noqa: PLC0415
@@ -244,7 +244,7 @@ def check(config: Config = None) -> None:
     """
     Read the settings and try what they name.
 
-    Everything that `run` needs is tried; the exit status is 1 where it would not start.
+    The command tries everything that `run` needs; the exit status is 1 if `run` would not start.
     """
     from ingest.commands.check import check as check_all  # noqa: PLC0415
 

@@ -23,7 +23,7 @@ _Arguments = ParamSpec("_Arguments")
 
 
 def explained(command: Callable[_Arguments, None]) -> Callable[_Arguments, None]:
-    """Say in plain words what stopped a command; exit with 78 where the settings have to be changed first, else 1."""
+    """Print the error that stops a command; exit with 78 if the settings have to be changed first, else with 1."""
 
     @functools.wraps(command)
     def wrapped(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> None:

@@ -87,7 +87,7 @@ def replay_letters(
     """
     Read dead letters again with today's program, and store what can be read now.
 
-    The exit status is 1 where some still can't be read.
+    The exit status is 1 if some still can't be read.
     """
     from ingest.commands.dead_letters import replay_letters as replay  # noqa: PLC0415
     from ingest.reprocessing.letters import LetterFilter  # noqa: PLC0415
@@ -170,7 +170,7 @@ def forget(number: Annotated[str, typer.Argument(metavar="NUMBER", hidden=True)]
     Erase a person's phone number from all that this installation keeps.
 
     NUMBER has its country code, such as +8618688888888. Reports, messages and submissions of the number are deleted;
-    texts of others that contain it are redacted. The exit status is 1 where something is left; the command may be
+    texts of others that contain it are redacted. The exit status is 1 if something is left; the command may be
     repeated.
     """
     from ingest.commands.forget import forget as forget_number  # noqa: PLC0415

@@ -3,6 +3,7 @@
 import logging
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -19,9 +20,9 @@ _KIND: Final = ("provider", "account", "why", "cause")
 
 def set_up(process: str, mask: SecretMask = NO_SECRETS) -> None:
     """
-    Log what this process says, and what the libraries under it warn of, under the name `process`.
+    Log this process's lines, and the libraries' warnings, under the name `process`.
 
-    No line shows a secret that `mask` knows, whatever an error's text repeats.
+    Secrets that `mask` knows are masked in every line.
     """
 
     def masked(_: Any, __: str, line: Any) -> str:
@@ -64,13 +65,13 @@ def silence() -> None:
 
 
 def _in_order(_: Any, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
-    """Put what every line has before what only this one has."""
+    """Put the fields that every line has first."""
     return {**{name: event[name] for name in _FIRST_KEYS if name in event}, **event}
 
 
 def _without_payload(record: logging.LogRecord) -> bool:
     """
-    Take out of a library's line what may be a request's: an exception's text, and the arguments of an HTTP library.
+    Remove the parts of a library's line that may come from a request: exception texts, and an HTTP library's arguments.
 
     A parser's error text repeats the request's line, headers and body, with secrets and phone numbers in them.
     """
@@ -82,20 +83,33 @@ def _without_payload(record: logging.LogRecord) -> bool:
     return True
 
 
+class _Pace:
+    """Lets one event of a kind pass every ten seconds, and counts the others."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._next_at: dict[tuple[str, ...], float] = {}
+        self._held: Counter[tuple[str, ...]] = Counter()
+
+    def passed(self, kind: tuple[str, ...]) -> int | None:
+        """Let an event pass, and return how many were held back since the last; None if it has to wait."""
+        now = self._clock()
+        if now < self._next_at.get(kind, 0.0):
+            self._held[kind] += 1
+            return None
+        self._next_at[kind] = now + _SELDOM_SECONDS
+        return self._held.pop(kind, 0)
+
+
 class _Seldom(logging.Filter):
     """Lets one line of a kind through every ten seconds: a library that retries says so each time."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._next_at: dict[tuple[str, str], float] = {}
+        self._pace = _Pace()
 
     def filter(self, record: logging.LogRecord) -> bool:
-        kind = (record.name, str(record.msg))
-        now = time.monotonic()
-        if now < self._next_at.get(kind, 0.0):
-            return False
-        self._next_at[kind] = now + _SELDOM_SECONDS
-        return True
+        return self._pace.passed((record.name, str(record.msg))) is not None
 
 
 class SeldomLog:
@@ -109,18 +123,10 @@ class SeldomLog:
     def __init__(self, log: structlog.typing.FilteringBoundLogger, clock: Callable[[], float] = time.monotonic) -> None:
         """Write to `log`, by the seconds of `clock`."""
         self._log = log
-        self._clock = clock
-        self._next_at: dict[tuple[str, ...], float] = {}
-        self._held: dict[tuple[str, ...], int] = {}
+        self._pace = _Pace(clock)
 
     def warning(self, event: str, **fields: Any) -> None:
         """Write a warning, or hold it back."""
-        kind = (event, *(str(fields.get(name, "")) for name in _KIND))
-        now = self._clock()
-        if now < self._next_at.get(kind, 0.0):
-            self._held[kind] = self._held.get(kind, 0) + 1
-            return
-        self._next_at[kind] = now + _SELDOM_SECONDS
-        if held_back := self._held.pop(kind, 0):
-            fields["held_back"] = held_back
-        self._log.warning(event, **fields)
+        held_back = self._pace.passed((event, *(str(fields.get(name, "")) for name in _KIND)))
+        if held_back is not None:
+            self._log.warning(event, **fields, **({"held_back": held_back} if held_back else {}))

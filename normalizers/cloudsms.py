@@ -82,7 +82,7 @@ _SHARED: Final = ("METHOD", "TYPE", "SERIAL", "TIME", "REPORT_TIME", "SMS_UID", 
 
 
 class _Envelope(NamedTuple):
-    """Fields that all reports of one callback share; `members` are its own bytes, without the secret and the results."""
+    """Fields that all reports of one callback share; `members` are the envelope's, without AUTH_KEY and the results."""
 
     message_id: str
     sender: str
@@ -122,7 +122,7 @@ def _alone(envelope: _Envelope, element: msgspec.Raw) -> bytes:
 
 
 def _shortened(envelope: _Envelope, first: str) -> _Envelope:
-    """Return what later reports share: the fields that are read, and the id of the first, which has all the others."""
+    """Return the envelope for later reports: the fields that are read, and the id of the first report, which has the rest."""
     members = {name: envelope.members[name] for name in _SHARED if name in envelope.members}
     if envelope.custom is None:
         return envelope._replace(members=members)
@@ -267,22 +267,10 @@ def _answer(
     return Reply(status, orjson.dumps(answer), "application/json", headers)
 
 
-def _stored(callback: Callback) -> Reply:
-    return _answer(callback, 200, _OK)
-
-
 def _malformed(callback: Callback, error: MalformedError) -> Reply:
     result = _FAULTS.get(error.why, _UNKNOWN_ERROR)
     desc = "".join(char if " " <= char <= "~" else "?" for char in f"{result.desc}: {error}")
     return _answer(callback, 400, _Result(result.code, desc[:_DESC_LENGTH]))
-
-
-def _forbidden(callback: Callback) -> Reply:
-    return _answer(callback, 403, _CHANNEL_NOT_EXIST)
-
-
-def _busy(callback: Callback) -> Reply:
-    return _answer(callback, 503, _BUSY, RETRY_AFTER)
 
 
 PROVIDER: Final = Provider(
@@ -292,7 +280,12 @@ PROVIDER: Final = Provider(
     codes=CODES,
     parse=parse,
     reread=reread,
-    replies=Replies(stored=_stored, malformed=_malformed, forbidden=_forbidden, busy=_busy),
+    replies=Replies(
+        stored=lambda callback: _answer(callback, 200, _OK),
+        malformed=_malformed,
+        forbidden=lambda callback: _answer(callback, 403, _CHANNEL_NOT_EXIST),
+        busy=lambda callback: _answer(callback, 503, _BUSY, RETRY_AFTER),
+    ),
     reports_within=timedelta(hours=25),
     secret_fields=("AUTH_KEY",),
 )

@@ -11,7 +11,7 @@ from enum import StrEnum
 
 
 class Fault(StrEnum):
-    """Why something could not be read: the closed set behind every `why`."""
+    """Why something could not be read: all values of every `why`."""
 
     EMPTY = "empty"
     NOT_JSON = "not_json"

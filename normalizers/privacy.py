@@ -84,7 +84,7 @@ class Privacy:
         )
 
     def body(self, body: bytes) -> bytes:
-        """Return bytes that could not be read with every number in them kept as the settings say."""
+        """Return the bytes of a dead letter with every number in them kept as the settings say."""
         if self.numbers is StoredNumbers.FULL:
             return body
         try:

@@ -1,5 +1,5 @@
 """
-From bytes to fields: the only decoders.
+Decodes bytes into fields, for all providers.
 
 A value that can't be read raises `MalformedError` with the path of the fault. A value is never part of the error's
 words.
@@ -77,7 +77,7 @@ def parameters(callback: Callback) -> tuple[bytes, str]:
 
 
 def holds_json(content: bytes) -> bool:
-    """Tell a body that is to be read as JSON from a form, whatever the client calls it."""
+    """Tell whether a body is to be read as JSON, and not as a form, whatever its Content-Type."""
     return content.lstrip()[:1] in {b"{", b"["}
 
 
@@ -127,7 +127,7 @@ def each(
     most_unreadable: int = MOST_UNREADABLE,
 ) -> list[Item]:
     """
-    Read every element; one that can't be read costs itself, and `keep` makes of it what is read again later.
+    Read every element; one that can't be read becomes a `Reject`, with the `raw` that `keep` makes of it.
 
     Raises the first one's `MalformedError` where there are some and none can be read, or more than `most_unreadable`
     can't: reading hundreds of thousands of them would hold up all other callbacks, and the whole is kept anyway.

@@ -1,17 +1,17 @@
-"""From what a provider said to a record: adds what every record carries whoever sent it."""
+"""Makes records of a provider's fields, and adds the fields that every record has."""
 
 from collections.abc import Sequence
 from datetime import date, datetime
 from typing import NamedTuple
 
 from normalizers.codes import CodeMeaning
-from normalizers.identity import event_id, inbound_event_id
+from normalizers.identity import event_id
 from normalizers.model import Callback, DeliveryReport, InboundMessage, Note, Status
 from normalizers.spelling import NO_DAY
 
 
 class Parser(NamedTuple):
-    """The reader of a record: the provider's name, the version of its parser and tables, and that of its identity rule."""
+    """The reader of a record: the provider, the version of its parser and tables, and that of its identity rule."""
 
     provider: str
     normalizer: int
@@ -96,7 +96,7 @@ def inbound_message(
 ) -> InboundMessage:
     """Return the inbound message that a provider's fields make; `said` is as in `delivery_report`."""
     return InboundMessage(
-        event_id=inbound_event_id(parser.provider, callback.account.name, said),
+        event_id=event_id(parser.provider, callback.account.name, said, "inbound"),
         provider=parser.provider,
         account=callback.account.name,
         message_id=message_id,

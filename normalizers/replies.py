@@ -3,8 +3,6 @@
 from types import MappingProxyType
 from typing import Final
 
-from normalizers.errors import MalformedError
-from normalizers.model import Callback
 from normalizers.provider import Replies, Reply
 
 #: Seconds; the time that a provider is asked to wait before it tries again, if it can be told.
@@ -15,20 +13,9 @@ _FORBIDDEN: Final = Reply(403, b"forbidden: the secret is wrong or missing")
 _BUSY: Final = Reply(503, b"busy: nothing was stored, try again", headers=RETRY_AFTER)
 
 
-def _stored(_: Callback) -> Reply:
-    return _STORED
-
-
-def _malformed(_: Callback, error: MalformedError) -> Reply:
-    return Reply(400, str(error).encode())
-
-
-def _forbidden(_: Callback) -> Reply:
-    return _FORBIDDEN
-
-
-def _busy(_: Callback) -> Reply:
-    return _BUSY
-
-
-PLAIN_TEXT: Final = Replies(stored=_stored, malformed=_malformed, forbidden=_forbidden, busy=_busy)
+PLAIN_TEXT: Final = Replies(
+    stored=lambda _: _STORED,
+    malformed=lambda _, error: Reply(400, str(error).encode()),
+    forbidden=lambda _: _FORBIDDEN,
+    busy=lambda _: _BUSY,
+)

@@ -278,7 +278,7 @@ def _mtstat(fields: read.Fields, where: str) -> str:
 
 
 def _answer(callback: Callback, asked: polling.Subject | None, where: str, element: msgspec.Raw) -> DeliveryReport:
-    """Read one answer; it is about the message that was `asked` about, whatever it names: the document's own differs."""
+    """Read one answer, about the message that was `asked` about: the document's own example names another one."""
     fields = read.json_object(element, where)
     named = polling.Subject(read.optional(fields, "msgid", where), read.optional(fields, "da", where))
     subject = asked or named

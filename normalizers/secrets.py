@@ -1,5 +1,5 @@
 """
-Secrets in what others sent: found however they are spelled, and replaced, before anything of it is kept.
+Finds secrets in received data, however they are spelled, and replaces them before anything is kept.
 
 The only place that masks secrets. It knows the secrets of the settings, and the names of the fields in which providers
 send theirs (`Provider.secret_fields`), whose values are masked whether they are configured or not. Both are looked for

@@ -1,5 +1,5 @@
 """
-Canonical spelling: one way to write what providers may write in several.
+Canonical spelling: one form for a value that providers write in several.
 
 An event id is made of words in this spelling. The functions look at the characters alone: no setting, no time zone of
 an account, no telephone number data and no code table plays a part, so that a change of those never changes an id. A

@@ -12,7 +12,7 @@ import msgspec
 
 from normalizers import read
 from normalizers.errors import Fault, MalformedError
-from normalizers.identity import submission_event_id
+from normalizers.identity import event_id
 from normalizers.model import Account
 from normalizers.msisdn import read_number
 from normalizers.privacy import KEEP_ALL, Privacy
@@ -94,10 +94,11 @@ def read_submission(
     submitted_at = _time(fields, "submitted_at", where) or received_at
     message_id, reference = _message_id(fields, sender.provider, where), _text(fields, "reference", where)
     recipient, country = _recipient(fields, sender, where)
-    names = {"provider": sender.provider.name, "account": sender.account.name}
+    provider, account = sender.provider.name, sender.account.name
     return Submission(
-        event_id=sender.privacy.event_id(submission_event_id(**names, message_id=message_id, recipient=recipient)),
-        **names,
+        event_id=sender.privacy.event_id(event_id(provider, account, (message_id, recipient), "submission")),
+        provider=provider,
+        account=account,
         message_id=message_id,
         recipient=sender.privacy.number(recipient),
         country=country,
@@ -121,7 +122,7 @@ def _sender(fields: read.Fields, senders: SubmittingAccounts, where: str) -> Sub
 
 
 def _message_id(fields: read.Fields, provider: Provider, where: str) -> str:
-    """Return the id under which reports will come: the customer's reference, where the provider gives that back."""
+    """Return the id that reports will name: the customer's reference, if the provider sends that back."""
     reference = _text(fields, "reference", where) if provider.known_by_reference else ""
     message_id = reference or _text(fields, "message_id", where)
     if not message_id:

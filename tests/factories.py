@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from normalizers.errors import Fault
-from normalizers.identity import submission_event_id
+from normalizers.identity import event_id
 from normalizers.model import CodeSource, DeliveryReport, Source, Status
 from normalizers.spelling import NO_DAY
 from normalizers.submissions import Submission
@@ -61,8 +61,8 @@ def make_submission(**given: Any) -> Submission:
     }
     fields.setdefault("received_at", fields["submitted_at"])
     fields.setdefault("deadline_at", fields["submitted_at"] + timedelta(hours=72))
-    identity = {name: fields[name] for name in ("provider", "account", "message_id", "recipient")}
-    return Submission(event_id=submission_event_id(**identity), **fields)
+    words = (fields["message_id"], fields["recipient"])
+    return Submission(event_id=event_id(fields["provider"], fields["account"], words, "submission"), **fields)
 
 
 def make_letter(**given: Any) -> Record:

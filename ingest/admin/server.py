@@ -54,8 +54,8 @@ def make_app(admin: Admin, settings: AdminSettings) -> web.Application:
     """
     Return the admin listener's application.
 
-    With a token set, most of it asks for it as a bearer token. Without one, it answers under an address or `localhost`
-    only, so that no web page reads it through a name of its own.
+    With a token set, most paths require it as a bearer token. Without one, only requests to an address or `localhost` are
+    answered, so that no web page can read it through a host name that points to this machine.
     """
     token = settings.token.get_secret_value() if settings.token else ""
 

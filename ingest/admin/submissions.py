@@ -110,8 +110,8 @@ _read_complete: Final = msgspec.json.Decoder(_CompleteSubmission).decode
 
 def complete(known: SubmittingAccounts) -> Callable[[bytes], bytes]:
     """
-    Return a function that makes a row of a value of the topic, which another program may have written as `POST` takes
-    it.
+    Return a function that makes a complete row of a value of the topic, which another program may have written in the
+    form that `POST` takes.
 
     The function raises `RefusedError` for a value that is no submission.
     """

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -35,7 +34,7 @@ async def backup(settings: Settings, folder: Path, keep: int) -> None:
 
 
 def restore(settings: Settings, folder: Path) -> None:
-    """Restore the latest backup of a folder, or the one that it is, into `data_dir`, which has to be empty."""
+    """Restore a backup, or the latest one in a folder of backups, into `data_dir`, which has to be empty."""
     _require_embedded(settings)
     found = [folder] if (folder / "manifest.json").exists() else backups_in(folder)
     if not found:
@@ -50,7 +49,7 @@ def restore(settings: Settings, folder: Path) -> None:
 
 @asynccontextmanager
 async def _snapshot(settings: Settings) -> AsyncIterator[Snapshot]:
-    """Have a snapshot: of the store process, where one runs, else of the store that this process opens meanwhile."""
+    """Yield a snapshot, taken by the running store process, or else of the store that this process opens itself."""
     try:
         taken = await request(settings.data_dir, "take_snapshot")
     except NotRunningError:
@@ -58,7 +57,7 @@ async def _snapshot(settings: Settings) -> AsyncIterator[Snapshot]:
             yield await asyncio.to_thread(_take_alone, settings)
             drop_snapshot(engine_path(store_folder(settings.data_dir)), settings.data_dir)
         return
-    yield msgspec.convert(taken, Snapshot, dec_hook=_path)
+    yield msgspec.convert(taken, Snapshot, dec_hook=lambda kind, value: kind(value))
     await request(settings.data_dir, "drop_snapshot")
 
 
@@ -68,10 +67,6 @@ def _take_alone(settings: Settings) -> Snapshot:
         return take_snapshot(store, engine_path(store_folder(settings.data_dir)), settings.data_dir)
     finally:
         store.close()
-
-
-def _path(kind: type[Any], value: Any) -> Any:
-    return kind(value)
 
 
 def _require_embedded(settings: Settings) -> None:

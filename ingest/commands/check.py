@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ingest.connections.data_dir import locked
-from ingest.connections.ports import reserve
+from ingest.connections.ports import require_free
 from ingest.connections.stores import require_embedded
 from ingest.connections.streams import journals
 from ingest.connections.tls import server_context
@@ -42,7 +42,7 @@ class Finding(NamedTuple):
 
 
 async def check(settings: Settings) -> int:
-    """Print what was found; return 0 where dlrhub would start and work so, else 1."""
+    """Print what was found; return 0 if dlrhub would start and work with these settings, else 1."""
     accounts = effective_accounts(settings)
     findings = [
         *_start(settings),
@@ -63,7 +63,7 @@ def _start(settings: Settings) -> Iterator[Finding]:
     """Try what `dlrhub run` needs of this machine before it starts any process."""
     yield _folder(settings.data_dir)
     for name, address in settings.listeners.items():
-        yield _tried(name, address, "free", partial(_probe, name, address))
+        yield _tried(name, address, "free", partial(require_free, name, address))
     tls = settings.receiver
     if tls.tls_cert is not None:
         yield _tried(
@@ -74,11 +74,6 @@ def _start(settings: Settings) -> Iterator[Finding]:
         )
     if settings.clickhouse.url is None:
         yield _tried("clickhouse.url", "", "not set: the embedded store is installed", require_embedded)
-
-
-def _probe(name: str, address: str) -> None:
-    with reserve(name, address):
-        pass
 
 
 def _tried(what: str, value: str, good: str, attempt: Callable[[], object]) -> Finding:
@@ -98,7 +93,7 @@ def _accounts(accounts: Iterable[EffectiveAccount]) -> Iterator[Finding]:
 
 
 def _journals(root: Path) -> Iterator[Finding]:
-    """Read every byte of the journals, and tell what was set aside of them, changing nothing."""
+    """Read every byte of the journals and the notes on damage that was set aside; change nothing."""
     for folder in journals_in(root):
         try:
             found = verify(folder)
@@ -160,7 +155,7 @@ def _folder(folder: Path) -> Finding:
             return Finding("data_dir", str(folder), "will be made")
         parts = [path.stem for path in folder.glob("*.lock")]
         return _tried("data_dir", str(folder), "there", lambda: _lock(folder, parts))
-    return Finding("data_dir", str(folder), "is, or lies in, what is no writable folder", fault=True)
+    return Finding("data_dir", str(folder), "is no writable folder, and can't be made one", fault=True)
 
 
 def _lock(folder: Path, parts: Sequence[str]) -> None:

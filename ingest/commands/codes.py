@@ -19,7 +19,7 @@ from ingest.connections.clickhouse import Row, StoreClient
 from ingest.settings.accounts import EffectiveAccount, effective_accounts
 from ingest.settings.settings import Settings
 from normalizers import PROVIDERS
-from normalizers.code_rows import ERROR_KIND, CodeRow, code_rows, missing_codes
+from normalizers.code_rows import ERROR_KIND, CodeRow, all_code_rows, missing_codes
 from normalizers.model import Account
 from normalizers.provider import Provider
 
@@ -39,19 +39,16 @@ LIMIT 10000
 
 
 def print_codes(settings: Settings, names: Sequence[str], output_format: str) -> None:
-    """Print the codes of the named providers, of all where none is named; raises `UsageError`."""
+    """Print the codes of the named providers, or of all if none is named; raises `UsageError`."""
     _check(names, output_format)
-    accounts = effective_accounts(settings)
-    by_provider = {
-        name: list(code_rows(PROVIDERS[name], [each.reading for each in accounts if each.provider.name == name]))
-        for name in names or PROVIDERS
-    }
+    accounts = ((each.provider.name, each.reading) for each in effective_accounts(settings))
+    rows = all_code_rows({name: PROVIDERS[name] for name in names or PROVIDERS}, accounts)
     if output_format != "table":
-        _print_rows([msgspec.to_builtins(row) for rows in by_provider.values() for row in rows], output_format)
+        _print_rows([msgspec.to_builtins(row) for row in rows], output_format)
         return
     console = _console()
-    for name, rows in by_provider.items():
-        for title, table in _tables(name, rows):
+    for name, rows_of_provider in groupby(rows, key=attrgetter("provider")):
+        for title, table in _tables(name, rows_of_provider):
             console.print(title, style="bold", soft_wrap=True, highlight=False)
             console.print(table)
         console.print(_identity(PROVIDERS[name]), soft_wrap=True, highlight=False)
@@ -158,7 +155,7 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> Table:
 
 
 def _identity(provider: Provider) -> str:
-    """Return in words what makes a report of a provider one."""
+    """Return a provider's rule of identity in words."""
     rule = asdict(provider.identity)
     inbound = f"; of an inbound message: {', '.join(rule['inbound'])}" if rule["inbound"] else ""
     return (

@@ -22,7 +22,7 @@ _AGAIN = {
 
 
 async def print_found(settings: Settings, what: str, format_name: str) -> bool:
-    """Print what was found, and return whether there was anything; raises as `any_store` and `UsageError`."""
+    """Print what was found, and tell whether anything was; raises `UsageError`, and the errors of `any_store`."""
     if format_name not in {"text", "json"}:
         raise UsageError("--format must be text or json")
     async with any_store(settings) as store:

@@ -23,9 +23,9 @@ from sinks.clickhouse.store import engine_path
 
 async def forget(settings: Settings, written: str) -> bool:
     """
-    Erase a number, print what was done where, and tell whether nothing is left of it.
+    Erase a number, print what was erased in each place, and tell whether nothing is left.
 
-    Raises `UsageError` where `written` is no phone number, and `BusyError` where a part has to be done again.
+    Raises `UsageError` if `written` is no phone number, and `BusyError` if the command has to be run again.
     """
     number = _read(written)
     stored_as = _forms(settings, number)
@@ -59,7 +59,7 @@ def _forms(settings: Settings, number: str) -> Sequence[str]:
 
 
 def _told(settings: Settings, number: str, tables: Sequence[ErasedTable]) -> bool:
-    """Print what is left and what can't be reached; tell whether nothing is left that can."""
+    """Print what is left, and what the command does not reach; tell whether nothing is left."""
     left = sum(table.left for table in tables)
     files = list(files_with(settings.data_dir, number))
     for path in files:

@@ -33,7 +33,7 @@ def write_provider(name: str, folder: Path) -> Path:
 
 
 def _files(folder: Traversable, path: Path, name: str) -> Iterator[tuple[Path, bytes]]:
-    """Yield the files of the template, filled in: where each belongs, and its content."""
+    """Yield the files of the template, filled in, each with its path."""
     for entry in folder.iterdir():
         if entry.is_dir():
             if entry.name != "__pycache__":

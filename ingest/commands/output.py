@@ -33,7 +33,7 @@ def is_binary(output_format: str) -> bool:
 
 
 def has_no_rows(body: bytes, output_format: str) -> bool:
-    """Tell whether an answer has no rows, for formats in which that can't be seen by a reader."""
+    """Tell whether an answer has no rows, for formats that print nothing then."""
     if output_format in _WITH_HEADER:
         return body.count(b"\n") <= 1
     return output_format in _ROWS_ONLY and not body.strip()

@@ -11,7 +11,7 @@ from ingest.settings.settings import Settings
 
 async def print_answer(settings: Settings, sql: str, format_name: str) -> None:
     """
-    Print the answer to one query, and say on the standard error where it has no rows.
+    Print the answer to one query; if it has no rows, say so on the standard error.
 
     Raises `UsageError` for a binary format on a terminal, `StoreError` if the store refuses the query or can't be
     reached, and `BusyError` if it can't be opened.

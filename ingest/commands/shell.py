@@ -81,7 +81,7 @@ async def _answer(store: StoreClient, sql: str, output_format: str) -> None:
 
 
 def _history() -> History:
-    """Return the history that is kept for this user, readable by no other; in memory where it can't be kept."""
+    """Return the history that is kept for this user, readable by nobody else; in memory if it can't be kept."""
     folder = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "dlrhub"
     path = folder / "query-history"
     try:

@@ -1,4 +1,4 @@
-"""The store as commands read it: asked where a server or a dlrhub is running, else opened in this process."""
+"""The store for commands: that of a server or a running dlrhub, else the embedded store, opened in this process."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -38,6 +38,12 @@ def reserve(setting: str, address: str) -> Iterator[None]:
         yield
 
 
+def require_free(setting: str, address: str) -> None:
+    """Raise `InvalidSettingsError` that names the setting if this process can't listen at its address."""
+    with reserve(setting, address):
+        pass
+
+
 def _reason(error: OSError, port: int) -> str:
     reason = _REASONS.get(error.errno or 0, error.strerror or str(error))
     if error.errno == errno.EADDRINUSE and port == _CLICKHOUSE_PORT:

@@ -119,9 +119,9 @@ async def open_consumer(data_dir: Path, kafka: KafkaSettings | None) -> Consumer
 @asynccontextmanager
 async def lag_sources(data_dir: Path, kafka: KafkaSettings | None) -> AsyncIterator[list[Callable[[], Awaitable[int]]]]:
     """
-    Open what tells how many records wait in each stream that the settings name: the journals, and Kafka.
+    Yield functions that count the records that wait in each stream: in the journals, and in Kafka.
 
-    Each raises `BusyError` if it can't be known now. They may be asked from any process.
+    Each raises `BusyError` if the number can't be known now. They work in any process.
     """
     sources: list[Callable[[], Awaitable[int]]] = [lambda: asyncio.to_thread(lag, journals(data_dir))]
     if kafka is None:

@@ -54,7 +54,7 @@ class Certificates:
             _log.info("changed certificates are in use", cert=str(self._files[0]))
 
     def _stamps(self) -> list[tuple[int, int, int]]:
-        """Return what tells a file from its successor, also behind a symbolic link that is moved (Kubernetes)."""
+        """Return inode, time and size of each file, which differ once a file or its symbolic link is replaced."""
         found = []
         for path in filter(None, self._files):
             with contextlib.suppress(OSError):

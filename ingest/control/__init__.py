@@ -1,1 +1,1 @@
-"""How a command of the command line has the running store process do something: a socket in `data_dir`."""
+"""The control socket in `data_dir`, by which a command asks the running store process to do something."""

@@ -30,9 +30,9 @@ async def request(
     data_dir: Path, command: str, arguments: Mapping[str, Any] | None = None, say: Callable[[str], None] = print
 ) -> dict[str, Any]:
     """
-    Have the store process that works in `data_dir` do a command, and return its result; `say` is told of its progress.
+    Send a command to the store process that works in `data_dir`, and return the result; progress goes to `say`.
 
-    Raises `NotRunningError` where there is none, `BusyError` where the command failed or the process ended.
+    Raises `NotRunningError` if there is no such process, `BusyError` if the command failed or the process ended.
     """
     try:
         with socket_path(data_dir) as path:

@@ -22,7 +22,7 @@ _LONGEST_PATH: Final = 107
 
 @contextmanager
 def socket_path(data_dir: Path) -> Iterator[str]:
-    """Yield the socket's path, or, where that is longer than a socket's may be, one through a descriptor of the folder."""
+    """Yield the socket's path; if it is too long for a socket, yield one through a descriptor of the folder."""
     path = str((data_dir / NAME).absolute())
     if len(os.fsencode(path)) <= _LONGEST_PATH:
         yield path

@@ -17,15 +17,15 @@ from sinks.errors import SinkError
 _log = structlog.get_logger(__name__)
 
 Say = Callable[[str], None]
-#: Takes a request's arguments, and what tells its progress; returns the result. A `SinkError` becomes the answer's
-#: error.
+#: Takes a request's arguments and a function that reports progress; returns the result. A `SinkError` becomes the
+#: answer's error.
 Command = Callable[[Mapping[str, Any], Say], Awaitable[Mapping[str, Any]]]
 
 
 @asynccontextmanager
 async def serve(data_dir: Path, commands: Mapping[str, Command]) -> AsyncIterator[None]:
     """Answer requests for `commands` on the socket in `data_dir`."""
-    (data_dir / NAME).unlink(missing_ok=True)  # of a process that was killed: the lock of the store keeps others away
+    (data_dir / NAME).unlink(missing_ok=True)  # left by a process that was killed; the store's lock keeps others out
     before = os.umask(0o177)
     try:
         with socket_path(data_dir) as path:
@@ -50,7 +50,7 @@ async def _converse(
         write(await _answer(await reader.readline(), commands, lambda text: write({"progress": text})))
         await writer.drain()
     except (ConnectionError, ValueError):
-        pass  # the command was ended, or is none of ours
+        pass  # the client has gone, or sent no command
     finally:
         writer.close()
 

@@ -17,7 +17,7 @@ from ingest.admin.server import Admin, Check, make_app
 from ingest.background import beside
 from ingest.backup.restoring import refuse_unfinished
 from ingest.connections.data_dir import locked
-from ingest.connections.ports import reserve
+from ingest.connections.ports import require_free, reserve
 from ingest.connections.stores import require_embedded
 from ingest.connections.streams import LateProducer, journals, lag_sources, open_producer, refuse_old_data
 from ingest.connections.tls import server_context
@@ -114,8 +114,7 @@ def _alone(settings: Settings, parts: Parts) -> Iterator[None]:
         holding.enter_context(locked(settings.data_dir, [name for name, wanted in held.items() if wanted]))
         if parts.store and settings.clickhouse.url is None:
             require_embedded()
-            with reserve("query.listen", settings.query.listen):
-                pass  # the store process listens there itself, soon
+            require_free("query.listen", settings.query.listen)
         if parts.receivers:
             tls = settings.receiver
             server_context(tls.tls_cert, tls.tls_key, tls.tls_client_ca)
@@ -203,7 +202,6 @@ async def _announce(settings: Settings, parts: Parts, stages: Sequence[Sequence[
 
 @asynccontextmanager
 async def _serve(app: web.Application, address: str) -> AsyncIterator[None]:
-    with reserve("admin.listen", address):
-        pass  # says in words why it can't be listened on
+    require_free("admin.listen", address)
     async with http_server.serve(http_server.AppRunner(app, access_log=None), *split_address(address)):
         yield

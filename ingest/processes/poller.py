@@ -73,7 +73,7 @@ async def _ask_balance(client: ProviderClient, balance: Balance) -> None:
 
 
 async def _repeat(seconds: float, work: Work) -> None:
-    """Do the work every so many seconds; an unexpected exception in it is logged, and the next try comes later."""
+    """Do the work every so many seconds; an unexpected exception is logged, and the next try comes after a pause."""
     clock = asyncio.get_running_loop().time
     while True:
         started = clock()

@@ -52,7 +52,7 @@ async def receive(settings: Settings, name: str, stopping: asyncio.Event) -> Non
 
 
 def _room_for_connections() -> int:
-    """Raise this process's limit of open files as far as the system lets it, and return what of it is for connections."""
+    """Raise the limit of open files as far as the system allows, and return how many connections have room in it."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = _MOST_FILES if most == resource.RLIM_INFINITY else min(most, _MOST_FILES)
     resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))

@@ -102,7 +102,7 @@ def _end_process() -> None:
 
 
 def _commands(data_dir: Path, store: Store, drain: Drain) -> Mapping[str, Command]:
-    """Return what commands of the command line have this process do."""
+    """Return the commands that the command line may send to this process."""
     folder = store_folder(data_dir)
     engine = engine_path(folder)
 
@@ -121,7 +121,7 @@ def _commands(data_dir: Path, store: Store, drain: Drain) -> Mapping[str, Comman
 
 
 async def _drain_journals(settings: Settings, store: Store) -> None:
-    """Drain what this machine's journals hold, but for those that a receiver publishes to Kafka."""
+    """Drain this machine's journals, except those that a receiver publishes to Kafka."""
     consumer = JournalConsumer(journals(settings.data_dir))
     drain = _drain(settings, store, consumer)
     drain.stop()

@@ -1,8 +1,8 @@
 """
 The supervisor: a small parent over the processes that do the work.
 
-It starts them, starts again what dies, serves the admin listener, and stops them in the order in which reports flow, so
-that what was received last is still drained. The engine of the embedded store never shares a process with a receiver.
+It starts them, restarts those that die, and stops them in the order in which reports flow, so that the last reports are
+still drained. The engine of the embedded store never shares a process with a receiver.
 """
 
 import asyncio
@@ -69,7 +69,7 @@ class Child:
                 await asyncio.wait_for(self._stopping.wait(), pause)
 
     async def stop(self) -> None:
-        """End the process: SIGTERM, and SIGKILL for what takes too long."""
+        """Send SIGTERM, and SIGKILL if the process does not end in time."""
         self._stopping.set()
         process = self.process
         if process is None or process.returncode is not None:
@@ -101,7 +101,7 @@ class Child:
         return await self.process.wait()
 
     def _heard(self, line: bytes) -> None:
-        """Take what the child says (`ingest.processes.child`); its last line may be cut short by its death."""
+        """Read a line of the child (`ingest.processes.child`); the last line of one that dies may be incomplete."""
         with contextlib.suppress(orjson.JSONDecodeError):
             said = orjson.loads(line)
             if "metrics" in said:

@@ -50,7 +50,7 @@ class QueryAnswer(NamedTuple):
 
 
 def read_functions(connection: Connection) -> Functions:
-    """Judge the engine's functions, as it lists them."""
+    """Judge which of the functions that the engine lists may be called."""
 
     def rows(sql: str) -> list[list[str]]:
         return [line.split("\t") for line in connection.query(sql).body.decode().splitlines()]

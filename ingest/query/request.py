@@ -57,7 +57,7 @@ async def _read_fields(request: web.Request) -> Mapping[str, str]:
 
 
 def _decompress(body: bytes, request: web.Request, values: Mapping[str, str]) -> bytes:
-    """Undo what aiohttp has not undone (gzip, deflate, br and zstd it has)."""
+    """Decompress lz4 and ClickHouse's frames; aiohttp has decompressed gzip, deflate, br and zstd."""
     most = request.client_max_size
     try:
         if body and request.headers.get("Content-Encoding", "").lower() == "lz4":

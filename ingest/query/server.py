@@ -190,7 +190,7 @@ def _headers(request: web.Request) -> Mapping[str, str]:
 
 
 async def _send(request: web.Request, reply: _Reply) -> web.StreamResponse:
-    """Send piece by piece, no faster than the client reads; hang up on one that hardly does."""
+    """Send piece by piece, no faster than the client reads; hang up on a client that reads too slowly."""
     response = web.StreamResponse(headers={**reply.headers, **_headers(request)})
     response.content_length = len(reply.body)
     await response.prepare(request)

@@ -1,7 +1,7 @@
 """
 The accounts that the program works with, made from the settings in one place, with every default filled in.
 
-Each part of the program is given these, and takes of them what it needs.
+Each part of the program gets these accounts, and uses the fields that it needs.
 """
 
 from dataclasses import dataclass

@@ -1,5 +1,5 @@
 """
-Tells what is wrong with the settings in the user's words.
+Explains the faults of the settings in the user's words.
 
 Each fault names its place (the file and the line, or the variable), the setting, what was given and what is allowed.
 A value that may be a secret is never shown.
@@ -180,9 +180,7 @@ def _annotation(path: KeyPath) -> Any:
         if get_origin(annotation) is dict:  # the key is a name that the user chose
             annotation = get_args(annotation)[1]
             continue
-        model = next(
-            (part for part in _parts(annotation) if isinstance(part, type) and issubclass(part, BaseModel)), None
-        )
+        model = _model_in(annotation)
         if model is None or key not in model.model_fields:
             return None
         annotation = model.model_fields[key].annotation

@@ -1,4 +1,4 @@
-"""In which line of a TOML file each of its keys stands, which the standard library's parser does not tell."""
+"""Finds the line of each key in a TOML file, which the standard library's parser does not tell."""
 
 import tomllib
 from collections.abc import Iterator, Mapping

@@ -1,4 +1,4 @@
-"""Reads the settings: `dlrhub.toml` (or `--config`), every value also as `DLRHUB_SECTION__NAME`, which leads."""
+"""Reads the settings: `dlrhub.toml` (or `--config`), every value also as `DLRHUB_SECTION__NAME`, which takes precedence."""
 
 import os
 import tomllib
@@ -17,7 +17,7 @@ DEFAULT_FILE: Final = Path("dlrhub.toml")
 
 def load(path: Path | None = None) -> Settings:
     """
-    Read the settings from `path` (default: `dlrhub.toml` where there is one) and the environment, which leads.
+    Read the settings from `path` (default: `dlrhub.toml` if it exists) and the environment, which takes precedence.
 
     Raises `InvalidSettingsError` that names everything that is wrong.
     """

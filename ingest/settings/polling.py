@@ -1,12 +1,13 @@
-"""How an account is asked: `poll = { ... }` of an account in the settings."""
+"""How an account is polled: `poll = { ... }` of an account in the settings."""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Final
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveInt, SecretStr
+from pydantic import AfterValidator, Field, NonNegativeFloat, PositiveInt, SecretStr
 
 from ingest.settings.errors import SettingError
+from ingest.settings.section import Section
 from ingest.settings.values import Secret
 from normalizers import PROVIDERS
 
@@ -20,16 +21,14 @@ def _checked_url(url: str) -> str:
     return url
 
 
-class PollSettings(BaseModel):
+class PollSettings(Section):
     """
     How an account's provider is polled: address, credentials, interval and pace.
 
     A message is asked about `first_delay_s` after its submission was received, then at ages each `growth` times the one
-    before, and last when it ages out. `every_s` is how often it is looked who has reached one of the ages, and how
-    often a provider is asked that hands over whatever is new.
+    before, and last when it ages out. `every_s` is how often due messages are looked for, and how often a provider that
+    hands over all new reports is asked.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     url: Annotated[str, AfterValidator(_checked_url)] | None = None
     app_id: Secret | None = None
@@ -53,7 +52,7 @@ class PollSettings(BaseModel):
         return {name: value.get_secret_value() for name in names if (value := self._credential(name)) is not None}
 
     def check(self, provider: str) -> None:
-        """Raise ValueError if this is not how a provider is asked."""
+        """Raise `SettingError` if the provider can't be polled with these settings."""
         poll = PROVIDERS[provider].poll
         if poll is None:
             able = ", ".join(name for name, known in PROVIDERS.items() if known.poll is not None)

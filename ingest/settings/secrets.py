@@ -15,7 +15,7 @@ def secret_mask(settings: BaseModel) -> SecretMask:
 
 
 def known_secrets(value: object) -> Iterator[str]:
-    """Yield every secret of the settings, whatever section it is in; of an address the password."""
+    """Yield every secret of the settings, in whatever section; of a URL, the password."""
     if isinstance(value, SecretStr):
         text = value.get_secret_value()
         yield unquote(urlsplit(text).password or "") if "://" in text else text

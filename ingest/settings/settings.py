@@ -102,7 +102,7 @@ class QuerySettings(Section):
 
 class KafkaSettings(Section):
     """
-    The stream; a journal where it is not set.
+    The stream on Kafka; without this section it is a journal.
 
     `partitions` and `replication_factor` (default: the brokers') are those of topics that have to be made.
     """
@@ -265,7 +265,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Let the environment lead over the file, whose values are given to the constructor."""
+        """Let the environment take precedence over the file, whose values are given to the constructor."""
         return env_settings, init_settings
 
     @model_validator(mode="after")

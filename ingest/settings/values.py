@@ -1,4 +1,4 @@
-"""The types of single settings: each is checked, and an error says what was expected and, where it can, what was meant."""
+"""The types of single settings, whose errors say which values are allowed and, if possible, which one was meant."""
 
 import re
 from collections.abc import Callable, Iterable

@@ -1,9 +1,9 @@
 """
-Which of the engine's functions a question may call.
+Decides which of the engine's functions a query may call.
 
 `readonly` bounds table functions, but no scalar ones: `SELECT file('/etc/passwd')` reads the file. So the engine's
-own list (`system.functions`) is judged name by name: by category, by name where a category is mixed, and by the version
-that brought it: a function that is newer than that list is refused.
+own list (`system.functions`) is judged name by name: by category, by name if a category is mixed, and by the version
+that introduced it: a function newer than `REVIEWED` is refused.
 """
 
 from collections.abc import Iterable, Sequence
@@ -48,7 +48,7 @@ _OTHER: Final = frozenset(
     """.split()
 )
 
-#: Refused whatever the engine says of them.
+#: Refused, whatever category and version the engine gives them.
 _REFUSED: Final = frozenset({"aggthrow", "file", "flamegraph", "groupformat"})
 
 #: Calls that are in no list: the parser and the analyzer know them.

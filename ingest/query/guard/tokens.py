@@ -40,12 +40,12 @@ class RefusedQueryError(Exception):
 
 
 def syntax_error(why: str) -> RefusedQueryError:
-    """Refuse what can't be read."""
+    """Return the refusal of a query that can't be read."""
     return RefusedQueryError(62, "SYNTAX_ERROR", why)
 
 
 def access_denied(why: str) -> RefusedQueryError:
-    """Refuse what may not be done."""
+    """Return the refusal of a query that is not allowed."""
     return RefusedQueryError(497, "ACCESS_DENIED", why)
 
 
