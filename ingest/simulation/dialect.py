@@ -21,21 +21,6 @@ from normalizers.model import Account
 Size: TypeAlias = Callable[[Random], int]
 
 
-def one(_: Random) -> int:
-    """Draw 1."""
-    return 1
-
-
-def tell_occurrence(_: PlannedCallback, report: PlannedReport) -> datetime | None:
-    """Return the time that a report carries: when the reported event happened."""
-    return report.occurred_at
-
-
-def join_always(_: PlannedItem) -> bool:
-    """Allow every item to share a callback with others."""
-    return True
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dialect:
     """
@@ -54,12 +39,12 @@ class Dialect:
     finals: Sequence[PlannedOutcome]
     upper: bool = False
     tail: Callable[[Random], str]
-    batch: Size = one
-    recipients: Size = one
+    batch: Size = lambda _: 1
+    recipients: Size = lambda _: 1
     together: bool = False
     clock: bool = True
-    told_at: Callable[[PlannedCallback, PlannedReport], datetime | None] = tell_occurrence
-    joins: Callable[[PlannedItem], bool] = join_always
+    told_at: Callable[[PlannedCallback, PlannedReport], datetime | None] = lambda _, report: report.occurred_at
+    joins: Callable[[PlannedItem], bool] = lambda _: True
     inbound: bool = False
     spoils: Sequence[Spoil]
     item_spoils: Sequence[ItemSpoil] = ()

@@ -48,6 +48,12 @@ export function focusOn(key) {
 export const viewOf = (...children) => h("section", { "aria-labelledby": "view-title" }, children);
 export const title = (text) => h("h2", { id: "view-title", tabindex: "-1", "data-key": "title" }, text);
 
+// A view that `draw` makes anew of each answer: it returns what the view holds.
+export function drawnView(draw) {
+  const element = viewOf();
+  return { element, update: (details, overview) => show(element, draw(details, overview)) };
+}
+
 export const button = (text, click, attributes = {}) => h("button", { type: "button", click, ...attributes }, text);
 export const note = (text) => h("p", { class: "note" }, text);
 // Text as it came, which can be scrolled by keyboard.

@@ -2,7 +2,7 @@
 
 import { link } from "./address.js";
 import { post } from "./api.js";
-import { factList, form, h, note, show, table, title, verbatim, viewOf } from "./dom.js";
+import { drawnView, factList, form, h, note, table, title, verbatim, viewOf } from "./dom.js";
 import { again, meaningOf, said } from "./meaning.js";
 import * as words from "./words.js";
 
@@ -31,17 +31,12 @@ export function makeFind() {
 }
 
 // The message of one report, which a link names.
-export function makeMessage() {
-  const element = viewOf();
-  const update = (found) =>
-    show(
-      element,
-      h("p", {}, link({ view: "find", item: "" }, "← Find another message", "back")),
-      title("A message"),
-      h("div", { class: "found" }, messages(found)),
-    );
-  return { element, update };
-}
+export const makeMessage = () =>
+  drawnView((found) => [
+    h("p", {}, link({ view: "find", item: "" }, "← Find another message", "back")),
+    title("A message"),
+    h("div", { class: "found" }, messages(found)),
+  ]);
 
 function messages(found) {
   const shown = [...found.messages.map((each, index) => message(each, index + 1)), ...found.dead_letters.map(letter)];

@@ -1,6 +1,6 @@
 // The state of this program: the line of facts above every view, and the view of its parts.
 
-import { h, note, show, table, title, viewOf } from "./dom.js";
+import { drawnView, h, note, table, title } from "./dom.js";
 import * as words from "./words.js";
 
 const MUCH_LAG = 100_000;
@@ -34,14 +34,11 @@ export function showFacts(element, data) {
   element.replaceChildren(...facts(data).map(fact));
 }
 
-export function makeProgram() {
-  const element = viewOf();
-  const update = (_, data) => {
+export const makeProgram = () =>
+  drawnView((_, data) => {
     const parts = data.live.parts.map((part) => [part.name, part.fault || "ready"]);
-    show(element, title("This program"), table("Parts", { Part: "", State: "" }, parts), callbacks(data));
-  };
-  return { element, update };
-}
+    return [title("This program"), table("Parts", { Part: "", State: "" }, parts), callbacks(data)];
+  });
 
 // The answers that the receivers of this program gave.
 export function callbacks(data) {

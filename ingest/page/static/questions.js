@@ -2,7 +2,7 @@
 
 import { link, state } from "./address.js";
 import { save, toCsv } from "./csv.js";
-import { button, h, note, show, table, title, verbatim, viewOf } from "./dom.js";
+import { button, drawnView, h, note, show, table, title, verbatim, viewOf } from "./dom.js";
 import { colour, commonOptions, makeFigure } from "./figure.js";
 import * as words from "./words.js";
 
@@ -11,20 +11,13 @@ const MOST_BARS = 20;
 const DAY_SECONDS = 86_400;
 const LINES = ["--delivered", "--failed", "--other", "--warn", "--good", "--accent"];
 
-export function makeQuestions() {
-  const element = viewOf();
-  const update = ({ questions }) => {
+export const makeQuestions = () =>
+  drawnView(({ questions }) => {
     const item = (each) =>
       h("li", {}, link({ item: each.name }, each.question, `question ${each.name}`), h("small", {}, each.note));
-    show(
-      element,
-      title("Questions"),
-      note("One click asks over the range above. Each can be taken along as SQL, its answer as CSV."),
-      h("ul", { class: "questions" }, questions.map(item)),
-    );
-  };
-  return { element, update };
-}
+    const hint = "One click asks over the range above. Each can be taken along as SQL, its answer as CSV.";
+    return [title("Questions"), note(hint), h("ul", { class: "questions" }, questions.map(item))];
+  });
 
 export function makeQuestion() {
   const head = h("div", { class: "head" });
