@@ -102,7 +102,13 @@ class Program:
 
     def call(self, *command: str, seconds: float = START_SECONDS) -> str:
         """Run another command with the same settings, which has to do well in time, and return what it says."""
-        done = subprocess.run(
+        done = self.execute(*command, seconds=seconds)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def execute(self, *command: str, seconds: float = START_SECONDS) -> "subprocess.CompletedProcess[str]":
+        """Run another command with the same settings."""
+        return subprocess.run(
             [*_DLRHUB, *command],
             cwd=self.folder,
             env={**os.environ, **self.environment},
@@ -111,8 +117,6 @@ class Program:
             timeout=seconds,
             check=False,
         )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
 
     def wait_until_ready(self) -> None:
         """Wait until every part does its work."""

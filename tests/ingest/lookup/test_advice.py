@@ -53,5 +53,5 @@ def test_every_reason_has_an_advice(reason: Reason) -> None:
 
 
 def test_orphans_are_nothing_odd_where_nobody_submits() -> None:
-    """A report without a submission is no fault of an account for which no submissions are told."""
+    """A report without a submission gives no hint if its account has no submissions at all."""
     assert "POST /submissions" not in advise(orphan=True, account_submits=False)

@@ -61,7 +61,7 @@ async def test_what_is_nowhere_is_not_found(client: InProcessClient) -> None:
 
 
 async def test_a_person_reads_all_of_it(client: InProcessClient) -> None:
-    """The text says the state, the submission, each code in the provider's words and ours, the raw item, and advice."""
+    """The printed text has the state, the submission, the meaning of each code, the raw item, and advice."""
     text = "\n".join(text_of(await find(client, "m-1", ACCOUNTS)))
     for part in (
         "cm/default  message m-1 to +447911123456 (GB)",

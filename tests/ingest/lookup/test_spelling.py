@@ -25,7 +25,7 @@ def test_a_national_number_is_tried_in_every_country() -> None:
     assert "+447400123456" in found
 
 
-def test_a_number_that_can_not_be_read_is_looked_for_as_it_stands() -> None:
+def test_a_number_that_cannot_be_read_is_looked_for_as_it_stands() -> None:
     """A number that is stored as it came is found by the same text."""
     assert numbers_of("12345678", ACCOUNTS)[0] == "12345678"
 

@@ -1,4 +1,4 @@
-"""The promise of the lag: it tells what waits, whoever is down."""
+"""The lag counts the records that wait, whichever process is down."""
 
 import pytest
 
@@ -65,7 +65,7 @@ async def test_progress_is_rows_or_a_lag_that_falls(progress: str, monkeypatch: 
 
 
 async def test_a_drain_that_says_that_it_is_stuck_is_believed() -> None:
-    """The drain's own clock counts too: others of its group may make progress."""
+    """A drain's own report that it is stuck counts, even if another drain of its group makes progress."""
     totals = Totals(ALL)
     meter = LagMeter(totals)
     totals.update("store", {DRAIN_STALLED.name: [((), 31.0)]})

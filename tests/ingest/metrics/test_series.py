@@ -1,4 +1,4 @@
-"""The promise of the metrics: one truth over all processes, and no series beyond the bounded set."""
+"""The metrics of all processes are added up, and the number of series is bounded."""
 
 from collections.abc import Iterator
 

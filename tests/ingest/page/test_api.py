@@ -94,7 +94,7 @@ def test_the_failing_account_is_first_and_its_reason_is_named(program: Program, 
 
 
 def test_the_program_tells_of_itself(program: Program) -> None:
-    """The parts, what waits for the store, and what was answered, are there."""
+    """The overview has the parts of the program, the records that wait for the store, and the answered callbacks."""
     live = _get(program, "/api/overview")[1]["live"]
     deadline = time.monotonic() + 20
     while live["stream_lag"] != 0 and time.monotonic() < deadline:
@@ -129,7 +129,7 @@ def test_details_tell_what_the_provider_said(program: Program) -> None:
 
 
 def test_no_number_leaves(program: Program) -> None:
-    """Wherever a number was posted, no answer has it in full: not in failures, bodies, queries or details."""
+    """No answer of the page shows a posted number in full: not in failures, bodies, queries or details."""
     told = [_get(program, path)[1] for path in ("/api/overview", "/api/account?provider=juhe&account=default")]
     letters = _get(program, "/api/dead-letters")[1]["letters"]
     told += [letters, *(_get(program, f"/api/dead-letters/{letter['id']}")[1] for letter in letters)]
@@ -186,7 +186,7 @@ async def test_letters_come_page_by_page(program: Program) -> None:
         ("dead-letters/zz", "id: "),
     ],
 )
-def test_what_can_not_be_asked_is_said(program: Program, path: str, said: str) -> None:
+def test_what_cannot_be_asked_is_said(program: Program, path: str, said: str) -> None:
     """A parameter that can't be used is answered 400, and named."""
     status, data = _get(program, f"/api/{path.replace(' ', '%20')}")
     assert status == 400
@@ -238,7 +238,7 @@ async def test_the_token_guards_the_data_but_not_the_files(open_page: Open) -> N
 
 
 async def test_without_a_store_the_live_part_is_there(open_page: Open) -> None:
-    """A command that has no store says so, and shows what it knows itself."""
+    """A command without a store says so, and shows the state of the program."""
     client = await open_page(has_store=False)
     data = await (await client.get("/api/overview")).json()
     assert data["store"]["state"] == "none"
@@ -248,7 +248,7 @@ async def test_without_a_store_the_live_part_is_there(open_page: Open) -> None:
 
 
 async def test_a_store_that_is_away_is_named(open_page: Open) -> None:
-    """A store that can't be reached leaves the live part, and 503 with a reason where there is nothing else."""
+    """If the store can't be reached, the overview has the state of the program alone; other data is answered 503."""
     client = await open_page(query=_away())
     answer = await client.get("/api/overview")
     data = await answer.json()
@@ -276,7 +276,7 @@ async def silent_port() -> AsyncIterator[int]:
 
 
 async def test_a_store_that_does_not_answer_is_told_at_once(open_page: Open, silent_port: int) -> None:
-    """While a store takes the query and says nothing, the page says so, and shows what it knows without the store."""
+    """If the store does not answer a query in time, the page says so, and shows the state of the program."""
     client = await open_page(query={"listen": f"127.0.0.1:{silent_port}"})
     data = await (await client.get("/api/overview")).json()
     await client.close()
@@ -285,14 +285,14 @@ async def test_a_store_that_does_not_answer_is_told_at_once(open_page: Open, sil
 
 
 async def test_a_store_that_takes_too_long_is_called_slow(open_page: Open, silent_port: int) -> None:
-    """If there is nothing to show without the store, the page waits for it as long as a query may take."""
+    """Data that needs the store is waited for as long as a query may take, then answered 503."""
     client = await open_page(query={"listen": f"127.0.0.1:{silent_port}"}, limits=QueryLimits(wait_seconds=0.1))
     answer = await client.get("/api/dead-letters")
     assert (answer.status, (await answer.json())["store"]) == (503, "slow")
 
 
 async def test_a_part_that_does_not_answer_delays_nothing() -> None:
-    """A part that is asked how it is, and says nothing, is said not to answer; the other parts are told as they are."""
+    """A part that does not answer its check is shown so after a while, beside the state of the other parts."""
 
     async def silent() -> str:
         await asyncio.Event().wait()
@@ -306,7 +306,7 @@ async def test_a_part_that_does_not_answer_delays_nothing() -> None:
 
 
 async def test_losses_are_told(open_page: Open) -> None:
-    """Records that were refused for good are shown with their number; without any, nothing is shown."""
+    """The page shows how many records the store or Kafka refused for good, and nothing if there are none."""
     quiet = await (await (await open_page(has_store=False)).get("/api/overview")).json()
     assert quiet["live"]["troubles"] == []
     lost = await open_page(has_store=False, counted={"dlr_store_refused": [(("reports",), 2), (("inbound",), 1)]})
@@ -338,7 +338,7 @@ async def test_a_named_server_is_asked_with_its_user(program: Program, open_page
 
 
 async def test_numbers_are_shown_where_the_operator_says_so(program: Program, open_page: Open) -> None:
-    """With `show_numbers`, numbers leave as they are."""
+    """With `show_numbers`, numbers are shown in full."""
     client = await open_page(query={"listen": f"127.0.0.1:{program.query_port}"}, admin={"show_numbers": True})
     data = await (await client.get("/api/account?provider=juhe&account=default")).json()
     assert re.fullmatch(r"\+8613800138\d{3}", data["failures"][0]["recipient"])

@@ -20,7 +20,7 @@ _VERDICT: Final = "#verdict-words"
 def test_who_fails_and_why_is_said_first(
     program: Program, open_page: Open, tmp_path: Path, scheme: str, width: int
 ) -> None:
-    """The first words name the account that fails, how much, and why; in each view all fits, and nothing is barred."""
+    """The verdict names the account that fails, how much, and why; every view fits its window and passes axe."""
     page = open_page(program, color_scheme=scheme, width=width)
     expect(page.locator(_VERDICT)).to_contain_text(
         "juhe/default: 54% of 1,300 final reports failed in the last 15 minutes (54% in the last hour), mostly blocklisted (100%; code MA:0001)."
@@ -40,7 +40,7 @@ def test_who_fails_and_why_is_said_first(
 
 
 def test_an_account_is_reached_by_keyboard(program: Program, open_page: Open) -> None:
-    """Tab and Enter lead to an account; the focus goes along, and there the plots are told in words too."""
+    """Tab and Enter open an account and put the focus on its title; its plots have a summary in words."""
     page = open_page(program)
     page.locator("tbody tr").first.wait_for()
     page.keyboard.press("Tab")
@@ -54,7 +54,7 @@ def test_an_account_is_reached_by_keyboard(program: Program, open_page: Open) ->
 
 
 def test_it_asks_again_and_leaves_the_reader_alone(program: Program, open_page: Open) -> None:
-    """Every ten seconds it asks again, which takes neither focus nor scroll away; it can be paused."""
+    """The page updates every ten seconds and keeps focus and scroll position; updates can be paused."""
     page = open_page(program, width=NARROW, clock=True)
     santo = page.locator("[data-key='account santo/default']")
     santo.focus()
@@ -110,7 +110,7 @@ def test_a_store_that_goes_away_takes_no_numbers_along(program: Program, open_pa
 
 
 def test_no_number_is_shown(program: Program, open_page: Open) -> None:
-    """Neither the view of an account nor any dead letter shows a number in full."""
+    """No number is shown in full in the view of an account or in a dead letter."""
     page = open_page(program, "/?view=account&account=juhe/default")
     page.locator("table", has_text="The latest failures").wait_for()
     seen = page.content()

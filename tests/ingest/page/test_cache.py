@@ -15,7 +15,7 @@ def numbers() -> Iterator[int]:
 
 
 async def test_one_question_answers_all_who_ask_at_once(numbers: Iterator[int]) -> None:
-    """Callers that ask while an answer is made, or shortly after, get the same one."""
+    """Callers that ask while an answer is being made, or shortly afterwards, share it."""
     answers = Answers()
 
     async def make() -> int:
@@ -29,7 +29,7 @@ async def test_one_question_answers_all_who_ask_at_once(numbers: Iterator[int]) 
 
 
 async def test_an_answer_is_kept_ten_times_as_long_as_it_took(numbers: Iterator[int]) -> None:
-    """A costly answer is asked for rarely, a cheap one again after its least time."""
+    """An answer is kept ten times as long as it took to make, and at least for its least time."""
     answers = Answers()
 
     async def cheap() -> int:
@@ -48,7 +48,7 @@ async def test_an_answer_is_kept_ten_times_as_long_as_it_took(numbers: Iterator[
 
 
 async def test_a_failure_is_an_answer_too(numbers: Iterator[int]) -> None:
-    """A store that is away is not asked by each page anew; a caller that hangs up does not spoil the others' answer."""
+    """A failure is cached, too; a caller that hangs up does not cancel the answer for the others."""
     answers = Answers()
 
     async def fail() -> int:

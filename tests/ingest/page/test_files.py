@@ -1,4 +1,4 @@
-"""The page's files: all are served, those of others are as they came, and together they are light."""
+"""The page's files: all are used, the bundled ones are unchanged, and together they are small."""
 
 import gzip
 import hashlib
@@ -28,7 +28,7 @@ def test_bundled_files_are_as_they_came() -> None:
 
 
 def test_the_page_is_light() -> None:
-    """The whole of it, compressed, is under 100 kB."""
+    """All files together, compressed, have less than 100 kB."""
     assert sum(len(gzip.compress(path.read_bytes())) for path in FILES.values()) < 100_000
 
 

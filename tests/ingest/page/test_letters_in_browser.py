@@ -22,7 +22,7 @@ _READABLE: Final = (
 
 
 def test_a_dead_letter_is_opened_and_closed_by_keyboard(program: Program, open_page: Open) -> None:
-    """Tab and Enter lead into a dead letter, Escape out of it; the focus is back where it was."""
+    """Tab and Enter open a dead letter, and Escape closes it; the focus returns to its button."""
     page = open_page(program)
     page.locator("tbody tr").first.wait_for()
     tab_to(page, "letters juhe/default")
@@ -40,7 +40,7 @@ def test_a_dead_letter_is_opened_and_closed_by_keyboard(program: Program, open_p
 
 
 def test_a_hostile_dead_letter_does_nothing(program: Program, open_page: Open) -> None:
-    """Text that strangers posted is shown as text: it runs nowhere, and turns no line around."""
+    """Posted text is shown as text: it is not run, and its direction marks have no effect."""
     page = open_page(program, "/?view=letters&account=juhe/default")
     page.locator("tr", has_text="not_json").locator("button").click()
     body = page.locator("dialog#letter pre").first

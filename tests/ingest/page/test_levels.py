@@ -73,12 +73,12 @@ def test_thresholds_are_those_of_the_alerts(alert: str, pattern: str, numbers: t
     ],
 )
 def test_an_account_is_judged(counts: Counts, level: Level) -> None:
-    """Too few reports are no failure, what is usual is none either, and the worst thing leads."""
+    """Too few reports, or as many failures as usual, are not called failing; the worst level is first."""
     assert judge(counts)[0] is level
 
 
 def test_all_that_is_wrong_is_said() -> None:
-    """An account can fail, and post what can't be read, and use new codes; the worst is said first."""
+    """An account can have several levels at once; the worst is first."""
     counts = Counts(seconds=900, reports=100, finals=100, failures=50, dead_letters=10, unmapped=10)
     assert judge(counts) == [Level.FAILING, Level.UNREADABLE, Level.UNMAPPED]
 

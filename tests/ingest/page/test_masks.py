@@ -92,14 +92,14 @@ def test_dates_and_small_numbers_stay(text: str) -> None:
 
 
 def test_a_number_beside_a_date_is_hidden() -> None:
-    """Nothing passes for a date that has more digits around it."""
+    """A date with more digits beside it is hidden as a number."""
     assert "7911" not in mask_text("447911 2026-11-20 12")
     assert "8888" not in mask_text("2026-11-208888888")
 
 
 @given(st.from_regex(r"[^\d]{0,4}\d{7,20}[^\d]{0,4}", fullmatch=True))
 def test_no_run_of_seven_digits_is_shown(text: str) -> None:
-    """No run of seven digits is left, whatever stands around it."""
+    """No run of seven digits is shown, whatever text is around it."""
     assert not re.search(r"\d{7}", mask_text(text))
 
 
@@ -109,7 +109,9 @@ def test_no_run_of_seven_digits_is_shown(text: str) -> None:
     st.sampled_from([str, quote, lambda text: quote(quote(text)), lambda text: json.dumps(text)[1:-1]]),
 )
 def test_what_the_number_parser_takes_for_a_number_is_hidden(text: str, spell: Callable[[str], str]) -> None:
-    """No text that the number parser reads as a number shows it, plain or escaped, with up to 12 separators in a row."""
+    """
+    No text that the number parser reads as a number shows it, plain or escaped, with up to 12 separators in a row.
+    """
     assume(not re.search(r"\D{13}", text))
     number, _ = read_number(text, default_region="CN")
     digits = digits_of(number)
@@ -118,11 +120,11 @@ def test_what_the_number_parser_takes_for_a_number_is_hidden(text: str, spell: C
 
 
 def test_a_message_id_is_hidden_where_it_holds_the_number() -> None:
-    """A message id stays as it is, but where the recipient's number is a part of it."""
+    """In a message id, only the recipient's number is hidden."""
     assert mask_id("0513594772db8c", "+447911123456") == "0513594772db8c"
     assert "7911123456" not in mask_id("sms-447911123456-1", "+447911123456")
 
 
-def test_what_can_not_be_seen_is_written_out() -> None:
+def test_what_cannot_be_seen_is_written_out() -> None:
     """Control characters, and those that turn the direction of a text, are shown as their code points."""
     assert make_visible("a\u202eb\x00c\u2066d\te\n") == "a\\u202eb\\u0000c\\u2066d\te\n"

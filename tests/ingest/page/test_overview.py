@@ -1,4 +1,4 @@
-"""Whether an account does worse than usual is asked of the store's own past."""
+"""An account is compared with its own past in the store."""
 
 import secrets
 from collections.abc import AsyncIterator, Iterator

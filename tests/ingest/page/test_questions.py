@@ -40,7 +40,7 @@ def test_more_may_follow_the_range() -> None:
 
 @pytest.mark.parametrize("text", [_SQL.replace("?", ""), _SQL.replace("AS since", "AS start"), f"\n{_SQL}"])
 def test_a_file_of_another_shape_is_refused(text: str) -> None:
-    """A file without its question, or without its range, is a fault of the program's."""
+    """A file without its question or its range raises ValueError."""
     with pytest.raises(ValueError, match=r"q\.sql: begin with the question"):
         read_question("q", text)
 
@@ -65,7 +65,7 @@ def test_answers_count_what_was_received(program: Program) -> None:
 
 
 def test_there_is_no_other_question(program: Program) -> None:
-    """A name that is no file's is not found, and a range must be one of the page's."""
+    """An unknown question is answered 404, and an unknown range 400."""
     assert program.get(program.admin, "/api/questions/nothing")[0] == 404
     assert program.get(program.admin, "/api/questions/orphans?range=1y")[0] == 400
 

@@ -149,7 +149,7 @@ async def test_the_list_and_the_replay_have_one_filter(open_page: Open, asked: d
 
 
 async def test_letters_of_an_earlier_time_are_left_alone(open_page: Open) -> None:
-    """A replay takes no letter that was last received before the range that is shown."""
+    """A replay leaves out letters that were last received before the shown range."""
     old = make_letter(received_at=datetime.now(UTC) - timedelta(minutes=30))
     client = await open_page(old)
     assert (await _replay(client, range="15m"))["letters"] == []
@@ -231,7 +231,7 @@ async def test_a_replay_needs_the_token_and_a_page_of_ours(open_page: Open, stor
         ("zz/replay", "id: "),
     ],
 )
-async def test_a_filter_that_can_not_be_used_is_said(open_page: Open, path: str, said: str) -> None:
+async def test_a_filter_that_cannot_be_used_is_said(open_page: Open, path: str, said: str) -> None:
     """A parameter that can't be used is answered 400, and nothing is replayed."""
     client = await open_page()
     answer = await client.post(f"/api/dead-letters/{path}")

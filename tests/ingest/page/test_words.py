@@ -57,7 +57,7 @@ def test_every_persistence_has_words() -> None:
 
 
 def test_the_javascript_is_linted_and_formatted() -> None:
-    """Linter and formatter, as `.ci/javascript/check` runs them, have nothing to say."""
+    """The linter and the formatter of `.ci/javascript/check` find no fault."""
     eslint, prettier = (_TOOLS / "node_modules" / ".bin" / name for name in ("eslint", "prettier"))
     if shutil.which("node") is None or not eslint.exists():
         pytest.skip("eslint is not installed: .ci/javascript/check installs it")

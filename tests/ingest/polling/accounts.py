@@ -1,4 +1,4 @@
-"""Accounts that are asked, of a simulated server."""
+"""Accounts that poll a simulated server."""
 
 from collections.abc import Sequence
 from typing import Any

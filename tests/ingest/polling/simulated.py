@@ -1,4 +1,4 @@
-"""The simulated providers as tests need them: what they know and answer is told beforehand, what they hear is kept."""
+"""The simulated providers, with states and answers that a test sets, and a record of their requests."""
 
 import asyncio
 import time

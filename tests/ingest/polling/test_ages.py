@@ -26,7 +26,7 @@ def test_ages_grow_until_the_last() -> None:
 
 @pytest.mark.parametrize("first", [0.0, 0.5, 100.0])
 def test_any_first_age_will_do(first: float) -> None:
-    """A first age of nothing, or beyond the last, gives ages that end."""
+    """A first age of 0, or one beyond the last, gives a finite list of ages."""
     found = ages(first, 1.2, 60)
     assert found[0] == min(first, 60)
     assert found[-1] == 60
@@ -34,7 +34,7 @@ def test_any_first_age_will_do(first: float) -> None:
 
 
 def test_a_message_is_asked_about_once_at_every_age() -> None:
-    """Whenever the ticks are, a message comes up once for each age that it reaches."""
+    """However the ticks fall, a message is in one window for each age that it reaches."""
     rng = random.Random(3)  # noqa: S311 - times, not secrets
     ticks = [NOW]
     while ticks[-1] < NOW + 5000:
@@ -64,5 +64,5 @@ def test_what_reaches_the_first_age_is_asked_about_whatever_its_deadline() -> No
 
 
 def test_a_clock_that_stands_still_asks_nobody() -> None:
-    """A tick of no length has no windows but an empty one."""
+    """A tick of no length has an empty window only."""
     assert [window for window in windows(NOW, NOW, AGES) if window.end > window.start] == []

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,33 +24,23 @@ from normalizers.submissions import Submission
 from sinks.clickhouse.pending import Message, Position, Window, read_page
 from sinks.clickhouse.store import Store
 from sinks.records import report_record, submission_record
-from sinks.stream import Record, Topic
+from sinks.stream import Topic
 from tests.factories import make_report, make_submission
 from tests.ingest.polling.accounts import make_account, make_server
 from tests.ingest.polling.simulated import SimulatedProviders
+from tests.ingest.reprocessing.direct import DirectProducer
 from tests.sinks.clickhouse.asking import ask_of
 from tests.waiting import until
 
 
-class Drained:
+class Drained(DirectProducer):
     """A stream that goes straight into the store, and the pages read from there."""
-
-    at_once = 1
 
     def __init__(self, store: Store) -> None:
         """Use a store."""
+        super().__init__(store)
         self.store = store
-        self.records: list[Record] = []
         self.pages: list[int] = []
-
-    async def append(self, records: Sequence[Record]) -> None:
-        """Insert."""
-        self.records.extend(records)
-        for topic in {record.topic for record in records}:
-            self.store.insert(topic, [record.value for record in records if record.topic is topic])
-
-    async def close(self) -> None:
-        """Do nothing."""
 
     async def read(
         self, provider: str, account: str, window: Window, after: Position | None, most: int
@@ -134,7 +124,7 @@ async def test_nobody_asks_about_what_is_known(store: Store, tmp_path: Path) -> 
 
 
 async def test_a_message_is_asked_about_again_and_again_until_it_ages_out(store: Store, tmp_path: Path) -> None:
-    """A message that stays pending is asked about at every age, and no more after the last."""
+    """A message that stays pending is asked about once at each age, and not after the last one."""
     server, drained = make_server(states={"a": "pending"}), Drained(store)
     given: dict[str, Any] = {"first_delay_s": 1, "growth": 2, "age_out_h": 6 / 3600}  # 1, 2, 4 and 6 seconds
     now = datetime.now(UTC)
@@ -147,7 +137,7 @@ async def test_a_message_is_asked_about_again_and_again_until_it_ages_out(store:
 
 
 async def test_a_submission_that_comes_late_is_asked_about_once(store: Store, tmp_path: Path) -> None:
-    """A message whose deadline had passed when it was heard of is asked about all the same, one time."""
+    """A message whose deadline had passed when it was submitted is asked about once."""
     server, drained = make_server(states={"a": "pending"}), Drained(store)
     received, old = datetime.now(UTC), datetime.now(UTC) - timedelta(days=5)
     submit(store, recent("a", received_at=received, submitted_at=old, deadline_at=old + timedelta(days=3)))
@@ -215,7 +205,7 @@ async def test_a_provider_that_is_down_is_waited_for(store: Store, tmp_path: Pat
 
 
 async def test_a_request_that_always_fails_holds_up_no_other(store: Store, tmp_path: Path) -> None:
-    """A message that a provider has an error for, each time, is given up for now while others are answered."""
+    """A message whose request always fails is given up for this tick, while others are answered."""
     server, drained = make_server(states={f"m{n}": "delivered" for n in range(6)}), Drained(store)
     submit(store, *(recent(f"m{n}") for n in range(6)))
 
@@ -276,7 +266,7 @@ async def test_the_pace_holds_however_much_is_pending(store: Store, tmp_path: Pa
 
 
 async def test_a_bad_day_of_the_provider_loses_nobody(store: Store, tmp_path: Path) -> None:
-    """With a third of all requests answered wrongly, every message is asked about until it is known."""
+    """If a third of all requests fail, every message is still asked about until its state is known."""
     server, drained = make_server(faults=0.3, seed=7), Drained(store)
     names = [f"m{n}" for n in range(12)]
     server.states |= dict.fromkeys(names, "delivered")
@@ -301,7 +291,7 @@ async def test_a_bad_day_of_the_provider_loses_nobody(store: Store, tmp_path: Pa
 async def test_it_is_told_how_far_behind_the_asking_is(
     store: Store, tmp_path: Path, asked_before: Callable[[float, float], Tick] | None, behind: float
 ) -> None:
-    """Behind is the time since all was asked about that was due, also while nobody answers; never is not behind."""
+    """The metric is the time since all due messages had been asked about; it grows while the provider is down."""
     told: list[float] = []
 
     async def answer_late(request: web.Request) -> web.StreamResponse:

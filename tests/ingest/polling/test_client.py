@@ -1,4 +1,4 @@
-"""Asking over HTTP: what becomes of a request, whatever the provider does."""
+"""Polling over HTTP: the outcome of a request for each kind of answer."""
 
 import asyncio
 import ssl
@@ -132,7 +132,7 @@ async def test_trouble_is_told_once() -> None:
 
 
 async def test_a_stranger_with_a_certificate_of_its_own_is_told_nothing(tmp_path: Path) -> None:
-    """A server whose certificate nobody vouches for gets no request."""
+    """A server with a certificate of no trusted authority gets no request."""
     key, certificate = tmp_path / "key.pem", tmp_path / "cert.pem"
     made = subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
@@ -157,7 +157,7 @@ async def test_a_stranger_with_a_certificate_of_its_own_is_told_nothing(tmp_path
 
 
 async def test_what_is_under_way_is_finished_at_the_end() -> None:
-    """A request that the provider has is waited for, even where its caller is gone: what it hands over is kept."""
+    """A request under way is finished even if its caller was cancelled, and its answer is kept."""
     kept: list[bytes] = []
 
     async def keep(body: bytes) -> None:

@@ -1,4 +1,4 @@
-"""Asking for what is new, which may be handed over once only."""
+"""Polling a mailbox, which may hand over each report only once."""
 
 import asyncio
 from collections import deque
@@ -82,7 +82,7 @@ async def test_what_was_handed_over_waits_for_the_stream(tmp_path: Path) -> None
     assert len(stream.records) == 25
 
 
-async def test_an_answer_that_can_not_be_read_is_a_dead_letter(tmp_path: Path) -> None:
+async def test_an_answer_that_cannot_be_read_is_a_dead_letter(tmp_path: Path) -> None:
     """An answer that can't be parsed is kept whole, without the account's secret."""
 
     async def half(request: web.Request) -> web.StreamResponse:
@@ -102,7 +102,7 @@ async def test_an_answer_that_can_not_be_read_is_a_dead_letter(tmp_path: Path) -
 
 
 async def test_an_error_is_no_answer(tmp_path: Path) -> None:
-    """Errors under HTTP 200 leave nothing behind: neither letters nor answers that are kept."""
+    """An error that comes with HTTP 200 makes no dead letter and no saved answer."""
 
     async def error(_: web.Request) -> web.StreamResponse:
         return web.json_response({"status": 100})

@@ -62,7 +62,7 @@ def test_cmessages_signs_as_its_document_does() -> None:
 
 
 def test_cmessages_asks_for_the_balance_with_the_same_signature() -> None:
-    """A balance is asked for like anything else."""
+    """The request for the balance is signed in the same way."""
     at = datetime(2018, 11, 9, 15, 12, 2, tzinfo=UTC)
     balance = poll_of("cmessages").balance
     assert balance is not None
@@ -146,7 +146,7 @@ def test_santo_states(mtstat: str, status: Status, reason: Reason | None) -> Non
 
 
 def test_santo_knows_of_no_report() -> None:
-    """`none` is no report, and neither is an empty array."""
+    """`none` and an empty array make no report."""
     assert read("santo", "get-rptstatus", [{**ANSWER, "mtstat": "none"}]) == []
     assert read("santo", "get-rptstatus", []) == []
 
@@ -257,12 +257,12 @@ def test_an_inbound_message_among_juhe_reports_is_not_lost() -> None:
     "body", [{"status": "0", "balance": 1}, {"status": 0, "list": None}, {"status": 0, "list": []}]
 )
 def test_juhe_may_have_nothing_new(body: Any) -> None:
-    """An answer without items is an answer."""
+    """An answer without items is a good answer."""
     assert read("juhe", "report", body) == []
 
 
 @pytest.mark.parametrize("body", [b"", b"<returnsms><status>0</status></returnsms>", b"{}", b'{"status":0,"list":5}'])
-def test_an_answer_that_is_none_can_not_be_read(body: bytes) -> None:
+def test_an_answer_that_is_none_cannot_be_read(body: bytes) -> None:
     """XML, nothing, and an object without a list are no answers."""
     answer = Callback(account=Account(), method="POST", body=body, received_at=NOON, source=Source.POLL)
     with pytest.raises(MalformedError):
@@ -300,7 +300,7 @@ def test_juhe_balance() -> None:
 
 
 def test_no_verdict_repeats_an_answer() -> None:
-    """Only the code of an answer is logged."""
+    """The detail of a verdict has the code of an answer, never its body."""
     secret = {"status": "s3cret" * 99, "errcode": "s3cret" * 99, "code": "s3cret"}
     for provider in CREDENTIALS:
         for status in (200, 400, 403, 500):

@@ -1,4 +1,4 @@
-"""Traffic for tests, and what it says as a receiver would read it."""
+"""Planned traffic for tests, written as a request and read as the receiver would read it."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime

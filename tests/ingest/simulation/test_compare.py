@@ -1,4 +1,4 @@
-"""The comparison: what is lost, doubled, wrong or was never sent does not go unnoticed."""
+"""The comparison of sent and stored rows finds lost, doubled, wrong and foreign rows."""
 
 from ingest.simulation.compare import Tally, compare, compare_totals, messages_of
 from ingest.simulation.ledger import Ledger, RecordKind, Row

@@ -1,11 +1,10 @@
 """`dlrhub simulate` against a real `dlrhub run`."""
 
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
-import aiohttp
-from aiohttp import web
-
-from tests.ingest.simulation.conftest import RunDlrhub, run_command
+from tests.program.running import Program
 
 _ACCOUNTS = """
 [[accounts]]
@@ -27,48 +26,54 @@ auth_key = "kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk
 """
 
 
-async def test_everything_that_was_acknowledged_is_stored_once(run_dlrhub: RunDlrhub) -> None:
+def test_everything_that_was_acknowledged_is_stored_once(tmp_path: Path) -> None:
     """All providers, played against dlrhub with guarded accounts: nothing lost, doubled or wrong, and it is said so."""
-    dlrhub = await run_dlrhub(_ACCOUNTS)
-    status, told, progress = await run_command(
-        dlrhub.folder, "simulate", "--rate=0", "--count=600", "--malformed=0.1", "--fail=santo=0.7", "--seed=3"
-    )
-    assert (status, told.strip().splitlines()[-1]) == (0, "everything acknowledged is stored once"), told
-    assert progress == ""
-    sql = "SELECT countIf(status IN ('rejected', 'undeliverable')) / count() FROM dlr.messages WHERE provider = 'santo'"
-    async with aiohttp.ClientSession() as session, session.post(dlrhub.query, data=sql) as answer:
-        assert float(await answer.text()) > 0.6
+    (tmp_path / "dlrhub.toml").write_text(_ACCOUNTS, encoding="utf-8")
+    with Program(tmp_path) as dlrhub:
+        done = dlrhub.execute(
+            "simulate", "--rate=0", "--count=600", "--malformed=0.1", "--fail=santo=0.7", "--seed=3", seconds=180
+        )
+        sql = "SELECT countIf(status IN ('rejected', 'undeliverable')) / count() AS share FROM dlr.messages"
+        [row] = dlrhub.ask(f"{sql} WHERE provider = 'santo'")
+    last = done.stdout.strip().splitlines()[-1]
+    assert (done.returncode, last) == (0, "everything acknowledged is stored once"), done.stdout
+    assert done.stderr == ""
+    assert row["share"] > 0.6
 
 
-async def test_what_is_acknowledged_and_not_stored_is_told(run_dlrhub: RunDlrhub) -> None:
+class _Forgetful(BaseHTTPRequestHandler):
+    """Acknowledges every callback, and stores none."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.send_response(200)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"OK")
+
+    def do_POST(self) -> None:
+        self.do_GET()
+
+    def log_message(self, *_: object) -> None:
+        """Log nothing."""
+
+
+def test_what_is_acknowledged_and_not_stored_is_told(tmp_path: Path) -> None:
     """Against a receiver that acknowledges without storing, every report is lost, and the exit status is 1."""
-    dlrhub = await run_dlrhub("")
-
-    async def forget(_: web.BaseRequest) -> web.Response:
-        return web.Response(text="OK")
-
-    runner = web.ServerRunner(web.Server(forget))
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    status, told, _ = await run_command(
-        dlrhub.folder,
-        "simulate",
-        "--rate=0",
-        "--count=50",
-        "--malformed=0",
-        "--provider=cm",
-        "--wait=1",
-        f"--url={site.name}",
-    )
-    await runner.cleanup()
-    assert status == 1
-    assert "cm reports: 5" in told
-    assert "lost, such as" in told
+    options = ("--rate=0", "--count=50", "--malformed=0", "--provider=cm", "--wait=1")
+    with Program(tmp_path) as dlrhub, ThreadingHTTPServer(("127.0.0.1", 0), _Forgetful) as receiver:
+        Thread(target=receiver.serve_forever, daemon=True).start()
+        done = dlrhub.execute("simulate", *options, f"--url=http://127.0.0.1:{receiver.server_port}")
+        receiver.shutdown()
+    assert done.returncode == 1
+    assert "cm reports: 5" in done.stdout
+    assert "lost, such as" in done.stdout
 
 
-async def test_a_receiver_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_a_receiver_that_is_not_there_is_told(tmp_path: Path) -> None:
     """If no receiver answers, the exit status is 2."""
-    status, told, _ = await run_command(tmp_path, "simulate", "--url=http://127.0.0.1:9")
-    assert status == 2
-    assert "can't be reached" in told
+    done = Program(tmp_path).execute("simulate", "--url=http://127.0.0.1:9")
+    assert done.returncode == 2
+    assert "can't be reached" in done.stdout
