@@ -109,9 +109,7 @@ def test_no_run_of_seven_digits_is_shown(text: str) -> None:
     st.sampled_from([str, quote, lambda text: quote(quote(text)), lambda text: json.dumps(text)[1:-1]]),
 )
 def test_what_the_number_parser_takes_for_a_number_is_hidden(text: str, spell: Callable[[str], str]) -> None:
-    """
-    No text that the number parser reads as a number shows it, plain or escaped, with up to 12 separators in a row.
-    """
+    """A number that the number parser reads in text is hidden, plain or escaped, with up to 12 separators in a row."""
     assume(not re.search(r"\D{13}", text))
     number, _ = read_number(text, default_region="CN")
     digits = digits_of(number)
