@@ -252,7 +252,7 @@ def check(config: Config = None) -> None:
         settings = load(config)
     except InvalidSettingsError as error:
         fail(str(error), status=1)
-    logs.silence()  # what the libraries log says less than the table
+    logs.silence()  # the table says more than the libraries' lines
     sys.exit(asyncio.run(check_all(settings)))
 
 
@@ -267,7 +267,7 @@ def child(name: str, config: Config = None) -> None:
 
 
 def _part(name: str, settings: Settings) -> "Part":
-    """Return what a child process does; the modules of the others are not loaded."""
+    """Return the work of a child process; the modules of the other kinds are not loaded."""
     if name == "store":
         from ingest.processes.store import keep  # noqa: PLC0415
 

@@ -1,4 +1,4 @@
-"""Commands that look after what is stored: dead letters, and reports read again."""
+"""Commands that look after the stored data: dead letters, renormalize, backup, restore and forget."""
 
 import asyncio
 import sys

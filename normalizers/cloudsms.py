@@ -2,7 +2,7 @@
 CloudSMS: one JSON envelope a callback, by POST, answered by another.
 
 Source: 《CloudSMS平台Web API接口文档》 v2.4, 平台短信状态报告推送 (request and answer), 参数详细解释 (states and result
-codes). Times are UTC+8. AUTH_KEY is required in the table and absent from the example, so that it is checked where the
+codes). Times are UTC+8. AUTH_KEY is required in the table and absent from the example, so that it is checked if the
 account has one. LOCAL_REJECTED (60) stands below the table of states. A message without an operator's report within 25
 hours is reported as EXPIRED. The document names no retry.
 """
@@ -76,7 +76,7 @@ _CUSTOM: Final = "CUSTOMER_BODY"
 _LAST_SERIAL: Final = 65535
 #: Many times the document's limit (32 characters); it bounds the text that every report of a callback repeats.
 _LONGEST: Final = 512
-#: The bytes that all the reports of one callback may repeat of what they share; beyond, only the first has all of it.
+#: How many bytes of shared fields the reports of one callback may repeat; beyond that only the first has all of them.
 _MOST_REPEATED: Final = 256 * 1024
 _SHARED: Final = ("METHOD", "TYPE", "SERIAL", "TIME", "REPORT_TIME", "SMS_UID", "SOURCE_MSISDN")
 
@@ -93,7 +93,7 @@ class _Envelope(NamedTuple):
 
 
 def parse(callback: Callback) -> Sequence[Item]:
-    """Read the results in an envelope; raises `ForbiddenError` before anything else where AUTH_KEY is wrong."""
+    """Read the results in an envelope; raises `ForbiddenError` before anything else if AUTH_KEY is wrong."""
     fields = _authentic(callback)
     members = read.json_members(read.body(callback))
     envelope = _envelope(callback.account, fields, members)
@@ -122,7 +122,7 @@ def _alone(envelope: _Envelope, element: msgspec.Raw) -> bytes:
 
 
 def _shortened(envelope: _Envelope, first: str) -> _Envelope:
-    """Return the envelope for later reports: the fields that are read, and the id of the first report, which has the rest."""
+    """Return the envelope for later reports: fields that are read, and the id of the first report, which has the rest."""
     members = {name: envelope.members[name] for name in _SHARED if name in envelope.members}
     if envelope.custom is None:
         return envelope._replace(members=members)
@@ -251,7 +251,7 @@ _TIME_LENGTH: Final = len("YYYY-MM-DD HH:MM:SS")
 def _answer(
     callback: Callback, status: int, result: _Result, headers: Mapping[str, str] = MappingProxyType({})
 ) -> Reply:
-    """Return an ANSWER, with the request's SERIAL or 0 where that can't be read."""
+    """Return an ANSWER, with the request's SERIAL, or 0 if that can't be read."""
     try:
         serial = _serial(read.json_object(read.without_mark(callback.body)))
     except MalformedError:

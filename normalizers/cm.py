@@ -3,8 +3,8 @@ CM.com: one report a callback, by GET or by POST.
 
 Source: "CM Messaging API", section 5 (status reports: four states, POST JSON, GET with parameters that the customer
 names). The error codes are of an older CM document, docs.cm.nl/http_SR.pdf, section 4, as transcribed by others: the
-newer one lists none. CM retries what is not answered 2xx for up to seven days. The document's parameters also serve in
-the URL of a POST, and in a form.
+newer one lists none. CM retries what is not answered 2xx for up to seven days. The document's parameters are also read from
+the URL of a POST, and from a form.
 
 The callback carries no id of CM's own, so that `message_id` is the customer's REFERENCE. Section 5 fills `received` of
 a POST with the GET's CREATED_S: when the message was created, which is the same in all of its reports. That tells
@@ -132,7 +132,7 @@ def parse(callback: Callback) -> Sequence[Item]:
 
 
 def _encoded(callback: Callback) -> tuple[bytes, str]:
-    """Return a callback's parameters; a body without any of them is read as JSON, for the error that says what is broken."""
+    """Return a callback's parameters; a body without any of them is read as JSON, whose error says where it is broken."""
     encoded, where = read.parameters(callback)
     if where == "body" and _PARAMETERS.isdisjoint(_fields(callback.account, encoded)):
         read.json_object(read.body(callback))

@@ -36,7 +36,7 @@ class CodeRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def code_rows(provider: Provider, accounts: Iterable[Account]) -> Iterator[CodeRow]:
-    """Yield every code of a provider: its document's, SMPP's where it uses those, and what its accounts add."""
+    """Yield every code of a provider: its document's, SMPP's if it uses those, and those that its accounts add."""
     yield from _rows(provider.name, provider.codes, CodeSource.DOCUMENT)
     if provider.reasons is not None:
         yield from _rows(provider.name, provider.reasons, CodeSource.DOCUMENT, kind=ERROR_KIND)

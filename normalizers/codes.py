@@ -41,7 +41,7 @@ def find_meaning(code: str, table: CodeTable, added: CodeTable | None, state: st
     """
     Look a code up: in what the operator `added` in the settings, then in the provider's own table.
 
-    `state` is the word to look up among SMPP's message states where both have no such code; empty for a provider whose
+    `state` is the word to look up among SMPP's message states if both have no such code; empty for a provider whose
     document does not speak that vocabulary.
     """
     if added is not None:

@@ -211,7 +211,7 @@ def _number(callback: Callback, mobile: str) -> tuple[str, str]:
 
 
 def reread(callback: Callback) -> DeliveryReport | InboundMessage:
-    """Read a record's `raw`: one item of a callback or of an answer, with the flag of what it was read as."""
+    """Read a record's `raw`: one item of a callback or of an answer, whose flag tells reports from inbound messages."""
     return _item(callback, "$", msgspec.Raw(callback.body))
 
 
@@ -273,7 +273,7 @@ def _as_inbound(element: msgspec.Raw) -> msgspec.Raw:
 
 
 def _with(element: msgspec.Raw, **values: str) -> msgspec.Raw:
-    """Return an object with these values, as it is where it has them."""
+    """Return an object with these values; the same bytes if it has them."""
     fields = read.json_object(element)
     if all(str(fields.get(name)) == value for name, value in values.items()):
         return element

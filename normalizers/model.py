@@ -160,7 +160,7 @@ class Code:
     """
     The meaning of one provider code; `reason` is set if it means a failure.
 
-    `meaning` is in the document's words, `english` their translation where they aren't English.
+    `meaning` is in the document's words, `english` their translation if they aren't English.
     """
 
     status: Status
@@ -174,8 +174,8 @@ class CodeTable:
     """
     A provider's codes, as its document lists them.
 
-    `exact` is keyed by the code trimmed and upper-cased. `patterns` holds the document's families of codes: how the
-    document writes it (`MO:NNNN`), what matches it, what it means. Exact codes go first. `document` is where it stands.
+    `exact` is keyed by the code trimmed and upper-cased. `patterns` holds the document's families of codes: its name
+    in the document (`MO:NNNN`), its pattern and its meaning. Exact codes go first. `document` names the document.
     """
 
     exact: Mapping[str, Code]
@@ -204,7 +204,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
 
     `timezone` overrides the provider's for stamps without an offset. `default_region` (ISO 3166-1 alpha-2) is where
     a number without country code belongs. `fields` renames CM's GET parameters: document's name -> the customer's.
-    `auth_key` is CloudSMS' AUTH_KEY, checked where it is set. `codes` and `reasons` are the operator's own meanings of
+    `auth_key` is CloudSMS' AUTH_KEY, checked if it is set. `codes` and `reasons` are the operator's own meanings of
     codes; they go before the provider's tables of the same names. `keys` are secrets that the provider signs with.
     """
 
@@ -247,13 +247,13 @@ class DeliveryReport(msgspec.Struct, frozen=True, kw_only=True):
     A message is its provider, account, `message_id`, `recipient` and `message_stamp`, which is empty unless the
     provider's message id alone does not tell messages apart (CM).
 
-    `recipient` is E.164 with `+`, or as received where it can't be read. `country` is ISO 3166-1 alpha-2 or empty.
+    `recipient` is E.164 with `+`, or as received if it can't be read. `country` is ISO 3166-1 alpha-2 or empty.
     `code_source` says which table `status` and `reason` come from; `unmapped` that `status`, or the reason of a
-    failure, is unknown because the provider's code is in none. `occurred_at` is the provider's clock in UTC, None where
+    failure, is unknown because the provider's code is in none. `occurred_at` is the provider's clock in UTC, None if
     it sends none that can be read. `stamp_day` is the day of the stamp that is part of the identity, as the provider
-    wrote it, 1970-01-01 where there is none: it never changes for one `event_id`.
+    wrote it, 1970-01-01 if there is none: it never changes for one `event_id`.
 
-    `custom` is JSON that the customer attached, its own bytes (`msgspec.Raw`), or None. `notes` says what was odd.
+    `custom` is JSON that the customer attached, its own bytes (`msgspec.Raw`), or None. `notes` lists oddities.
     `raw` is the item as text; `Provider.reread` makes the same report of it. `normalizer` is the version of the
     provider's tables and parser that read it, `revision` counts how often it was read again.
     """
@@ -289,7 +289,7 @@ class DeliveryReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class InboundMessage(msgspec.Struct, frozen=True, kw_only=True):
-    """One message from a phone (MO). The fields are the columns of `dlr.inbound`, and mean what a report's do."""
+    """One message from a phone (MO). The fields are the columns of `dlr.inbound`, with the meanings of a report's."""
 
     event_id: str
     provider: str

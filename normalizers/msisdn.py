@@ -28,8 +28,8 @@ def read_number(text: str, *, default_region: str | None = None, international: 
     """
     Return a number's E.164 form with `+`, and its country (ISO 3166-1 alpha-2, or empty if there is none).
 
-    `+` and `00` begin an international number. Bare digits are international where `international` says so, and
-    national in `default_region` where they are not or can't be. A text that is no possible number is returned
+    `+` and `00` begin an international number. Bare digits are international if `international` says so, and
+    national in `default_region` if they are not or can't be. A text that is no possible number is returned
     trimmed, with no country.
     """
     text = text.strip()
@@ -71,7 +71,7 @@ def _is_mobile(digits: str) -> bool:
 
 
 def _digits(text: str) -> tuple[str, bool]:
-    """Return a written number's digits, none where it is no number, and whether it says that it is international."""
+    """Return a written number's digits (none if it is no number), and whether it begins as an international one."""
     plus = text[:1] in _PLUS
     digits = text[1:] if plus else text
     if not (digits.isascii() and digits.isdigit()):
@@ -98,7 +98,7 @@ def _read(readings: Sequence[_Reading]) -> _Number | None:
 
 
 def _parsed(digits: str, region: str | None) -> tuple[bool, _Number | None]:
-    """Let the library read a number: whether it is valid, and what it is where it is at least possible."""
+    """Let the library read a number: return whether it is valid, and the number if it is at least possible."""
     try:
         number = phonenumbers.parse(digits if region else f"+{digits}", region)
     except phonenumbers.NumberParseException:

@@ -43,7 +43,7 @@ def recognise(digits: str, region: str | None) -> tuple[str, str] | None:
     """
     Return a number that is valid as it stands, in E.164, with its country; None if the library has to tell.
 
-    `digits` begin with a calling code, or were dialled within `region` where that is given. The answer is always the
+    `digits` begin with a calling code, or were dialled within `region` if that is given. The answer is always the
     library's own.
     """
     plan = _plan_of(digits) if region is None else _plan_within(region)
@@ -70,7 +70,7 @@ def _strips(prefix: re.Pattern[str], national: str) -> bool:
 
 
 def _country(regions: Sequence[_Region], national: str) -> str | None:
-    """Return what `region_code_for_number` does, None for a number that is not valid there."""
+    """Return the same as `region_code_for_number`; None for a number that is not valid."""
     for region in regions:
         if region.leading is None:
             if region.valid.fullmatch(national) is not None:
@@ -125,7 +125,7 @@ def _region(name: str, metadata: PhoneMetadata, *, shared: bool) -> _Region:
 
 
 def _valid(metadata: PhoneMetadata) -> re.Pattern[str]:
-    """Return what a valid number matches in full: all numbers' pattern, and one of those of their kinds."""
+    """Return the pattern of a whole valid number: the general one, and one of those of the kinds of numbers."""
     kinds = (
         metadata.mobile,  # first: the likeliest recipient of a message
         metadata.fixed_line,

@@ -113,7 +113,7 @@ class Poll:
     """
     Everything that polling one provider needs.
 
-    `credentials` are the names of an account's secrets; `url` is where it is asked if the account does not say (empty:
+    `credentials` are the names of an account's secrets; `url` is the provider's address if the account names none (empty:
     it must). `mailbox` are the questions for all new reports, which the provider may hand over only once; `by_message`
     is the one about given messages. `judge` tells from the HTTP status and the body what an answer says of the request.
     """
@@ -136,7 +136,7 @@ _AT_FAULT: Final = frozenset({400, 406, 409, 411, 413, 414, 415, 422})
 
 
 def judge_status(status: int) -> Verdict:
-    """Tell what HTTP says, for a provider that says nothing more."""
+    """Judge an answer by its HTTP status alone."""
     if status == _OK:
         return ANSWERED
     detail = f"HTTP {status}"

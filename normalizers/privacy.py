@@ -94,7 +94,7 @@ class Privacy:
 
     def number(self, number: str) -> str:
         """
-        Return what is kept of a number: E.164, or as it came where it could not be read.
+        Return the form in which a number is kept; `number` is E.164, or as it came if it could not be read.
 
         A number that was masked or hashed before stays as it is: pollers and replays read records that are stored
         already.
@@ -124,7 +124,7 @@ KEEP_ALL: Final = Privacy()
 
 
 def hash_number(number: str, key: bytes) -> str:
-    """Return `hash:KEY:NUMBER`: four bytes that tell the key from others, and 16 of the number's HMAC, in hexadecimal."""
+    """Return `hash:KEY:NUMBER`: four bytes that name the key, and 16 of the number's HMAC, in hexadecimal."""
     key_id = hashlib.blake2b(key, digest_size=4).hexdigest()
     return f"{_HASH_PREFIX}{key_id}:{hmac.digest(key, number.encode(), hashlib.sha256)[:16].hex()}"
 

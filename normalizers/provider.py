@@ -44,10 +44,10 @@ class Provider:
     `parse` reads a callback into its items, or raises `MalformedError` if it can't be read as a whole (or holds no
     item that can), or `ForbiddenError` if the provider puts its secret in the payload and it is wrong. `reread`
     reads the `raw` of a stored record or of a `Reject`, given as the callback's body: into the same record, or with the
-    same fault. `identity` is the rule of what makes one report. `methods`
-    are the HTTP methods it calls back with, none where it has to be asked. `codes` is its code table; `reasons` a
+    same fault. `identity` is its rule of identity. `methods`
+    are the HTTP methods it calls back with, none if it has to be polled. `codes` is its code table; `reasons` a
     second one, of error codes that refine the reason of a failure, where it has one. `speaks_smpp` says that SMPP's
-    words for the state of a message are read where `codes` has no such code. `code_of` makes the code that `codes` has
+    words for the state of a message are read if `codes` has no such code. `code_of` makes the code that `codes` has
     of a report's `provider_status` and `provider_code`; `code_form` shows how that is written.
 
     `home` is the region whose national numbers it writes, None if it writes international ones. `reports_within` is how

@@ -129,7 +129,7 @@ def each(
     """
     Read every element; one that can't be read becomes a `Reject`, with the `raw` that `keep` makes of it.
 
-    Raises the first one's `MalformedError` where there are some and none can be read, or more than `most_unreadable`
+    Raises the `MalformedError` of the first bad one if none of the elements can be read, or more than `most_unreadable`
     can't: reading hundreds of thousands of them would hold up all other callbacks, and the whole is kept anyway.
     """
     items: list[Item] = []
@@ -185,7 +185,7 @@ def as_text(encoded: bytes) -> str:
 def optional(fields: Fields, name: str, where: str) -> str:
     """Return a field as trimmed text, empty if it is missing or null."""
     value = fields.get(name)
-    if type(value) is str:  # nearly always, and this is where a callback spends its time
+    if type(value) is str:  # nearly always; most of a callback's time is spent here
         return value.strip()
     return "" if value is None else _text(value, name, where).strip()
 
@@ -254,7 +254,7 @@ def nested(fields: Fields, name: str, where: str) -> Fields:
 
 def time(text: str, zone: tzinfo) -> datetime | None:
     """
-    Return a stamp in UTC to the millisecond, read in `zone` where it has no offset of its own.
+    Return a stamp in UTC to the millisecond, read in `zone` if it has no offset of its own.
 
     None if it can't be read or lies outside of 1970 to 2100, which is never a reason to refuse a report: the
     documents' own examples carry placeholders.

@@ -162,7 +162,7 @@ def _number(account: Account, number: str) -> tuple[str, str]:
 
 
 def _meaning(account: Account, said: _Said) -> CodeMeaning:
-    """Return what state and code mean together; an SMPP word that contradicts the state means nothing."""
+    """Return the meaning of state and code together; an SMPP word that contradicts the state is ignored."""
     word = MESSAGE_STATES.find(said.code)
     contradicts = (
         word is not None
@@ -179,7 +179,7 @@ def _code_of(state: str, code: str) -> str:
 
 
 def _superseded(account: Account, message_id: str, number: str, state: str) -> str | None:
-    """Return the id of the answer to a poll that tells what a callback with this state does, where there is one."""
+    """Return the id of the answer to a poll that says the same as a callback with this state, if there is one."""
     mtstat = _POLLED_AS.get(state)
     return None if mtstat is None else event_id(NAME, account.name, _polled_words(message_id, number, mtstat))
 
@@ -312,7 +312,7 @@ def _differs(named: polling.Subject, subject: polling.Subject) -> bool:
 
 
 def reread(callback: Callback) -> DeliveryReport:
-    """Read a report's `raw`: the parameters of a callback, or an answer beside what was asked."""
+    """Read a report's `raw`: the parameters of a callback, or an answer beside its question."""
     if not read.holds_json(callback.body):
         return _from_parameters(callback, callback.body, "body")
     members = read.json_members(callback.body)

@@ -3,7 +3,7 @@ Finds secrets in received data, however they are spelled, and replaces them befo
 
 The only place that masks secrets. It knows the secrets of the settings, and the names of the fields in which providers
 send theirs (`Provider.secret_fields`), whose values are masked whether they are configured or not. Both are looked for
-in the bytes as they came, and in what they become as escapes are undone one layer after the other: percent-encoding,
+in the bytes as they came, and again after each layer of escapes is undone: percent-encoding,
 JSON's and HTML's escapes, the zero bytes of UTF-16. Known secrets are found in base64 and hexadecimal, too.
 """
 
@@ -118,7 +118,7 @@ class _Layer(NamedTuple):
     Bytes with some layers of escapes undone.
 
     `pieces` are the positions at which a run of bytes or an escape begins, `origins` if it stood in the layer below:
-    its start, and its end where it was an escape. In `guarded` no byte that came from an escape ends a field's value.
+    its start, and its end if it was an escape. In `guarded` no byte that came from an escape ends a field's value.
     """
 
     data: bytes
@@ -128,7 +128,7 @@ class _Layer(NamedTuple):
     below: "_Layer | None"
 
     def source(self, start: int, stop: int) -> tuple[int, int]:
-        """Return where in the original bytes a part of these stood."""
+        """Return start and end, in the original bytes, of a part of this layer."""
         if self.below is None:
             return start, stop
         if stop <= start:
@@ -179,7 +179,7 @@ def _undo_escapes(layer: _Layer) -> _Layer | None:
 
 
 def _plain(escape: re.Match[bytes]) -> bytes:
-    """Return what an escape stands for."""
+    """Return the bytes that an escape stands for."""
     kind = escape.lastgroup or ""
     digits = escape[kind]
     if kind == "percent":

@@ -5,7 +5,7 @@ Source: "Short Message Peer to Peer Protocol Specification v3.4", appendix B (`s
 of up to seven letters) and section 5.2.28 (message_state: the same states by their full names, and ENROUTE).
 
 Providers whose documents use these words for some codes (`DELIVRD`, `EXPIRED`) also pass on the others. The table is
-used for those providers only, and only where their own table has no such code; such reports have `code_source` `smpp`.
+used for those providers only, and only if their own table has no such code; such reports have `code_source` `smpp`.
 """
 
 from typing import Final

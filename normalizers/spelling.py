@@ -67,7 +67,7 @@ NO_STAMP: Final = Stamp("", NO_DAY)
 
 def spell_stamp(text: str, zone: timezone) -> Stamp:
     """
-    Spell a time: `2025-11-20T12:00:05`, with a fraction of a second only where there is one.
+    Spell a time: `2025-11-20T12:00:05`, with a fraction of a second only if there is one.
 
     `zone` is the one that the provider's document names: a stamp with an offset is brought there, so that it equals the
     same stamp without. A text that is no stamp stays as it is.
@@ -89,7 +89,7 @@ def _spell_stamp(text: str, zone: timezone) -> Stamp:
 
 
 def _read_stamp(found: re.Match[str], zone: tzinfo) -> datetime:
-    """Read what `_STAMP` found as a time in `zone`, without its offset."""
+    """Read a match of `_STAMP` as a time in `zone`, without its offset."""
     year, _, month, day, hour, minute, second, fraction, utc, sign, hours, minutes = found.groups(default="")
     micro = int(f"{fraction:0<6}"[:6])
     at = datetime(int(year), int(month), int(day), int(hour), int(minute), int(second or 0), micro)  # noqa: DTZ001 - below

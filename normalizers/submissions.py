@@ -66,7 +66,7 @@ def read_submissions(
     body: bytes, senders: SubmittingAccounts, received_at: datetime
 ) -> list[Submission | MalformedError]:
     """
-    Read an array of submissions, or a lone one: each as it is, or what is wrong with it.
+    Read an array of submissions, or a lone one; a submission that can't be read is replaced by its error.
 
     Raises `MalformedError` if it is no JSON array or object.
     """

@@ -1,5 +1,5 @@
 """
-Phone numbers inside text: finds what may be one, and replaces every spelling of a known one.
+Phone numbers inside text: finds runs that may be one, and replaces every spelling of a known one.
 
 Payloads spell a number with and without its country code, with separators, percent-encoded, as JSON or HTML escapes,
 and in the digits of other scripts. Masking numbers and erasing a person both need all of these found.
@@ -82,7 +82,7 @@ def number_regexp(number: str) -> str:
     """
     Return a regular expression (RE2) that finds every text that may spell `number`; empty if it has too few digits.
 
-    It matches inside longer numbers, too: what stands before and after it is for the caller to look at.
+    It matches inside longer numbers, too: the caller has to look at the text before and after it.
     """
     country_code, national = split_number(number)
     if len(national) < LEAST_DIGITS:
@@ -92,7 +92,7 @@ def number_regexp(number: str) -> str:
 
 
 def split_number(number: str) -> tuple[str, str]:
-    """Return the calling code and the national digits; no calling code where the number does not begin with `+`."""
+    """Return the calling code and the national digits; the code is empty if the number does not begin with `+`."""
     digits = digits_of(number)
     if number.startswith("+"):
         for length in (1, 2, 3):
@@ -118,7 +118,7 @@ def _value(spelled: str) -> str:
 
 
 def _occurrences(digits: list[_Digit], country_code: str, national: str) -> Iterator[tuple[int, int]]:
-    """Yield where a number begins and ends among the digits of a run, its prefix included."""
+    """Yield start and end of each occurrence of a number among the digits of a run, its prefix included."""
     values = "".join(digit.value for digit in digits)
     at = values.find(national)
     while at >= 0:
@@ -148,7 +148,7 @@ _SEPARATOR_RE2: Final = rf"(?:[^0-9A-Za-z]|%[0-9A-Fa-f]{{2}}|\\[nrt]|\\u[0-9A-Fa
 
 
 def _spelled_re2(digits: str) -> str:
-    """Return what matches digits and the separator after each."""
+    """Return a pattern of digits, each followed by a separator."""
     return "".join(_digit_re2(digit) + _SEPARATOR_RE2 for digit in digits)
 
 

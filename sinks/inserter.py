@@ -94,7 +94,7 @@ class Inserter:
             self._rows_at_once = max(1, middle)
 
     async def _is_unfit(self, topic: Topic, error: RefusedError | BusyError, failures: int) -> bool:
-        """Tell whether the fault is the row's: it was refused, or fails again and again while the table takes inserts."""
+        """Tell whether the row is at fault: it was refused, or fails repeatedly while the table takes inserts."""
         if isinstance(error, RefusedError):
             return True
         if failures < _TRIES_ALONE:

@@ -10,7 +10,7 @@ ROOT = Path(__file__).parent.parent
 
 
 def install(package: Path, into: Path) -> dict[str, str]:
-    """Build a package, install it into a folder, and return the environment in which Python finds it and the program."""
+    """Build a package, install it into a folder, and return an environment in which Python finds both."""
     build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(into.parent)]
     subprocess.run(build, cwd=package, check=True, capture_output=True)
     for wheel in into.parent.glob("*.whl"):  # one of Python alone is installed by unpacking it

@@ -37,7 +37,7 @@ class Admin:
         return web.Response(text="ok\n")
 
     async def readyz(self, _: web.Request) -> web.Response:
-        """Say whether every part does its work: 200, or 503 and what is wrong."""
+        """Say whether every part does its work: 200, or 503 with the faults."""
         faults = dict(
             zip(self._checks, await asyncio.gather(*(check() for check in self._checks.values())), strict=True)
         )

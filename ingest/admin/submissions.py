@@ -61,7 +61,7 @@ class SubmissionsEndpoint:
         self._max_body_bytes = max_body_bytes
 
     async def post(self, request: web.Request) -> web.Response:
-        """Answer 202 once every submission is durable, or 400 and what is wrong, with nothing kept."""
+        """Answer 202 once every submission is durable, or 400 with the faults, and nothing kept."""
         if is_foreign(request, guarded=self._guarded):
             raise web.HTTPForbidden(text="not for web pages\n")
         try:

@@ -55,7 +55,7 @@ def drop_snapshot(engine: Path, data_dir: Path) -> None:
 
 
 def _link_journal(folder: Path, target: Path) -> None:
-    """Link a journal's segments; the mark is copied before and the cursor after them, so that neither is ahead of them."""
+    """Link a journal's segments; the mark is copied before them and the cursor after, so that neither is ahead."""
     target.mkdir(parents=True)
     _copy(folder, target, [ACKNOWLEDGED])
     for path in folder.iterdir():

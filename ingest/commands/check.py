@@ -28,7 +28,7 @@ from sinks.journal.consumer import journals_in
 from sinks.journal.damage import damages
 from sinks.journal.verification import verify
 
-#: Columns of the table where the output is no terminal.
+#: Columns of the table if the output is no terminal.
 _WIDTH: Final = 160
 
 
@@ -60,7 +60,7 @@ async def check(settings: Settings) -> int:
 
 
 def _start(settings: Settings) -> Iterator[Finding]:
-    """Try what `dlrhub run` needs of this machine before it starts any process."""
+    """Try everything that `dlrhub run` needs of this machine before it starts a process."""
     yield _folder(settings.data_dir)
     for name, address in settings.listeners.items():
         yield _tried(name, address, "free", partial(require_free, name, address))

@@ -24,7 +24,7 @@ from normalizers.model import Account
 from normalizers.provider import Provider
 
 FORMATS: Final = ("table", "csv", "json")
-#: Wide enough that nothing is folded where the output is no terminal.
+#: Wide enough that no text is folded in a file or a pipe.
 _FILE_WIDTH: Final = 400
 
 _UNMAPPED: Final = """
@@ -55,7 +55,7 @@ def print_codes(settings: Settings, names: Sequence[str], output_format: str) ->
 
 
 async def print_unmapped(settings: Settings, names: Sequence[str], output_format: str) -> None:
-    """Print the codes of stored reports that are in no table now, and the settings that add them; raises `UsageError`."""
+    """Print the codes of stored reports that are in no table, and the settings that add them; raises `UsageError`."""
     _check(names, output_format)
     async with any_store(settings) as store:
         found = await unmapped_codes(store, effective_accounts(settings))

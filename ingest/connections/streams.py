@@ -27,7 +27,7 @@ _CONNECT_SECONDS: Final = 5.0
 
 
 def journals(data_dir: Path) -> Path:
-    """Return the folder of this machine's journals, which are the stream, or the spill where Kafka is."""
+    """Return the folder of this machine's journals, which are the stream, or with Kafka the spill."""
     return data_dir / "journal"
 
 
@@ -139,7 +139,7 @@ async def lag_sources(data_dir: Path, kafka: KafkaSettings | None) -> AsyncItera
 async def set_back(kafka: KafkaSettings | None, at: datetime) -> None:
     """Have the drains read again what Kafka took at `at` or later; raises `InvalidSettingsError` or a `SinkError`."""
     if kafka is None:
-        raise InvalidSettingsError("kafka: not set; a journal keeps what is drained for minutes only")
+        raise InvalidSettingsError("kafka: not set; a journal keeps drained records for minutes only")
     from sinks.kafka.group import rewind_to  # noqa: PLC0415
 
     offsets = await rewind_to(cluster(kafka), kafka.group, tuple(Topic), at)

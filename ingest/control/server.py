@@ -65,6 +65,6 @@ async def _answer(line: bytes, commands: Mapping[str, Command], say: Say) -> Map
         return {"result": await command(request.get("arguments", {}), say)}
     except SinkError as error:
         return {"error": str(error)}
-    except Exception as error:  # noqa: BLE001 - whatever it is, the drain goes on
+    except Exception as error:  # noqa: BLE001 - no error of a command may stop the drain
         _log.exception("a command failed", command=request["command"])
         return {"error": f"{type(error).__name__}: see the log of dlrhub"}

@@ -3,7 +3,7 @@ Shared by all child processes: how it starts, what it tells the supervisor, and 
 
 A child writes lines of JSON to its standard output: that it is ready, and its metrics once a second. It stops when it
 gets SIGTERM, or when its standard input ends: the supervisor holds the other end, so a child never outlives it, even
-where the supervisor is killed. It ignores SIGINT, which a terminal sends to the whole group.
+if the supervisor is killed. It ignores SIGINT, which a terminal sends to the whole group.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ def run_child(name: str, part: Part, mask: SecretMask) -> None:
     """Run `part` as the whole work of this process; it returns soon after the event that it is given is set."""
     logs.set_up(name, mask)
     try:
-        import uvloop  # noqa: PLC0415 - where available
+        import uvloop  # noqa: PLC0415 - if it is installed
     except ImportError:
         asyncio.run(_run(part))
     else:

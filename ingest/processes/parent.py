@@ -1,4 +1,4 @@
-"""The parent: the processes that `dlrhub run`, `ingest`, `drain` and `poll` start, and the admin listener beside them."""
+"""The parent: starts the processes of `run`, `ingest`, `drain` and `poll`, and serves the admin listener."""
 
 import asyncio
 import signal
@@ -83,7 +83,7 @@ async def run(settings: Settings, parts: Parts, config: Path | None) -> None:
 
 
 def _totals(settings: Settings) -> Totals:
-    """Return what all processes count together, with every counter of every account at 0."""
+    """Return the sums of all processes' metrics, with every counter of every account at 0."""
     totals = Totals(catalogue.ALL)
     totals.update("settings", catalogue.zeros([account.key for account in effective_accounts(settings)]))
     totals.update("build", catalogue.build_info())

@@ -54,7 +54,7 @@ async def poll(settings: Settings, stopping: asyncio.Event) -> None:
 def _works(
     client: ProviderClient, state: PollState, producer: Producer, read: ReadPage
 ) -> Iterator[tuple[float, Work]]:
-    """Yield what there is to do for an account, and how often."""
+    """Yield each work for an account, and how often it is done."""
     account = client.account
     settings, poll = account.settings, account.poll
     if poll.mailbox:
@@ -79,7 +79,7 @@ async def _repeat(seconds: float, work: Work) -> None:
         started = clock()
         try:
             await work()
-        except Exception as error:  # noqa: BLE001 - whatever it is, other accounts are asked on
+        except Exception as error:  # noqa: BLE001 - no error of one account may stop the others
             # The error's own words may hold a phone number, so only its kind and place are told.
             place = traceback.extract_tb(error.__traceback__)[-1]
             _log.error("a poll failed", error=type(error).__name__, at=f"{place.name}:{place.lineno}")

@@ -69,7 +69,7 @@ async def keep(settings: Settings, stopping: asyncio.Event) -> None:
 
 
 async def _tell_stalled(drain: Drain) -> None:
-    """Keep the metric up to date, whatever the drain waits for."""
+    """Keep the metric up to date, also while the drain waits."""
     while True:
         DRAIN_STALLED.set(drain.stalled_seconds)
         await asyncio.sleep(1)

@@ -38,7 +38,7 @@ class Child:
     """
     One process, kept alive.
 
-    `arguments` are those of `python -m ingest`; `stop_seconds` is how long it may take to stop; what it counts goes
+    `arguments` are those of `python -m ingest`; `stop_seconds` is how long it may take to stop; its metrics go
     into `totals`.
     """
 

@@ -21,8 +21,8 @@ class Query:
     """
     A client's request: `query` is the parameter in the URL, and `body` continues its text.
 
-    `default_format` is for a query that names none. `revision` is the native protocol's that the client reads, 0 where
-    it says none. `settings` are the URL's parameters that name settings of ClickHouse.
+    `default_format` is for a query that names none. `revision` is the revision of the native protocol that the client reads, 0 if
+    it names none. `settings` are the URL's parameters that name settings of ClickHouse.
     """
 
     query: str

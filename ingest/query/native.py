@@ -83,7 +83,7 @@ def _checksum(frame: bytes) -> bytes:
 
 
 def native_blocks(buffers: bytes, columns: Sequence[tuple[str, str]], revision: int) -> bytes:
-    """Write what came in the Buffers format as Native at a revision, with the columns' names and types."""
+    """Write a result in the Buffers format as Native at a revision, with the columns' names and types."""
     heads = [_text(name) + _text(kind) for name, kind in columns]
     if revision >= _REVISION_WITH_SERIALIZATION_KIND:
         heads = [head + b"\x00" for head in heads]  # the default one

@@ -91,7 +91,7 @@ class CallbackConnection(HttpConnection):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Feed aiohttp's parser, with the bytes beyond ASCII in a request's target percent-encoded, which it refuses."""
+        """Feed aiohttp's parser; bytes beyond ASCII in a request's target, which it refuses, are percent-encoded."""
         before, handled = self._payload, self._request_count
         in_body = not before.is_eof()
         if self._in_request_line and not in_body and not data.isascii():

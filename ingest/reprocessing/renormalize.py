@@ -64,7 +64,7 @@ class Change(NamedTuple):
 
 @dataclass(slots=True)
 class Progress:
-    """How far a run is; `unreadable` counts the reports whose raw item can't be read any more, which stay as they are."""
+    """How far a run is; `unreadable` counts reports whose raw item can't be read any more: they stay as they are."""
 
     total: int = 0
     read: int = 0

@@ -1,1 +1,1 @@
-"""The settings that a user may give, and what the program derives from them."""
+"""The settings that a user may give, and the values that the program derives from them."""

@@ -29,7 +29,7 @@ class EffectiveAccount:
 
     `reading` is what the normalizers need to read its reports. `secrets`, `allow`, `acknowledge_unreadable`, and
     `rate` and `burst` (callbacks a second, and at once) are for the receiver. `reports_within` is how long after a
-    submission its last report is expected. `poll` is set where the provider is asked.
+    submission its last report is expected. `poll` is set if the provider is polled.
     """
 
     provider: Provider

@@ -21,7 +21,7 @@ from ingest.settings.values import closest, did_you_mean
 
 PREFIX: Final = "DLRHUB_"
 _LONGEST_SHOWN: Final = 60
-#: The words of pydantic's list of what may be given.
+#: The allowed values in pydantic's text.
 _QUOTED: Final = re.compile(r"'([^']*)'")
 _ORDINALS: Final = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
 #: Words for pydantic's error types; `{...}` is filled in from the error's own context.
@@ -56,7 +56,7 @@ _WORDS: Final = {
 
 @dataclass(frozen=True)
 class Sources:
-    """The sources of the settings: a file, its text and what that means, and the environment."""
+    """The sources of the settings: a file with its text and its values, and the environment."""
 
     file: str
     text: str
@@ -74,7 +74,7 @@ class Sources:
         return self.file if self.text else "settings"
 
     def value(self, path: KeyPath) -> Any:
-        """Return what the file, or the variable, gave for a setting; None if neither did."""
+        """Return the value of a setting in its variable, else in the file; None if it is in neither."""
         variable = PREFIX + "__".join(map(str, path)).upper()
         for name, text in self.environment.items():
             if name.upper() == variable:

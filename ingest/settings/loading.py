@@ -1,4 +1,4 @@
-"""Reads the settings: `dlrhub.toml` (or `--config`), every value also as `DLRHUB_SECTION__NAME`, which takes precedence."""
+"""Reads the settings: `dlrhub.toml` (or `--config`), and the variables `DLRHUB_SECTION__NAME`, which take precedence."""
 
 import os
 import tomllib

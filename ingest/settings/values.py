@@ -104,7 +104,7 @@ def _checked_region(text: str) -> str:
 
 def _not_blank(secret: SecretStr) -> SecretStr:
     if not secret.get_secret_value().strip():
-        raise ValueError("must not be empty or blank: leave it out where there is none")
+        raise ValueError("must not be empty or blank: leave it out if there is none")
     return secret
 
 

@@ -28,7 +28,7 @@ _STORED: Final = 200
 
 @dataclass(slots=True)
 class Sent:
-    """The counts of one provider's callbacks. `unexpected` counts other answers by status; `answers` has one of each."""
+    """One provider's callbacks, counted. `unexpected` counts other answers by status; `answers` has one of each."""
 
     callbacks: int = 0
     acknowledged: int = 0

@@ -51,7 +51,7 @@ def _tables(provider: Provider) -> dict[str, CodeTable]:
 
 
 def transcribed(file: Path) -> dict[str, Code]:
-    """Return a csv's rows; codes have no status where it has no column of that name."""
+    """Return a csv's rows; its codes have no status if it has no such column."""
     with file.open(encoding="utf-8", newline="") as lines:
         return {row["code"]: _code(row) for row in csv.DictReader(lines)}
 

@@ -289,7 +289,7 @@ class ProviderContract(CodesContract):
         for method in ("GET", "POST"):
             self._outcome(Callback(account=Account(), method=method, query=query, body=query, received_at=RECEIVED_AT))
 
-    # ---- what the tests above are made of
+    # ---- parts of the tests above
 
     def _all(self) -> tuple[Example, ...]:
         return _examples(self.examples_folder, self.provider.name)
@@ -324,7 +324,7 @@ class ProviderContract(CodesContract):
         return replies.forbidden(callback) if isinstance(parsed, CallbackError) else replies.stored(callback)
 
     def _outcome(self, callback: Callback) -> Any:
-        """Return what a request becomes; anything but records, rejects and a `CallbackError` fails the test."""
+        """Return the result of a request; anything but records, rejects and a `CallbackError` fails the test."""
         parsed = self._parsed(callback)
         if isinstance(parsed, CallbackError):
             described_error = fault(parsed) if isinstance(parsed, MalformedError) else str(parsed)
@@ -342,7 +342,7 @@ def _identities(records: list[DeliveryReport | InboundMessage]) -> list[tuple[ob
 
 
 def _kept(callback: Callback, raw: bytes) -> Callback:
-    """Return what is read again of a stored item: its `raw`, for the same account."""
+    """Return a stored item's `raw` as a callback to read again, for the same account."""
     return Callback(account=callback.account, method="POST", body=raw, received_at=callback.received_at)
 
 

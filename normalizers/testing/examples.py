@@ -46,7 +46,7 @@ _REPORT_DEFAULTS: Final[Mapping[str, Any]] = {
 
 @dataclass(frozen=True)
 class Example:
-    """One example request, and what is said of it."""
+    """One example request, and the content of its `.json`."""
 
     provider: str
     case: str

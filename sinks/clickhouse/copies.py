@@ -32,7 +32,7 @@ class Suspect(NamedTuple):
 
 
 def stored_recipients(client: Client, internal: str, suspects: Sequence[Suspect]) -> dict[str, Recipient]:
-    """Return the recipients of those reports that are stored, by event id; of several copies that of the one that stays."""
+    """Return the recipients of the stored reports, by event id; of several copies, that of the one that stays."""
     if not suspects:
         return {}
     days = ",".join(sorted({f"'{day}'" for suspect in suspects for day in suspect.days}))

@@ -147,7 +147,7 @@ def _read(value: bytes) -> _Row:
 
 
 def _suspects(rows: Sequence[_Row], keys: Sequence[int], homes: Mapping[int, Home]) -> dict[int, Suspect]:
-    """Return the reports, by their place in the batch, that may be copies of one that was read with another recipient."""
+    """Return the reports, by place in the batch, that may be copies of one that was read with another recipient."""
     return {
         at: Suspect(row.event_id, key, {homes[key].day.isoformat(), *filter(None, (row.stamp_day,))})
         for at, (row, key) in enumerate(zip(rows, keys, strict=True))

@@ -48,7 +48,7 @@ class PartChecker:
         *,
         round_seconds: float = _ROUND_SECONDS,
     ) -> None:
-        """Tell `found` of each damaged part and what is wrong with it, and `counted` how many there are after a round."""
+        """Call `found` with each damaged part and its fault, and `counted` with their number after each round."""
         self.damaged: set[Part] = set()
         self._path = str(path.resolve())
         self._found = found

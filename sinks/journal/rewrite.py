@@ -23,7 +23,7 @@ Change = Callable[[Record], Record | None]
 
 
 class Rewritten(NamedTuple):
-    """How many records were changed or erased, and the segments that could not be looked at, since they are written to."""
+    """How many records were changed or erased, and the segments that were skipped, since they are being written."""
 
     records: int
     open_segments: frozenset[Path]

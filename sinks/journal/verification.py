@@ -1,4 +1,4 @@
-"""Reads every byte of a journal and says what is in it. It changes nothing, and may run beside a writer and a reader."""
+"""Reads every byte of a journal and reports its state; changes nothing, and may run beside a writer and a reader."""
 
 from itertools import zip_longest
 from pathlib import Path

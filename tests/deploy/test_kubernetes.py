@@ -94,7 +94,7 @@ def test_scaling_finds_what_it_scales() -> None:
 
 
 def test_the_service_monitor_finds_every_part() -> None:
-    """The Prometheus operator scrapes each part's admin port as the job that the alert rules look for, with the token."""
+    """The Prometheus operator scrapes each part's admin port, with the token, as the job of the alert rules."""
     [monitor] = documents(_FOLDER / "service-monitor.yaml")
     [endpoint] = monitor["spec"]["endpoints"]
     wanted = monitor["spec"]["selector"]["matchLabels"]

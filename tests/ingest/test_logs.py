@@ -29,7 +29,7 @@ def test_a_flood_is_one_line_that_says_how_many_there_were() -> None:
 
 
 def test_a_line_begins_with_when_how_grave_who_and_what(capsys: pytest.CaptureFixture[str]) -> None:
-    """Log lines have their time, level, process and event first, then what only they have, in the order it was given."""
+    """Log lines begin with time, level, process and event; their own fields follow in the order given."""
     logs.set_up("tester")
     try:
         structlog.get_logger().info("ready", zebra=1, apple=2)

@@ -41,7 +41,7 @@ def id_of(provider: str, body: Any = b"", **how: str) -> str:
 
 @given(one=st.lists(st.text(), min_size=2), two=st.lists(st.text(), min_size=2))
 def test_words_are_joined_without_ambiguity(one: list[str], two: list[str]) -> None:
-    """The words of an id can't run into one another, nor can two kinds of records share an id; it is written like a UUID."""
+    """The words of an id can't run together, two kinds of records never share one, and it is written like a UUID."""
     first, second = (event_id(provider, account, words) for provider, account, *words in (one, two))
     assert (first == second) == (one == two)
     assert re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", first)
@@ -167,7 +167,7 @@ def test_cm_messages_without_a_reference_are_told_apart() -> None:
 
 
 def test_a_cm_message_is_named_by_its_creation_too() -> None:
-    """All reports on one CM message carry the same message_stamp; messages that share a REFERENCE have different ones."""
+    """All reports on one CM message have one message_stamp; messages that share a REFERENCE have different ones."""
     accepted = parsed("cm", method="GET", query="CREATED_S=2025-11-20T12:00:00Z&GSM=1&REFERENCE=otp&STATUS=0")
     delivered = parsed(
         "cm", {"messages": {"msg": {"received": "2025-11-20 12:00:00", "to": "1", "status": {"code": 2}}}}
@@ -343,7 +343,7 @@ def test_two_santo_callbacks_of_one_message_are_two_reports() -> None:
 
 
 def test_an_answer_of_santo_is_about_the_message_that_was_asked() -> None:
-    """Santo's document has an answer that names another number than the question: the question is believed, and noted."""
+    """Santo's document has an answer that names another number than the question: the question counts, with a note."""
     report = santo_polled("success")
     assert (report.message_id, report.recipient) == ("M1", "+8613910825657")
     assert report.notes == ("answer_differs",)

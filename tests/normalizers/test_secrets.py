@@ -81,7 +81,7 @@ def test_a_known_secret_is_found_as_programs_write_it(written: Callable[[str], b
     ],
 )
 def test_a_secret_field_is_masked_whatever_it_holds(given_text: str, kept: str) -> None:
-    """The value of a field that is a provider's secret is masked, configured or not, where the payload is broken, too."""
+    """A provider's secret field is masked whether it is configured or not, in broken payloads, too."""
     assert "hush" not in SecretMask((), KEYS).text(given_text)
     assert SecretMask((), KEYS).text(given_text) == kept
 

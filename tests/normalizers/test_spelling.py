@@ -51,7 +51,7 @@ def test_a_number_is_its_digits(text: str, spelled: str) -> None:
     ],
 )
 def test_a_chinese_mobile_number_is_spelled_without_its_code(text: str, spelled: str) -> None:
-    """A mobile number of mainland China is spelled the same with and without country code; other numbers are not changed."""
+    """A mobile number of mainland China is spelled the same with and without country code; others don't change."""
     assert spell_chinese_number(text) == spelled
 
 
@@ -67,7 +67,7 @@ def test_a_chinese_mobile_number_is_spelled_without_its_code(text: str, spelled:
     ],
 )
 def test_a_split_number_is_spelled_with_its_code_once(code: str, text: str, spelled: str) -> None:
-    """A number that comes with its calling code in another field is spelled the same if it also begins with the code."""
+    """A number whose calling code is in another field is spelled the same if it also begins with the code."""
     assert spell_split_number(code, text) == spelled
 
 

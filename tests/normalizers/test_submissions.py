@@ -86,7 +86,7 @@ def test_cm_knows_a_message_by_its_reference() -> None:
 
 
 def test_a_submission_is_its_message_and_recipient() -> None:
-    """A repeated submission is the same submission, even if its other fields differ; another recipient makes another."""
+    """A repeated submission is the same one, even if its other fields differ; another recipient makes another."""
     first = read(submitted_at="2026-11-20T10:00:00Z", tags={"campaign": "a"})
     assert read(recipient="+86 138 0013 8000").event_id == first.event_id
     assert read(recipient="8613800138001").event_id != first.event_id

@@ -1,4 +1,4 @@
-"""The whole program counts each real report once, however its provider spells it, and knows what the operator's codes mean."""
+"""The whole program counts each report once, however its provider spells it, and reads the operator's codes."""
 
 import json
 import time
@@ -32,7 +32,7 @@ def cloudsms(sent_at: str, number: str) -> bytes:
 
 
 def test_a_real_report_is_one_row(tmp_path: Path) -> None:
-    """Spellings, paths and packets of one report are one row; messages that share a reference are two; codes are known."""
+    """All spellings, paths and packets of a report make one row; messages that share a reference stay two."""
     (tmp_path / "dlrhub.toml").write_text(SETTINGS, encoding="utf-8")
     with Program(tmp_path) as program:
         for path, body in (

@@ -27,7 +27,7 @@ def wait_for_store(program: Program) -> set[str]:
 
 
 def test_six_kills_of_the_whole_tree_lose_and_double_nothing(tmp_path: Path) -> None:
-    """Acknowledged reports are in the store once, by every way of counting, whichever process is killed, and whenever."""
+    """Acknowledged reports are in the store once, by every way of counting, whatever process is killed."""
     moments = random.Random(6)  # noqa: S311 - moments to kill at
     program = Program(tmp_path)
     providers = Providers(program)

@@ -125,7 +125,7 @@ def kept(folder: Path) -> list[str]:
 
 
 async def test_consuming_reads_lose_nothing_to_sigkill(tmp_path: Path, server: tuple[SimulatedProviders, str]) -> None:
-    """Every report that Juhe handed over is stored once, except those of an answer in flight when everything was killed."""
+    """Every report that Juhe handed over is stored once, except those of an answer in flight during the kill."""
     simulated, url = server
     write_settings(tmp_path, url, "juhe", size=10, every_s=0.2)
     program, in_flight, durable = Program(tmp_path), set[str](), set[str]()

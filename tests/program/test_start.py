@@ -28,7 +28,7 @@ def run(folder: Path, environment: dict[str, str]) -> tuple[int, str]:
 
 @pytest.mark.parametrize("listener", ["RECEIVER", "ADMIN", "QUERY"])
 def test_a_second_hub_with_an_address_of_the_first_does_not_start(tmp_path: Path, listener: str) -> None:
-    """A dlrhub whose receiver, admin or query address is in use ends with status 78 and one line that names the setting."""
+    """If an address is in use, dlrhub ends with status 78 and one line that names the setting."""
     for name in ("one", "other"):
         (tmp_path / name).mkdir()
     variable = f"DLRHUB_{listener}__LISTEN"

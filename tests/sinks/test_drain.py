@@ -215,7 +215,7 @@ async def test_the_same_poison_in_two_topics_is_two_dead_letters(
 async def test_a_batch_that_is_too_large_for_the_store_is_halved(
     journal: Journal, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """If the store can't take a batch in one piece, it gets smaller ones, and the drain begins with those the next time."""
+    """If the store can't take a batch in one piece, it gets smaller ones, and the next batches begin that small."""
     insert = store.insert
     sizes: list[int] = []
 

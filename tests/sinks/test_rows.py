@@ -1,4 +1,4 @@
-"""The check of single values: what the program writes passes as it is, and nothing else that is not a complete row does."""
+"""The check of single values: rows that the program writes pass unchanged, and values that are no complete row don't."""
 
 import orjson
 import pytest

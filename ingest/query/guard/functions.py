@@ -65,7 +65,7 @@ class Functions:
     The engine's functions, in lower case: those that may be called, and all others that it knows.
 
     `types` are the names of data types, which look like calls; `combinators` the endings of aggregate functions;
-    `table_functions` what can be read like a table.
+    `table_functions` can be read like a table.
     """
 
     allowed: frozenset[str]
@@ -92,7 +92,7 @@ def judge(
     combinators: Iterable[str],
     table_functions: Iterable[str] = (),
 ) -> Functions:
-    """Judge what the engine answers to `FUNCTIONS_SQL`, `TYPES_SQL`, `COMBINATORS_SQL` and `TABLE_FUNCTIONS_SQL`."""
+    """Judge the engine's answers to `FUNCTIONS_SQL`, `TYPES_SQL`, `COMBINATORS_SQL` and `TABLE_FUNCTIONS_SQL`."""
     rows = list(functions)
     harmless = {name for name, alias_to, *facts in rows if not alias_to and _is_harmless(name, *facts)}
     harmless |= {name for name, alias_to, *_ in rows if alias_to in harmless}

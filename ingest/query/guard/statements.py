@@ -6,7 +6,7 @@ between each, without comments, so that no lexer can read it otherwise; an uncer
 that text, never one that was written anew from a syntax tree, which could mean something else.
 
 A query is judged twice, so that no difference between sqlglot's grammar and ClickHouse's opens a way: word by word,
-whatever the grammar (`words`), and as a tree (`tree`). SHOW, DESCRIBE, EXISTS and EXPLAIN have the forms
+without a grammar (`words`), and as a tree (`tree`). SHOW, DESCRIBE, EXISTS and EXPLAIN have the forms
 that stand here. Behind this stand the engine's own parser and `readonly = 2` (`sinks.clickhouse.readonly`).
 """
 
@@ -125,7 +125,7 @@ def _split_format(tokens: list[Token]) -> tuple[list[Token], str]:
 
 
 def _query_in(tokens: list[Token]) -> list[Token]:
-    """Return the query itself: all of it, or what an EXPLAIN or DESCRIBE is of."""
+    """Return the query itself: the whole statement, or the query in an EXPLAIN or DESCRIBE."""
     start = next((index for index, token in enumerate(tokens) if _starts_query(token)), len(tokens))
     if start and not _PREFIX.fullmatch(join(tokens[:start])):
         raise access_denied("only SELECT, SHOW, DESCRIBE, EXISTS, and EXPLAIN of a SELECT are open here")

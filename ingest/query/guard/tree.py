@@ -30,7 +30,7 @@ class _Parser(ClickHouseParser):
 
 
 def check_tree(tokens: Sequence[Token], database: str) -> None:
-    """Raise `RefusedQueryError` unless the tokens are one query that reads what is open."""
+    """Raise `RefusedQueryError` unless the tokens are one query over open tables."""
     for node in _parse(tokens).walk():
         _check_node(node, database)
 

@@ -1,5 +1,5 @@
 """
-A query judged word by word, whatever its grammar.
+A query judged word by word, without a grammar.
 
 No word anywhere may name a function that is refused: ClickHouse calls `arrayMap(file, ...)` and `APPLY file` too. No
 unknown name may stand before a parenthesis, no closed table after its database, and `INTO` stands nowhere.
@@ -47,7 +47,7 @@ _EDGE: Final = (Token("sign", ""), Token("sign", ""))
 
 
 def check_words(tokens: Sequence[Token], functions: Functions, database: str) -> None:
-    """Raise `RefusedQueryError` at the first word that may not be where it is."""
+    """Raise `RefusedQueryError` at the first word that is not allowed in its place."""
     padded = (*_EDGE, *tokens, *_EDGE)
     for index in range(2, len(padded) - 2):
         _check_word(padded[index - 2 : index + 3], functions, database.lower())

@@ -44,7 +44,7 @@ def report(number: int, status: Status = Status.DELIVERED, at: datetime = NOW, *
 
 @pytest.mark.parametrize("path", sorted(QUERIES.glob("*.sql")), ids=lambda path: path.stem)
 def test_every_query_says_what_it_answers(path: Path) -> None:
-    """The first line of each query is a comment with the question in it, and the README of `deploy/` lists the query."""
+    """Each query begins with a comment that holds the question, and the README of `deploy/` lists it."""
     first = path.read_text(encoding="utf-8").partition("\n")[0]
     assert first.startswith("-- ")
     assert "?" in first

@@ -34,7 +34,7 @@ def silent(_: str) -> None:
 
 
 def test_a_second_backup_copies_what_is_new(tmp_path: Path) -> None:
-    """A part that an earlier backup has is not copied again; one of the same name with other content is another part."""
+    """A part that an earlier backup has is not copied again, unless its content differs."""
     folder = tmp_path / "backups"
     first = add_backup(folder, snapshot(tmp_path / "a", {"1_1_1_0": "one", "1_2_2_0": "two"}), silent)
     for path in folder.glob("parts/*/*/data.bin"):

@@ -49,7 +49,7 @@ async def test_a_failure_is_told(tmp_path: Path, command: str, arguments: dict[s
 
 
 async def test_nobody_listens_where_nothing_runs(tmp_path: Path) -> None:
-    """A command finds out that no process is running, even if a killed one left its socket; a new process can serve there."""
+    """A command finds out that no process runs, even if a killed one left its socket; a new process can serve there."""
     with pytest.raises(NotRunningError):
         await request(tmp_path, "add")
     async with serve(tmp_path, COMMANDS):

@@ -15,7 +15,7 @@ from tests.ingest.receiver.conftest import StartReceiver
 
 
 async def test_a_secret_path_opens_to_each_of_its_secrets(start_receiver: StartReceiver) -> None:
-    """An account takes every secret in its list, so that they can be rotated, and nothing else; strangers leave no trace."""
+    """An account takes every secret in its list, so that they can be rotated; of other callers nothing is kept."""
     post = await start_receiver(accounts=[{"provider": "cm", "name": "acme", "secrets": ["new-one", "old-one"]}])
     assert await post("cm/acme/new-one", CM) == (200, b"OK")
     assert await post("cm/acme/old-one", CM) == (200, b"OK")

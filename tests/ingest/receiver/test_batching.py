@@ -86,7 +86,7 @@ async def test_callbacks_that_follow_one_another_are_gathered(patience: float, *
 
 @pytest.mark.parametrize("at_once", [1, 3])
 async def test_as_many_appends_are_under_way_as_the_stream_takes(at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A stream says how many appends may be in flight: one if they would wait for one another, more if they would not."""
+    """A stream says how many appends may be in flight: one if they wait for one another, else more."""
     stream = Stream()
     stalled = asyncio.Event()
     under_way = []
@@ -147,7 +147,7 @@ async def test_a_lot_that_is_not_durable_is_acknowledged_to_none() -> None:
 
 
 async def test_a_stalled_stream_turns_callbacks_away_before_memory_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The bytes that wait are bounded, and callbacks beyond the bound are refused; those that waited are stored once the stream goes on."""
+    """Waiting bytes are bounded: callbacks beyond the bound are refused, the others are stored once the stream goes on."""
     stream = Stream()
     stalled = asyncio.Event()
 

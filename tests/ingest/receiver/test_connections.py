@@ -49,7 +49,7 @@ async def test_a_connection_between_requests_is_kept(start_receiver: StartReceiv
 
 @pytest.mark.parametrize("bound", ["max_connections", "max_connections_per_address"])
 async def test_silent_connections_make_room_for_good_ones(start_receiver: StartReceiver, bound: str) -> None:
-    """Over a bound, the connection that has said nothing for longest is closed, never one whose callback was admitted."""
+    """Over the bound, the connection that was silent for longest is closed, never one whose callback was admitted."""
     post = await start_receiver(receiver={bound: 10})
     async with AsyncExitStack() as opened:
         good = await opened.enter_async_context(connection(post.url))

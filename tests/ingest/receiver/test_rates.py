@@ -23,7 +23,7 @@ def test_each_client_has_its_own_bucket() -> None:
 
 
 async def test_an_account_over_its_rate_is_busy(start_receiver: StartReceiver) -> None:
-    """An account's rate answers `busy`, with Retry-After, before anything is parsed; other accounts are not concerned."""
+    """Over an account's rate, callbacks are answered `busy` unparsed, with Retry-After; other accounts go on."""
     post = await start_receiver(
         accounts=[
             {"provider": "juhe", "open": True, "rate": 0.001, "burst": 2},
@@ -42,7 +42,7 @@ async def test_an_account_over_its_rate_is_busy(start_receiver: StartReceiver) -
 
 
 async def test_a_client_that_is_refused_again_and_again_has_to_wait(start_receiver: StartReceiver) -> None:
-    """Over the rate, wrong secrets and paths are answered 429 after a second; the right secret is let in all the same."""
+    """Over the rate, wrong secrets and paths are answered 429 after a second; the right secret is still let in."""
     post = await start_receiver(
         accounts=[{"provider": "juhe", "secrets": ["right-one"]}], receiver={"refused_rate": 0.01, "refused_burst": 3}
     )

@@ -82,7 +82,7 @@ REFUSED = {
 async def test_a_request_that_is_no_http_leaves_no_trace_of_its_content(
     post: Post, request_text: str, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """A request that the parser refuses is answered 400 at once and counted; its content is neither echoed nor logged."""
+    """A request that the parser refuses is answered 400 and counted; its content is neither echoed nor logged."""
     before = catalogue.REFUSED.values.get(("not_http",), 0)
     with structlog.testing.capture_logs() as lines, caplog.at_level(logging.DEBUG):
         status, answer = await send(post.url, request_text.encode())

@@ -54,7 +54,7 @@ def test_a_family_of_codes_is_read() -> None:
 
 
 def test_settings_go_before_the_document() -> None:
-    """An operator can say what a code means that the document, or SMPP, says otherwise; an account before its provider."""
+    """An operator's meaning of a code goes before the document's and SMPP's, and an account's before its provider's."""
     configured = settings(
         shared={"DELIVRD": {"status": "accepted"}, "UNDELIV": {"status": "expired"}},
         own={"UNDELIV": {"status": "rejected", "reason": "throttled"}},

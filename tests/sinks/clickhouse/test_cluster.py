@@ -41,7 +41,7 @@ def test_random_traffic_is_counted_exactly_on_two_shards(sharded: Store, seed: i
 
 
 def test_rows_of_a_message_are_on_one_shard(sharded: Store) -> None:
-    """Every table of reports, submissions and messages is distributed by the same key, and the others by their identity."""
+    """The tables of reports, submissions and messages are distributed by one key, the others by their identity."""
     found = sharded.client.query(
         "SELECT name, extract(engine_full, '(?:, ([^,]*))?\\\\)$') FROM system.tables"
         f" WHERE database = '{sharded.internal}' AND engine = 'Distributed'"

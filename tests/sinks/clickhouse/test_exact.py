@@ -103,7 +103,7 @@ def test_scattered_times_are_few_parts(store: Store) -> None:
 
 
 def test_a_report_without_a_time_is_stored_at_the_home_of_its_message(store: Store) -> None:
-    """Copies of a report without a time meet in the day on which its message was first heard of, however late they come."""
+    """All copies of a report without a time are in the day on which its message was first heard of."""
     for days in (3, 0, 40):
         report = make_report(occurred_at=None, received_at=NOON + timedelta(days=days))
         store.insert(Topic.REPORTS, [report_record(report).value])

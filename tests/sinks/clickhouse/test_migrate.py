@@ -43,7 +43,7 @@ def test_the_store_is_exact_between_the_statements_of_a_migration(either: Store)
 
 
 def test_the_statements_of_a_later_migration_can_be_parsed(sharded: Store, engine: Store) -> None:
-    """The engine's parser takes a later migration as it is sent to a cluster; all but the copying runs on every server."""
+    """The engine's parser takes a later migration in a cluster's form; all but the copying runs on every server."""
     for sql in rendered(LATER, sharded):
         engine.client.command(f"EXPLAIN AST {sql}")
         assert sql.startswith("INSERT") != ("ON CLUSTER 'two_shards'" in sql)

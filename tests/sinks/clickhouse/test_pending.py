@@ -90,7 +90,7 @@ FROM numbers(1000000)
 
 
 async def test_a_million_pending_take_no_more_memory_than_a_page(store: Store) -> None:
-    """A million messages that wait at once are read a page at a time, each once, and a page reads its own rows alone."""
+    """A million waiting messages are read a page at a time, each once, and a page reads only its own rows."""
     store.client.command(_MILLION.format(internal=store.internal, start=START))
     window = Window(start=seconds(-1), end=seconds(2000))
     tracemalloc.start()

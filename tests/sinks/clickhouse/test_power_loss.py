@@ -80,7 +80,7 @@ class Trace:
 
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
 def test_the_cursor_moves_after_the_disk_has_the_rows(tmp_path: Path) -> None:
-    """Each file of an inserted part, its folder and its name are synced before the cursor is written behind its rows."""
+    """Each file of an inserted part, its folder and its name are synced before the cursor moves behind its rows."""
     trace = tmp_path / "trace"
     calls = "trace=write,writev,pwrite64,pwritev,fsync,fdatasync,rename,renameat,renameat2"
     command = [sys.executable, "-c", _SCRIPT, str(tmp_path / "data")]

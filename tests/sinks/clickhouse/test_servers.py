@@ -59,7 +59,7 @@ def test_an_insert_goes_on_with_another_server(replicas: Replicas) -> None:
 
 
 def test_an_insert_that_was_carried_out_counts_once(replicas: Replicas) -> None:
-    """An insert that the first server carried out, and died before it said so, is repeated on another, and counts once."""
+    """An insert that a server carried out before it died without an answer is repeated on another, and counts once."""
     store, first, _ = replicas
     first.closings = 1_000  # it takes every request, and answers none
     with pytest.raises(BusyError):

@@ -51,7 +51,7 @@ def test_the_same_report_counts_once_everywhere(store: Store) -> None:
 
 
 def test_a_copy_whose_recipient_is_read_differently_is_no_second_message(store: Store) -> None:
-    """A report that comes again after `default_region` has changed stays one report on one message, under its first number."""
+    """A report that is repeated after `default_region` has changed stays one report, under its first number."""
     first = make_report(recipient="07400123456", country="")
     other = make_report(recipient="+447400123456", event_id=first.event_id)
     insert(store, first)
@@ -308,7 +308,7 @@ def test_inbound_messages_count_once(store: Store) -> None:
 
 
 def test_dead_letters_of_the_same_content_are_one_with_a_count(store: Store) -> None:
-    """A provider's retries of what can't be read are one letter that says how often it came; reading the stream twice adds none."""
+    """A provider's retries of an unreadable callback are one letter with a count; reading the stream twice adds none."""
     records = [
         make_letter(
             why=Fault.NOT_JSON,

@@ -56,7 +56,7 @@ async def run(recording: Recording, *, keep_seconds: float) -> None:
 async def test_what_was_acknowledged_survives_a_power_loss(
     keep_seconds: float, memory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After a crash at any moment, with any sectors and names gone that were not synced, every acknowledged record is there."""
+    """After a crash at any moment, with any unsynced sectors and names gone, every acknowledged record is there."""
     recording = Recording(memory / "run")
     recording.root.mkdir()
     with recording.recording(monkeypatch):

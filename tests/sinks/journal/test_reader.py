@@ -139,7 +139,7 @@ async def test_what_a_damaged_segment_held_is_counted(
 
 @pytest.mark.parametrize("damage", [cut, empty, overwrite, Path.unlink])
 async def test_a_lost_end_is_noticed_without_a_later_record(tmp_path: Path, damage: Callable[[Path], None]) -> None:
-    """Records that were acknowledged last and are gone are reported and no longer counted as lag, though none follow."""
+    """Lost records at the end are reported and no longer counted as lag, though no record follows them."""
     await write(tmp_path / "j", 1)
     await write(tmp_path / "j", 2, 3, 4)
     damage(segment_files(tmp_path / "j")[1])
@@ -155,7 +155,7 @@ async def test_a_lost_end_is_noticed_without_a_later_record(tmp_path: Path, dama
 
 
 async def test_a_group_that_was_never_acknowledged_is_no_damage(tmp_path: Path) -> None:
-    """Half a group at the end of a segment, as a killed process or a power loss leaves it, is no loss and not told of."""
+    """Half a group at the end of a segment, left by a killed process or a power loss, is not reported as a loss."""
     journal = Journal(tmp_path / "j")
     await append(journal, 1, 2)
     [path] = segment_files(tmp_path / "j")

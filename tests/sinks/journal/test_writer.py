@@ -80,7 +80,7 @@ async def test_an_append_waits_for_the_disk_and_nothing_else_does(
 
 
 async def test_after_a_failed_sync_a_new_file_begins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Records that the disk refused are not acknowledged, nothing follows them in their file, and none is reported lost."""
+    """Records that the disk refused are not acknowledged or reported lost, and nothing follows them in their file."""
     journal = Journal(tmp_path / "j")
     await append(journal, 1)
     with failing_syncs(monkeypatch):

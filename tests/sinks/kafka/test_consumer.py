@@ -116,7 +116,7 @@ async def test_a_group_reads_everything_while_members_come_and_go(cluster: Clust
 
 
 async def test_a_broker_that_comes_back_is_read_again(kafka_of_module: Broker) -> None:
-    """A consumer goes on by itself after its broker was killed and started again, and a commit in between is made up."""
+    """A consumer goes on by itself after its broker was restarted, and repeats a commit that failed in between."""
     cluster = make_cluster(kafka_of_module.bootstrap)
     consumer = KafkaConsumer(cluster, group=GROUP)
     await publish(cluster, *range(10))
@@ -266,7 +266,7 @@ async def _read_for_ever(consumer: KafkaConsumer, *, seconds: float) -> None:
 
 
 async def test_the_group_can_be_set_back_to_a_time(cluster: Cluster) -> None:
-    """Records that Kafka took at a time or later are read again, and nothing older; a group with members is left alone."""
+    """Records that Kafka took from a time on are read again, and no older ones; a group with members is left alone."""
     await publish(cluster, *range(10))
     await asyncio.sleep(0.01)
     between = datetime.now(UTC)

@@ -1,4 +1,4 @@
-"""The promise of a Kafka producer: confirmed means kept by every in-sync replica, and what can't be kept harms no other."""
+"""The Kafka producer: every in-sync replica has a confirmed record, and one that can't be kept harms no other."""
 
 import asyncio
 import secrets

@@ -86,7 +86,7 @@ def test_the_guard_alone_refuses_an_attack(functions: Functions, attack: str) ->
 
 
 def test_a_text_too_long_is_refused(functions: Functions) -> None:
-    """A query over ClickHouse's own size limit, or with more tokens than can be checked in about a second, is refused."""
+    """A query over ClickHouse's size limit, or with more tokens than can be checked in a second, is refused."""
     assert judged("SELECT '" + "x" * 200_000 + "'", functions)
     assert judged("SELECT '" + "x" * 300_000 + "'", functions) is None
     assert judged("SELECT 1" + ",1" * 20_000, functions)
