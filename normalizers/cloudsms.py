@@ -122,7 +122,7 @@ def _alone(envelope: _Envelope, element: msgspec.Raw) -> bytes:
 
 
 def _shortened(envelope: _Envelope, first: str) -> _Envelope:
-    """Return the envelope for later reports: fields that are read, and the id of the first report, which has the rest."""
+    """Return the envelope of later reports: fields that are read, and the id of the first report, which has the rest."""
     members = {name: envelope.members[name] for name in _SHARED if name in envelope.members}
     if envelope.custom is None:
         return envelope._replace(members=members)

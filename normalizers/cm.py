@@ -132,7 +132,7 @@ def parse(callback: Callback) -> Sequence[Item]:
 
 
 def _encoded(callback: Callback) -> tuple[bytes, str]:
-    """Return a callback's parameters; a body without any of them is read as JSON, whose error says where it is broken."""
+    """Return a callback's parameters; a body without any of them is read as JSON, whose error names the fault."""
     encoded, where = read.parameters(callback)
     if where == "body" and _PARAMETERS.isdisjoint(_fields(callback.account, encoded)):
         read.json_object(read.body(callback))

@@ -1,4 +1,4 @@
-"""Reads the settings: `dlrhub.toml` (or `--config`), and the variables `DLRHUB_SECTION__NAME`, which take precedence."""
+"""Reads the settings: `dlrhub.toml` (or `--config`), and variables `DLRHUB_SECTION__NAME`, which take precedence."""
 
 import os
 import tomllib

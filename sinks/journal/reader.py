@@ -83,7 +83,7 @@ class JournalReader:
             return None
 
     def read(self, most: int, most_bytes: int) -> list[Record]:
-        """Return up to `most` records after those read before, ending with the one that brings values to `most_bytes`."""
+        """Return up to `most` records after those read before, up to the one that brings values to `most_bytes`."""
         mark = read_mark(self.folder)  # before the files are looked at: its content is in them by then
         segments = self._segments()
         self._forget_replaced_file()

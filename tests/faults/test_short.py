@@ -12,7 +12,7 @@ REPORTS_PER_SECOND = 200
 
 
 def test_every_fault_of_the_embedded_program(tmp_path: Path) -> None:
-    """With journal and embedded store, each acknowledged report is stored once, though processes are killed or frozen."""
+    """With journal and embedded store, acknowledged reports are stored once, though processes are killed or frozen."""
     with Program(tmp_path) as program:
         faults = faults_of(program)
         outcome = run(

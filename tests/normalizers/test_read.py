@@ -191,7 +191,7 @@ def test_an_element_keeps_its_own_bytes() -> None:
 
 
 def test_an_array_of_too_many_items_that_can_t_be_read_is_unreadable_as_a_whole() -> None:
-    """Bad items are rejected alone; if there are more than the limit, the array is refused for the first one's fault."""
+    """Bad items are rejected alone; if there are more than the limit, the array is refused with the first fault."""
     tried = 0
 
     def read_item(where: str, _: msgspec.Raw) -> DeliveryReport:

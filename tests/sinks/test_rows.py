@@ -1,4 +1,4 @@
-"""The check of single values: rows that the program writes pass unchanged, and values that are no complete row don't."""
+"""The check of single values: rows that the program writes pass unchanged, incomplete ones are refused."""
 
 import orjson
 import pytest

@@ -83,7 +83,7 @@ def test_panels_have_their_own_place(path: Path) -> None:
 
 
 def test_dashboards_ask_what_is_provisioned() -> None:
-    """Every panel queries a provisioned data source of its type; Grafana finds the dashboards where compose puts them."""
+    """Every panel queries a provisioned data source of its type; compose puts the dashboards where Grafana looks."""
     [file] = (GRAFANA / "provisioning" / "datasources").glob("*.yml")
     sources = {source["uid"]: source["type"] for source in yaml.safe_load(file.read_text())["datasources"]}
     for panel in panels():

@@ -30,7 +30,7 @@ def refuse(address: str) -> str:
 
 @pytest.mark.parametrize("workers", [0, 2])
 def test_a_reserved_address_is_refused_to_a_second_hub(unused_tcp_port: int, workers: int) -> None:
-    """A second dlrhub can't have the first one's address, on one interface or all, before and after its workers listen."""
+    """A second dlrhub can't have the first one's address, on one interface or all, with and without workers."""
     with ExitStack() as running:
         running.enter_context(reserve("receiver.listen", f"127.0.0.1:{unused_tcp_port}"))
         for _ in range(workers):

@@ -173,7 +173,7 @@ def test_an_error_is_called_by_its_name(query_server: QueryServer, sql: str, cod
 def test_harmless_settings_are_taken(
     query_server: QueryServer, clause: str, given: dict[str, str], expected: dict[str, str]
 ) -> None:
-    """Settings of how a result is computed or written are used, and limits up to our own; others in a URL are ignored."""
+    """Settings of how a result is computed or written are used, and limits up to our own; a URL's others are ignored."""
     names = ", ".join(f"'{name}'" for name in expected)
     sql = f"SELECT name, value FROM system.settings WHERE name IN ({names}) {clause}"
     reply = query_server.ask(sql, **given)  # type: ignore[arg-type]

@@ -147,7 +147,7 @@ async def test_a_lot_that_is_not_durable_is_acknowledged_to_none() -> None:
 
 
 async def test_a_stalled_stream_turns_callbacks_away_before_memory_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Waiting bytes are bounded: callbacks beyond the bound are refused, the others are stored once the stream goes on."""
+    """Waiting bytes are bounded: callbacks beyond the bound are refused, others are stored when the stream goes on."""
     stream = Stream()
     stalled = asyncio.Event()
 

@@ -13,7 +13,7 @@ def test_without_accounts_every_provider_has_the_default_one() -> None:
 
 
 def test_configured_accounts_replace_the_default_ones() -> None:
-    """Accounts in the settings replace the default ones, and have the provider's default for how long reports may take."""
+    """Accounts in the settings replace the default ones, with the provider's default for how long reports may take."""
     settings = Settings.model_validate(
         {
             "accounts": [

@@ -308,7 +308,7 @@ def test_inbound_messages_count_once(store: Store) -> None:
 
 
 def test_dead_letters_of_the_same_content_are_one_with_a_count(store: Store) -> None:
-    """A provider's retries of an unreadable callback are one letter with a count; reading the stream twice adds none."""
+    """Retries of an unreadable callback are one letter with a count; reading the stream twice adds none."""
     records = [
         make_letter(
             why=Fault.NOT_JSON,

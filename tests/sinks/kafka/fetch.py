@@ -22,7 +22,7 @@ class KafkaMissingError(Exception):
 
 
 def fetch() -> Path:
-    """Return the folder with Kafka's jars; raises `KafkaMissingError` without Java, or without Maven if it is needed."""
+    """Return the folder with Kafka's jars; raises `KafkaMissingError` if Java, or a needed Maven, is missing."""
     if shutil.which("java") is None:
         raise KafkaMissingError("Kafka needs Java 17 or later: no `java` on the PATH")
     if folder := os.environ.get("KAFKA_JARS"):

@@ -215,7 +215,7 @@ async def test_a_long_spill_gives_its_space_back(kafka_of_module: Broker, cluste
 
 
 async def test_a_record_that_kafka_never_takes_is_set_aside(kafka: str, tmp_path: Path) -> None:
-    """A record over the topic's limit is kept, named in a dead letter, sent once the limit allows it, and harms no other."""
+    """A record over the topic's limit is kept, named in a dead letter, and sent once it fits; it harms no other."""
     cluster = make_cluster(kafka)
     await set_limit(cluster, 50_000)
     producer = await open_spilling(cluster, tmp_path)
@@ -255,7 +255,7 @@ async def set_limit(cluster: Cluster, max_message_bytes: int) -> None:
 async def test_a_full_disk_is_busy_and_never_a_false_acknowledgement(
     kafka_of_module: Broker, cluster: Cluster, tmp_path: Path
 ) -> None:
-    """With Kafka away and a full disk nothing is acknowledged; earlier records stay, and more are taken with new room."""
+    """With Kafka away and a full disk nothing is acknowledged; earlier records stay, new room takes more."""
     producer = await open_spilling(cluster, tmp_path, confirm_seconds=0.3)
     kafka_of_module.pause()
     acknowledged = []
