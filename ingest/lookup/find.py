@@ -8,7 +8,7 @@ the caller masks them if that is asked for.
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 from ingest.connections.clickhouse import Parameters, Row, StoreClient
@@ -16,6 +16,7 @@ from ingest.lookup.advice import advice_for
 from ingest.lookup.meaning import Meaning, meaning_of
 from ingest.lookup.spelling import ids_of, numbers_of
 from ingest.settings.accounts import EffectiveAccount
+from normalizers.model import Source
 
 #: How many messages are returned, the newest ones.
 MOST_MESSAGES: Final = 20
@@ -52,6 +53,13 @@ ORDER BY last_received_at DESC
 LIMIT {most:UInt32}
 """
 
+#: The answer that a report's provider got; a report is in the store only if it was accepted.
+_ANSWERED: Final = {
+    Source.CALLBACK: "acknowledged as stored",
+    Source.POLL: "nothing: dlrhub had asked for it",
+    Source.REPLAY: "nothing: it was read again from what was stored",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class FoundReport:
@@ -77,7 +85,7 @@ class Found:
     """The messages that were found, newest first, and dead letters that mention the searched text."""
 
     messages: Sequence[FoundMessage] = ()
-    dead_letters: Sequence[Row] = field(default=())
+    dead_letters: Sequence[Row] = ()
 
 
 async def find(store: StoreClient, what: str, accounts: Collection[EffectiveAccount]) -> Found:
@@ -127,21 +135,9 @@ def _message(message: Mapping[str, Any], submission: Row | None, reports: Sequen
     return FoundMessage(
         message=message,
         submission=submission,
-        reports=[_report(row) for row in reports],
+        reports=[FoundReport(row, meaning_of(row), _ANSWERED[Source(row["source"])]) for row in reports],
         advice=list(advice_for(message, unmapped=any(row["unmapped"] for row in reports))),
     )
-
-
-def _report(row: Row) -> FoundReport:
-    return FoundReport(row, meaning_of(row), _answered(row["source"]))
-
-
-def _answered(source: str) -> str:
-    """Return what the provider was told; a report is in the store only if it was accepted."""
-    return {
-        "callback": "acknowledged as stored",
-        "poll": "nothing: dlrhub had asked for it",
-    }.get(source, "nothing: it was read again from what was stored")
 
 
 def _same_message(report: Row, message: Mapping[str, Any]) -> bool:

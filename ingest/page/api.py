@@ -14,7 +14,6 @@ from ingest.connections.clickhouse import StoreClient, StoreError
 from ingest.metrics.series import Totals
 from ingest.page.cache import LEAST_SECONDS, Answers
 from ingest.page.details import Details
-from ingest.page.errors import NotFoundError, RequestError
 from ingest.page.finding import Finder
 from ingest.page.live import read_live
 from ingest.page.overview import Overview
@@ -103,18 +102,18 @@ class Page:
         details, finder, replays = self._details, self._finder, self._replays
         for path, answer in {
             "/api/overview": self._show_overview,
-            "/api/account": self._cached(AccountAsked, details.account),
-            "/api/dead-letters": self._cached(LettersAsked, details.letters),
-            "/api/dead-letters/{id}": self._cached(LetterAsked, details.letter),
-            "/api/message": self._cached(MessageAsked, finder.of_report),
+            "/api/account": self._stored(AccountAsked, details.account, LEAST_SECONDS),
+            "/api/dead-letters": self._stored(LettersAsked, details.letters, LEAST_SECONDS),
+            "/api/dead-letters/{id}": self._stored(LetterAsked, details.letter, LEAST_SECONDS),
+            "/api/message": self._stored(MessageAsked, finder.of_report, LEAST_SECONDS),
             "/api/questions": self._show_questions,
-            "/api/questions/{name}": self._cached(QuestionAsked, self._questions.ask, _ANSWER_SECONDS),
+            "/api/questions/{name}": self._stored(QuestionAsked, self._questions.ask, _ANSWER_SECONDS),
         }.items():
             app.router.add_get(path, self._data(answer))
         for path, answer in {
             "/api/find": self._find,  # a number in a URL would be kept in many places
-            "/api/dead-letters/replay": self._fresh(LettersAsked, replays.run_all),
-            "/api/dead-letters/{id}/replay": self._fresh(LetterAsked, replays.run_one),
+            "/api/dead-letters/replay": self._stored(LettersAsked, replays.run_all),
+            "/api/dead-letters/{id}/replay": self._stored(LetterAsked, replays.run_one),
         }.items():
             app.router.add_post(path, self._data(answer))
         app.router.add_get("/", self._show_file)
@@ -148,8 +147,8 @@ class Page:
                 return _json(await answer(request))
             except ValidationError as error:
                 return _json({"error": _said(error)}, 400)
-            except RequestError as error:
-                return _json({"error": str(error)}, error.status)
+            except web.HTTPException as error:
+                return _json({"error": error.text}, error.status)
             except StoreError as error:
                 return _json({"error": str(error), "store": error.state}, 503)
             except (SinkError, InvalidSettingsError) as error:
@@ -157,26 +156,16 @@ class Page:
 
         return handler
 
-    def _fresh(self, model: type[Asked], answer: Callable[[StoreClient, Asked], Awaitable[Any]]) -> _Answer:
-        """Read a request's parameters, and have `answer` answer them from the store."""
-
-        async def answered(request: web.Request) -> Any:
-            asked = _parameters(request, model)
-            return await answer(self._needed_store(), asked)
-
-        return answered
-
-    def _cached(
-        self,
-        model: type[Asked],
-        answer: Callable[[StoreClient, Asked], Awaitable[Any]],
-        least_seconds: float = LEAST_SECONDS,
+    def _stored(
+        self, model: type[Asked], answer: Callable[[StoreClient, Asked], Awaitable[Any]], cached_seconds: float = 0
     ) -> _Answer:
-        """Do the same as `_fresh`, and cache the answer for requests with the same parameters."""
+        """Have `answer` answer a request from the store; the answer is cached by parameters if `cached_seconds` is set."""
 
         async def answered(request: web.Request) -> Any:
             asked, store = _parameters(request, model), self._needed_store()
-            return await self._answers.get(asked, lambda: answer(store, asked), least_seconds)
+            if not cached_seconds:
+                return await answer(store, asked)
+            return await self._answers.get(asked, lambda: answer(store, asked), cached_seconds)
 
         return answered
 
@@ -193,7 +182,7 @@ class Page:
 
     def _needed_store(self) -> StoreClient:
         if self._store is None:
-            raise NotFoundError("this command has no store")
+            raise web.HTTPNotFound(text="this command has no store")
         return self._store
 
 

@@ -7,11 +7,11 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 import orjson
+from aiohttp import web
 
 from ingest.connections.clickhouse import Parameters, Row, StoreClient
 from ingest.lookup.meaning import meaning_of
 from ingest.page import queries
-from ingest.page.errors import NotFoundError
 from ingest.page.parameters import AccountAsked, LetterAsked, LettersAsked
 from ingest.page.period import Period
 from ingest.page.rows import Mask
@@ -67,10 +67,10 @@ class Details:
         }
 
     async def letter(self, store: StoreClient, asked: LetterAsked) -> dict[str, Any]:
-        """Return one dead letter, its headers as pairs and its body as text; raises `NotFoundError`."""
+        """Return one dead letter, its headers as pairs and its body as text; raises `HTTPNotFound`."""
         rows = await store.rows(queries.LETTER, {"id": asked.id})
         if not rows:
-            raise NotFoundError("there is no such dead letter")
+            raise web.HTTPNotFound(text="there is no such dead letter")
         letter = dict(rows[0])
         headers = orjson.loads(letter.pop("headers") or "{}")
         body, encoding = _body(letter.pop("body"), letter.pop("body_encoding"))

@@ -4,9 +4,10 @@ from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
+from aiohttp import web
+
 from ingest.connections.clickhouse import StoreClient
 from ingest.lookup.find import MOST_MESSAGES, FoundMessage, find, messages_of
-from ingest.page.errors import NotFoundError
 from ingest.page.parameters import MessageAsked, SearchAsked
 from ingest.page.rows import Mask
 from ingest.settings.accounts import EffectiveAccount
@@ -37,12 +38,12 @@ class Finder:
         }
 
     async def of_report(self, store: StoreClient, asked: MessageAsked) -> dict[str, Any]:
-        """Return the message of a report; raises `NotFoundError`."""
+        """Return the message of a report; raises `HTTPNotFound`."""
         received, _, event = asked.report.partition("-")
         keys = await store.rows(_OF_REPORT, {"received": int(received), "event": event})
         messages = await messages_of(store, keys)
         if not messages:
-            raise NotFoundError("there is no such report any more")
+            raise web.HTTPNotFound(text="there is no such report any more")
         return {"messages": [self._message(message) for message in messages], "dead_letters": []}
 
     def _message(self, found: FoundMessage) -> dict[str, Any]:

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any, Final
 
 import orjson
+from aiohttp import web
 
 from ingest.connections.clickhouse import StoreClient
-from ingest.page.errors import NotFoundError
 from ingest.page.parameters import QuestionAsked
 from ingest.page.period import Period
 from ingest.page.rows import Mask
@@ -70,10 +70,10 @@ class Questions:
         return {"questions": [{name: getattr(each, name) for name in fields} for each in self._questions.values()]}
 
     async def ask(self, store: StoreClient, asked: QuestionAsked) -> Mapping[str, Any]:
-        """Return columns, rows and the SQL to take along; raises `NotFoundError` and `StoreError`."""
+        """Return columns, rows and the SQL to take along; raises `HTTPNotFound` and `StoreError`."""
         question, period = self._questions.get(asked.name), asked.period
         if question is None:
-            raise NotFoundError("there is no such question")
+            raise web.HTTPNotFound(text="there is no such question")
         sql = question.over(period, store.database)
         answer = orjson.loads(await store.query(sql, "JSONCompact"))
         columns = [(column["name"], column["type"]) for column in answer["meta"]]

@@ -6,8 +6,9 @@ from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from aiohttp import web
+
 from ingest.connections.clickhouse import StoreClient
-from ingest.page.errors import ReplayRunningError
 from ingest.page.parameters import LetterAsked, LettersAsked
 from ingest.page.rows import Mask
 from ingest.reprocessing.letters import START, LetterFilter, LetterPosition, count_letters
@@ -50,7 +51,7 @@ class Replays:
         """
         Replay the letters that match after a position, and return what became of each, how many are left, and `next`.
 
-        Raises `ReplayRunningError`, `StoreError`, `InvalidSettingsError` if Kafka refuses our credentials, and `BusyError`
+        Raises `HTTPConflict` while another replay runs, `StoreError`, `InvalidSettingsError` if Kafka refuses our credentials, and `BusyError`
         if the stream takes nothing; letters that were replayed before an error stay replayed.
         """
         since = datetime.fromtimestamp(asked.period.since / 1000, UTC)
@@ -61,7 +62,7 @@ class Replays:
 
     async def _run(self, store: StoreClient, wanted: LetterFilter, after: LetterPosition) -> dict[str, Any]:
         if self._running.locked():
-            raise ReplayRunningError("another replay is running: try again when it has ended")
+            raise web.HTTPConflict(text="another replay is running: try again when it has ended")
         async with self._running:
             replayed, is_whole = await self._replay(store, wanted, after)
             last = replayed[-1].position if replayed else after

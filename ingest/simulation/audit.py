@@ -9,7 +9,7 @@ reports add up to, and the sum of `dlr.stats` with `dlr.reports`.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Final
 
 from ingest.connections.clickhouse import StoreClient
@@ -58,9 +58,8 @@ class Audit:
         """Yield each comparison: provider, table, and how it went."""
         for line in self._lines:
             name = line.dialect.name
-            reports, messages = await self._reports(line)
-            yield name, "reports", reports
-            yield name, "messages", messages
+            yield name, "reports", await self._compared(line, RecordKind.REPORTS)
+            yield name, "messages", await self._messages_compared(line)
             yield name, "stats", await self._stats(line)
             if line.dialect.inbound:
                 yield name, "inbound", await self._compared(line, RecordKind.INBOUND)
@@ -82,23 +81,19 @@ class Audit:
             return len(await self._letters(line))
         return int(await self._store.value(f"SELECT count() FROM {self._table(kept)} WHERE {self._whole_run(line)}"))
 
-    async def _reports(self, line: Line) -> tuple[Tally, Tally]:
-        """Compare reports, and the messages that they add up to."""
-        reports = messages = Tally()
-        for low, high in self._ranges(line):
-            sent = dict(self._ledger.rows(RecordKind.REPORTS, line.dialect.name, low, high))
-            where = self._between(line, low, high)
-            reports += compare(sent, await self._rows(_COLUMNS[RecordKind.REPORTS], RecordKind.REPORTS, where))
-            stored = await self._rows(_MESSAGE_COLUMNS, "messages", f"{where} AND reports > 0")
-            messages += compare(messages_of(sent), stored)
-        return reports, messages
-
     async def _compared(self, line: Line, kind: RecordKind) -> Tally:
         """Compare all rows of a kind."""
         tally = Tally()
-        for low, high in self._ranges(line):
-            sent = dict(self._ledger.rows(kind, line.dialect.name, low, high))
-            tally += compare(sent, await self._rows(_COLUMNS[kind], kind, self._between(line, low, high)))
+        for sent, where in self._sent(line, kind):
+            tally += compare(sent, await self._rows(_COLUMNS[kind], kind, where))
+        return tally
+
+    async def _messages_compared(self, line: Line) -> Tally:
+        """Compare the messages that the reports add up to."""
+        tally = Tally()
+        for sent, where in self._sent(line, RecordKind.REPORTS):
+            stored = await self._rows(_MESSAGE_COLUMNS, "messages", f"{where} AND reports > 0")
+            tally += compare(messages_of(sent), stored)
         return tally
 
     async def _dead_letters(self, line: Line) -> Tally:
@@ -110,28 +105,20 @@ class Audit:
         return await self._rows(f"{mark} AS mark, why", RecordKind.DEAD_LETTERS, f"{_of(line)} AND mark != ''")
 
     async def _stats(self, line: Line) -> Tally:
-        """Compare the sum of `stats` over this run's minutes, less others' reports in them, with the run's reports."""
-        here = self._whole_run(line)
-        low, high, expected = await self._span(here)
-        minutes = f"{_of(line)} AND minute BETWEEN toDateTime({low}, 'UTC') AND toDateTime({high}, 'UTC')"
-        others = (
-            f"{_of(line)} AND NOT ({here}) AND toUnixTimestamp(toStartOfMinute(received_at)) BETWEEN {low} AND {high}"
-        )
+        """Compare the sum of `stats` over the minutes of this run with the reports that were received in them."""
+        ends = "toUnixTimestamp(min(received_at)), toUnixTimestamp(max(received_at))"
+        [(first, last)] = await self._rows(ends, "reports", self._whole_run(line))
+        minutes = f"BETWEEN toStartOfMinute(toDateTime({first}, 'UTC')) AND toDateTime({last}, 'UTC')"
         tally = Tally()
-        for _ in range(_TRIES):  # others may post meanwhile
-            total = await self._store.value(f"SELECT sum(reports) FROM {self._table('stats')} WHERE {minutes}")
-            foreign = await self._store.value(f"SELECT count() FROM {self._table('reports')} WHERE {others}")
-            tally = compare_totals(expected, int(total) - int(foreign))
+        for _ in range(_TRIES):  # others may post between the two queries
+            [(counted,)] = await self._rows(
+                "toUInt32(count())", "reports", f"{_of(line)} AND toStartOfMinute(received_at) {minutes}"
+            )
+            [(summed,)] = await self._rows("toUInt32(sum(reports))", "stats", f"{_of(line)} AND minute {minutes}")
+            tally = compare_totals(int(counted or 0), int(summed or 0))
             if not tally.differences:
                 break
         return tally
-
-    async def _span(self, where: str) -> tuple[int, int, int]:
-        """Return the first and the last minute in which reports were received, as Unix time, and their number."""
-        minute = "toUnixTimestamp(toStartOfMinute({}(received_at)))"
-        columns = f"{minute.format('min')}, {minute.format('max')}, count()"
-        [(low, high, count)] = await self._rows(columns, "reports", where)
-        return int(low or 0), int(high or 0), int(count or 0)
 
     async def _rows(self, columns: str, table: str, where: str) -> list[Row]:
         sql = f"SELECT {columns} FROM {self._table(table)} WHERE {where}"
@@ -140,10 +127,12 @@ class Audit:
     def _table(self, name: str) -> str:
         return f"{self._store.database}.{name}"
 
-    def _ranges(self, line: Line) -> list[tuple[str, str]]:
+    def _sent(self, line: Line, kind: RecordKind) -> Iterator[tuple[dict[Row, bool], str]]:
+        """Yield what was sent, range by range, and the condition that finds the same messages in the store."""
         bound = line.dialect.bound
-        starts = range(0, self._messages + 1, _RANGE)
-        return [(bound(stem(self._run, low)), bound(stem(self._run, low + _RANGE))) for low in starts]
+        for first in range(0, self._messages + 1, _RANGE):
+            low, high = bound(stem(self._run, first)), bound(stem(self._run, first + _RANGE))
+            yield dict(self._ledger.rows(kind, line.dialect.name, low, high)), self._between(line, low, high)
 
     def _whole_run(self, line: Line) -> str:
         return self._between(line, line.dialect.bound(self._run), line.dialect.bound(self._run + "g"))

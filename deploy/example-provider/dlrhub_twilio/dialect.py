@@ -9,23 +9,17 @@ from ingest.simulation.plan import PlannedCallback, PlannedOutcome, PlannedReque
 from normalizers.model import Account, Reason, Status
 
 _STEPS: Final = (
-    PlannedOutcome(code="queued", status=Status.ACCEPTED, weight=0.3),
-    PlannedOutcome(code="sent", status=Status.ENROUTE, weight=0.9),
+    PlannedOutcome("queued", Status.ACCEPTED, 0.3),
+    PlannedOutcome("sent", Status.ENROUTE, 0.9),
 )
 _FINALS: Final = (
-    PlannedOutcome(code="delivered", status=Status.DELIVERED, weight=930),
-    PlannedOutcome(
-        code="undelivered", error="30003", status=Status.UNDELIVERABLE, reason=Reason.ABSENT_SUBSCRIBER, weight=30
-    ),
-    PlannedOutcome(
-        code="undelivered", error="30005", status=Status.UNDELIVERABLE, reason=Reason.INVALID_NUMBER, weight=15
-    ),
-    PlannedOutcome(
-        code="undelivered", error="30007", status=Status.UNDELIVERABLE, reason=Reason.CONTENT_REJECTED, weight=15
-    ),
-    PlannedOutcome(code="failed", error="30001", status=Status.REJECTED, reason=Reason.THROTTLED, weight=5),
+    PlannedOutcome("delivered", Status.DELIVERED, 930),
+    PlannedOutcome("undelivered", Status.UNDELIVERABLE, 30, Reason.ABSENT_SUBSCRIBER, error="30003"),
+    PlannedOutcome("undelivered", Status.UNDELIVERABLE, 15, Reason.INVALID_NUMBER, error="30005"),
+    PlannedOutcome("undelivered", Status.UNDELIVERABLE, 15, Reason.CONTENT_REJECTED, error="30007"),
+    PlannedOutcome("failed", Status.REJECTED, 5, Reason.THROTTLED, error="30001"),
     # In no table.
-    PlannedOutcome(code="delivery_unknown", status=Status.UNKNOWN, weight=2),
+    PlannedOutcome("delivery_unknown", Status.UNKNOWN, 2),
 )
 
 
