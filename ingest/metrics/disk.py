@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -14,22 +15,14 @@ from sinks.journal.writer import lack_of_room
 _EVERY_SECONDS: Final = 2.0
 
 
+@dataclass(frozen=True, slots=True)
 class DiskMeter:
-    """Measures again and again, into `totals`."""
+    """Measures the disk of `data_dir`, and looks at what was set aside in the folder `journals`, into `totals`."""
 
-    def __init__(
-        self,
-        data_dir: Path,
-        journals: Path,
-        totals: Totals,
-        *,
-        lack_of_room: Callable[[Path], str] = lack_of_room,
-    ) -> None:
-        """Measure the disk of `data_dir`, and look at what was set aside in the folder `journals`."""
-        self._data_dir = data_dir
-        self._journals = journals
-        self._totals = totals
-        self._lack_of_room = lack_of_room
+    data_dir: Path
+    journals: Path
+    totals: Totals
+    lack_of_room: Callable[[Path], str] = lack_of_room
 
     async def run(self, every_seconds: float = _EVERY_SECONDS) -> None:
         """Measure until cancelled."""
@@ -39,11 +32,11 @@ class DiskMeter:
 
     def measure(self) -> None:
         """Measure once."""
-        found = list(damages(self._journals))
-        self._totals.update(
+        found = list(damages(self.journals))
+        self.totals.update(
             "disk",
             {
-                DISK_FREE.name: [((), shutil.disk_usage(self._data_dir).free)],
+                DISK_FREE.name: [((), shutil.disk_usage(self.data_dir).free)],
                 JOURNAL_DAMAGED.name: [((), len(found))],
                 JOURNAL_LOST.name: [((), sum(damage.records for damage in found))],
             },
@@ -51,5 +44,5 @@ class DiskMeter:
 
     def fault(self) -> str:
         """Say that the disk is full, so that callbacks are answered `busy`; empty if it is not."""
-        lack = self._lack_of_room(self._data_dir)
+        lack = self.lack_of_room(self.data_dir)
         return f"full: {lack}, so callbacks are answered `busy`" if lack else ""

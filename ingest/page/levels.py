@@ -40,24 +40,25 @@ class Level(StrEnum):
     OK = "ok"
     QUIET = "quiet"
 
-    @property
-    def rank(self) -> int:
-        """The order of the page: 0 is the worst."""
-        return list(Level).index(self)
+
+WORST_FIRST: Final = tuple(Level)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:
     """
-    Numbers of an account's reports over `seconds`, and before.
+    Numbers of an account's reports over a range of time, and before.
 
-    `newest_...` are those of the last 15 minutes, whatever the range; `usual_reports` come in times like this one.
+    `newest_...` are those of the last 15 minutes, whatever the range, and `..._before` those of the time of the same
+    length before it; `usual_reports` come in times like this one. `alike` reports name no message.
     """
 
-    seconds: int
     reports: int = 0
     finals: int = 0
     failures: int = 0
+    alike: int = 0
+    finals_before: int = 0
+    failures_before: int = 0
     newest_finals: int = 0
     newest_failures: int = 0
     unmapped: int = 0
@@ -101,7 +102,7 @@ def judge(counts: Counts) -> list[Level]:
     found += [Level.SILENT] if silent else []
     found += [Level.UNREADABLE] if _unreadable(counts) else []
     found += [Level.UNMAPPED] if counts.unmapped >= LEAST_UNMAPPED else []
-    return sorted(found, key=lambda level: level.rank)
+    return sorted(found, key=WORST_FIRST.index)
 
 
 def _failures(counts: Counts) -> Level:

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 from ingest.connections.clickhouse import Parameters, Row, StoreClient, StoreError, StoreState
 from ingest.page import queries
 from ingest.page.cache import Answers
-from ingest.page.levels import Counts, judge, usual
+from ingest.page.levels import WORST_FIRST, Counts, judge, usual
 from ingest.page.live import Live
 from ingest.page.period import Period
 from ingest.page.rows import Mask
@@ -136,7 +136,6 @@ class Overview:
 
     def _account(self, owner: _Account, period: Period, row: Row, live: Live) -> dict[str, Any]:
         counts = Counts(
-            seconds=period.seconds,
             usual_reports=usual(row.get("days_before", [0]), period.seconds, row.get("reports_before", 0)),
             **{name: value for name, value in row.items() if name in _COUNTED},
         )
@@ -150,9 +149,6 @@ class Overview:
             **asdict(counts),
             "surges": counts.surges,
             "past_share": counts.past_share,
-            "alike": row.get("alike", 0),
-            "finals_before": row.get("finals_before", 0),
-            "failures_before": row.get("failures_before", 0),
             "per_minute": 60 * counts.reports / period.seconds,
             "reasons": self._reasons(row),
             "delays": row.get("delays", [None, None]),
@@ -174,4 +170,4 @@ class Overview:
 
 def _worst_first(account: Mapping[str, Any]) -> tuple[Any, ...]:
     share = account["failures"] / account["finals"] if account["finals"] else 0
-    return account["level"].rank, -share, -account["reports"], account["provider"], account["account"]
+    return WORST_FIRST.index(account["level"]), -share, -account["reports"], account["provider"], account["account"]

@@ -10,6 +10,7 @@ reports add up to, and the sum of `dlr.stats` with `dlr.reports`.
 import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from ingest.connections.clickhouse import StoreClient
@@ -33,16 +34,19 @@ _MESSAGE_COLUMNS: Final = "message_id, recipient, status, toUInt32(reports), con
 _CONTENT: Final = "concat(query, ' ', if(body_encoding = 'base64', tryBase64Decode(body), body))"
 
 
+@dataclass(frozen=True, slots=True)
 class Audit:
-    """Compares what one run sent with what the store holds; every answer of the store may raise `StoreError`."""
+    """
+    Compares what one run sent, its messages 0 to `messages`, with what the store holds.
 
-    def __init__(self, store: StoreClient, ledger: Ledger, lines: Sequence[Line], run: str, messages: int) -> None:
-        """Look at the messages 0 to `messages` of a run."""
-        self._store = store
-        self._ledger = ledger
-        self._lines = lines
-        self._run = run
-        self._messages = messages
+    Every answer of the store may raise `StoreError`.
+    """
+
+    store: StoreClient
+    ledger: Ledger
+    lines: Sequence[Line]
+    run: str
+    messages: int
 
     async def settle(self, wait_seconds: float) -> None:
         """Return once the store holds as many rows as were acknowledged, or has gained none for `wait_seconds`."""
@@ -56,7 +60,7 @@ class Audit:
 
     async def tallies(self) -> AsyncIterator[tuple[str, str, Tally]]:
         """Yield each comparison: provider, table, and how it went."""
-        for line in self._lines:
+        for line in self.lines:
             name = line.dialect.name
             yield name, "reports", await self._compared(line, RecordKind.REPORTS)
             yield name, "messages", await self._messages_compared(line)
@@ -70,16 +74,16 @@ class Audit:
         return sum(
             [
                 max(0, expected - await self._count(line, kept))
-                for line in self._lines
+                for line in self.lines
                 for kept in RecordKind
-                if (expected := self._ledger.acknowledged(kept, line.dialect.name))
+                if (expected := self.ledger.acknowledged(kept, line.dialect.name))
             ]
         )
 
     async def _count(self, line: Line, kept: RecordKind) -> int:
         if kept is RecordKind.DEAD_LETTERS:
             return len(await self._letters(line))
-        return int(await self._store.value(f"SELECT count() FROM {self._table(kept)} WHERE {self._whole_run(line)}"))
+        return int(await self.store.value(f"SELECT count() FROM {self._table(kept)} WHERE {self._whole_run(line)}"))
 
     async def _compared(self, line: Line, kind: RecordKind) -> Tally:
         """Compare all rows of a kind."""
@@ -97,11 +101,11 @@ class Audit:
         return tally
 
     async def _dead_letters(self, line: Line) -> Tally:
-        sent = dict(self._ledger.rows(RecordKind.DEAD_LETTERS, line.dialect.name, self._run, self._run + "g"))
+        sent = dict(self.ledger.rows(RecordKind.DEAD_LETTERS, line.dialect.name, self.run, self.run + "g"))
         return compare(sent, await self._letters(line))
 
     async def _letters(self, line: Line) -> list[Row]:
-        mark = f"lower(extract({_CONTENT}, '(?i){self._run}[0-9a-f]{{7}}'))"
+        mark = f"lower(extract({_CONTENT}, '(?i){self.run}[0-9a-f]{{7}}'))"
         return await self._rows(f"{mark} AS mark, why", RecordKind.DEAD_LETTERS, f"{_of(line)} AND mark != ''")
 
     async def _stats(self, line: Line) -> Tally:
@@ -122,20 +126,20 @@ class Audit:
 
     async def _rows(self, columns: str, table: str, where: str) -> list[Row]:
         sql = f"SELECT {columns} FROM {self._table(table)} WHERE {where}"
-        return [tuple(row.values()) for row in await self._store.rows(sql)]
+        return [tuple(row.values()) for row in await self.store.rows(sql)]
 
     def _table(self, name: str) -> str:
-        return f"{self._store.database}.{name}"
+        return f"{self.store.database}.{name}"
 
     def _sent(self, line: Line, kind: RecordKind) -> Iterator[tuple[dict[Row, bool], str]]:
         """Yield what was sent, range by range, and the condition that finds the same messages in the store."""
         bound = line.dialect.bound
-        for first in range(0, self._messages + 1, _RANGE):
-            low, high = bound(stem(self._run, first)), bound(stem(self._run, first + _RANGE))
-            yield dict(self._ledger.rows(kind, line.dialect.name, low, high)), self._between(line, low, high)
+        for first in range(0, self.messages + 1, _RANGE):
+            low, high = bound(stem(self.run, first)), bound(stem(self.run, first + _RANGE))
+            yield dict(self.ledger.rows(kind, line.dialect.name, low, high)), self._between(line, low, high)
 
     def _whole_run(self, line: Line) -> str:
-        return self._between(line, line.dialect.bound(self._run), line.dialect.bound(self._run + "g"))
+        return self._between(line, line.dialect.bound(self.run), line.dialect.bound(self.run + "g"))
 
     def _between(self, line: Line, low: str, high: str) -> str:
         return f"{_of(line)} AND message_id >= '{low}' AND message_id < '{high}'"

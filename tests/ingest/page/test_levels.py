@@ -42,34 +42,33 @@ def test_thresholds_are_those_of_the_alerts(alert: str, pattern: str, numbers: t
 @pytest.mark.parametrize(
     ("counts", "level"),
     [
-        (Counts(seconds=3600), Level.QUIET),
-        (Counts(seconds=3600, reports=100, finals=100, failures=5), Level.OK),
-        (Counts(seconds=3600, reports=100, finals=100, failures=31), Level.FAILING),
+        (Counts(), Level.QUIET),
+        (Counts(reports=100, finals=100, failures=5), Level.OK),
+        (Counts(reports=100, finals=100, failures=31), Level.FAILING),
         (
-            Counts(seconds=86_400, reports=9000, finals=9000, failures=90, newest_finals=50, newest_failures=40),
+            Counts(reports=9000, finals=9000, failures=90, newest_finals=50, newest_failures=40),
             Level.FAILING,
         ),
-        (Counts(seconds=86_400, reports=9000, finals=9000, newest_finals=49, newest_failures=49), Level.OK),
-        (Counts(seconds=3600, reports=49, finals=49, failures=49), Level.FEW),
-        (Counts(seconds=3600, reports=100, finals=100, failures=20), Level.FEW),
-        (Counts(seconds=3600, reports=200, finals=200, failures=21), Level.RAISED),
+        (Counts(reports=9000, finals=9000, newest_finals=49, newest_failures=49), Level.OK),
+        (Counts(reports=49, finals=49, failures=49), Level.FEW),
+        (Counts(reports=100, finals=100, failures=20), Level.FEW),
+        (Counts(reports=200, finals=200, failures=21), Level.RAISED),
         (
-            Counts(seconds=3600, reports=200, finals=200, failures=80, past_finals=1000, past_failures=400),
+            Counts(reports=200, finals=200, failures=80, past_finals=1000, past_failures=400),
             Level.USUAL,
         ),
         (
-            Counts(seconds=3600, reports=200, finals=200, failures=80, past_finals=1000, past_failures=10),
+            Counts(reports=200, finals=200, failures=80, past_finals=1000, past_failures=10),
             Level.FAILING,
         ),
-        (Counts(seconds=3600, reports=200, finals=200, failures=80, past_finals=199, past_failures=199), Level.FAILING),
-        (Counts(seconds=3600, reports=1, finals=1, usual_reports=40), Level.SILENT),
-        (Counts(seconds=3600, usual_reports=29), Level.QUIET),
-        (Counts(seconds=3600, reports=1000, finals=1000, unmapped=10), Level.UNMAPPED),
-        (Counts(seconds=7 * 86_400, reports=1000, finals=1000, unmapped=10), Level.UNMAPPED),
-        (Counts(seconds=3600, reports=1000, finals=1000, unmapped=9), Level.OK),
-        (Counts(seconds=900, reports=100, finals=100, dead_letters=10), Level.UNREADABLE),
-        (Counts(seconds=900, reports=10_000, finals=100, dead_letters=10), Level.OK),
-        (Counts(seconds=3600, reports=10_000, finals=100, dead_letters=1, parser_errors=1), Level.UNREADABLE),
+        (Counts(reports=200, finals=200, failures=80, past_finals=199, past_failures=199), Level.FAILING),
+        (Counts(reports=1, finals=1, usual_reports=40), Level.SILENT),
+        (Counts(usual_reports=29), Level.QUIET),
+        (Counts(reports=1000, finals=1000, unmapped=10), Level.UNMAPPED),
+        (Counts(reports=1000, finals=1000, unmapped=9), Level.OK),
+        (Counts(reports=100, finals=100, dead_letters=10), Level.UNREADABLE),
+        (Counts(reports=10_000, finals=100, dead_letters=10), Level.OK),
+        (Counts(reports=10_000, finals=100, dead_letters=1, parser_errors=1), Level.UNREADABLE),
     ],
 )
 def test_an_account_is_judged(counts: Counts, level: Level) -> None:
@@ -79,7 +78,7 @@ def test_an_account_is_judged(counts: Counts, level: Level) -> None:
 
 def test_all_that_is_wrong_is_said() -> None:
     """An account can have several levels at once; the worst is first."""
-    counts = Counts(seconds=900, reports=100, finals=100, failures=50, dead_letters=10, unmapped=10)
+    counts = Counts(reports=100, finals=100, failures=50, dead_letters=10, unmapped=10)
     assert judge(counts) == [Level.FAILING, Level.UNREADABLE, Level.UNMAPPED]
 
 
