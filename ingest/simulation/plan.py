@@ -57,7 +57,7 @@ class PlannedOutcome:
     text: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class PlannedReport:
     """
     One report on one message to one recipient; `seed` decides how it is written where a provider has a choice.
@@ -73,7 +73,7 @@ class PlannedReport:
     seed: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class PlannedSubmission:
     """One message to one recipient that was given to a provider, as `POST /submissions` is told of it."""
 

@@ -169,7 +169,7 @@ class Traffic:
         groups: list[Group] = []
         for stage, occurred_at in zip(stages, times, strict=True):
             reports = tuple(
-                self._report(message_id, number, outcome, (created_at, occurred_at))
+                self._report(message_id, number, outcome, created_at, occurred_at)
                 for number, outcome in zip(numbers, stage, strict=True)
                 if outcome is not None
             )
@@ -179,12 +179,7 @@ class Traffic:
     def _submit(self, dialect: Dialect, message_id: str, numbers: Sequence[Number], at: datetime) -> None:
         """Add submissions of a message to the callback that is being planned."""
         campaign = self._rng.choice(_CAMPAIGNS)
-        self._submissions += [
-            PlannedSubmission(
-                provider=dialect.name, message_id=message_id, number=number, submitted_at=at, campaign=campaign
-            )
-            for number in numbers
-        ]
+        self._submissions += [PlannedSubmission(dialect.name, message_id, number, at, campaign) for number in numbers]
 
     def _sent_at(self, dialect: Dialect, step: int) -> datetime:
         """
@@ -204,23 +199,16 @@ class Traffic:
         message_id: str,
         number: Number,
         outcome: PlannedOutcome,
-        times: tuple[datetime | None, datetime | None],
+        created_at: datetime | None,
+        occurred_at: datetime | None,
     ) -> PlannedReport:
-        created_at, occurred_at = times
-        return PlannedReport(
-            message_id=message_id,
-            number=number,
-            outcome=outcome,
-            created_at=created_at,
-            occurred_at=occurred_at,
-            seed=self._rng.getrandbits(32),
-        )
+        return PlannedReport(message_id, number, outcome, created_at, occurred_at, self._rng.getrandbits(32))
 
     def _lone_report(self, dialect: Dialect, step: int) -> PlannedReport:
         final = self._final(dialect, failing=False)
         [occurred_at] = self._times(dialect, step, 1)
-        times = self._created(occurred_at), occurred_at
-        return self._report(self._message_id(dialect), self._number(dialect), final, times)
+        created_at = self._created(occurred_at)
+        return self._report(self._message_id(dialect), self._number(dialect), final, created_at, occurred_at)
 
     def _inbound(self, dialect: Dialect, step: int) -> PlannedInbound:
         return PlannedInbound(
