@@ -14,15 +14,20 @@ from sinks.stream import Record
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
+#: The message that the records are about.
+_MESSAGE = {
+    "provider": "cm",
+    "account": "default",
+    "message_id": "m-1",
+    "recipient": "+447911123456",
+    "country": "GB",
+}
+
 
 def make_report(**given: Any) -> DeliveryReport:
     """Make a report; its event_id follows from what would make it another report."""
     fields: dict[str, Any] = {
-        "provider": "cm",
-        "account": "default",
-        "message_id": "m-1",
-        "recipient": "+447911123456",
-        "country": "GB",
+        **_MESSAGE,
         "status": Status.DELIVERED,
         "reason": None,
         "occurred_at": NOON,
@@ -49,11 +54,7 @@ def make_report(**given: Any) -> DeliveryReport:
 def make_submission(**given: Any) -> Submission:
     """Make a submission of the message that `make_report` reports on."""
     fields: dict[str, Any] = {
-        "provider": "cm",
-        "account": "default",
-        "message_id": "m-1",
-        "recipient": "+447911123456",
-        "country": "GB",
+        **_MESSAGE,
         "reference": "",
         "submitted_at": NOON,
         "tags": {},

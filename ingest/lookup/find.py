@@ -53,13 +53,6 @@ ORDER BY last_received_at DESC
 LIMIT {most:UInt32}
 """
 
-#: The answer that a report's provider got; a report is in the store only if it was accepted.
-_ANSWERED: Final = {
-    Source.CALLBACK: "acknowledged as stored",
-    Source.POLL: "nothing: dlrhub had asked for it",
-    Source.REPLAY: "nothing: it was read again from what was stored",
-}
-
 
 @dataclass(frozen=True, slots=True)
 class FoundReport:
@@ -129,6 +122,14 @@ async def _submitting(store: StoreClient, keys: Sequence[Row]) -> set[tuple[str,
         for provider, account in accounts
         if await store.rows(_SUBMITS, {"provider": provider, "account": account})
     }
+
+
+#: The answer that a report's provider got; a report is in the store only if it was accepted.
+_ANSWERED: Final = {
+    Source.CALLBACK: "acknowledged as stored",
+    Source.POLL: "nothing: dlrhub had asked for it",
+    Source.REPLAY: "nothing: it was read again from what was stored",
+}
 
 
 def _message(message: Mapping[str, Any], submission: Row | None, reports: Sequence[Row]) -> FoundMessage:

@@ -21,7 +21,6 @@ from ingest.simulation.plan import (
     PlannedInbound,
     PlannedItem,
     PlannedOutcome,
-    PlannedReject,
     PlannedReport,
     PlannedRequest,
 )
@@ -90,7 +89,7 @@ def request(callback: PlannedCallback, account: Account) -> PlannedRequest:
 
 def _item(item: PlannedItem, account: Account) -> dict[str, object]:
     """Write an item as in the example of section 6.2, now and then with its flag as text or without a flag."""
-    if isinstance(item, PlannedReject):
+    if not isinstance(item, PlannedReport | PlannedInbound):
         fields = _item(item.report, account)
         item.spoil.make(fields)
         return fields
