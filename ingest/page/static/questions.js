@@ -134,9 +134,10 @@ function lineOptions(names) {
     const drawn = colour(LINES[index]);
     return { stroke: drawn, width: 2, points: { show: true, size: 5, fill: drawn }, spanGaps: true };
   };
+  const around = 3 * DAY_SECONDS; // of a lone day
   options.axes[0].incrs = [1, 7, 28, 91].map((days) => days * DAY_SECONDS);
   options.scales = {
-    x: { range: (_, from, to) => (from === to ? [from - 3 * DAY_SECONDS, to + 3 * DAY_SECONDS] : [from, to]) },
+    x: { range: ({ data: [at] }) => (at.length > 1 ? [at[0], at.at(-1)] : [at[0] - around, at[0] + around]) },
     y: { range: (_, from, to) => [0, to > 0 ? to * 1.1 : 1] },
   };
   options.series = [{}, ...names.map(line)];
