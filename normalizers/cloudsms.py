@@ -22,27 +22,11 @@ from normalizers.errors import Fault, ForbiddenError, MalformedError
 from normalizers.identity import Identity
 from normalizers.model import Account, Callback, Code, CodeTable, DeliveryReport, Item, Reason, Status
 from normalizers.msisdn import read_split_number
-from normalizers.provider import Provider, Replies, Reply
+from normalizers.provider import RETRY_AFTER, Provider, Replies, Reply
 from normalizers.records import Parser, delivery_report
-from normalizers.replies import RETRY_AFTER
 from normalizers.spelling import Stamp, spell_split_number, spell_stamp
 
-NAME: Final = "cloudsms"
-
-#: Version of the table and the parser below.
-VERSION: Final = 1
-
-IDENTITY: Final = Identity(
-    version=1,
-    words=("SMS_UID", "COUNTRY_CODE and DEST_MSISDN", "SMS_STATE", "REPORT_TIME"),
-    because=(
-        "TIME and SERIAL belong to the packet: an attempt to deliver the same report again has others; REPORT_TIME is "
-        "the report's own and optional"
-    ),
-    document="CloudSMS平台Web API接口文档 v2.4, 平台短信状态报告推送",
-)
-
-PARSER: Final = Parser(NAME, VERSION, IDENTITY.version)
+PARSER: Final = Parser("cloudsms", version=1, identity=1)
 
 CODES: Final = CodeTable(
     {
@@ -122,7 +106,7 @@ def _alone(envelope: _Envelope, element: msgspec.Raw) -> bytes:
 
 
 def _shortened(envelope: _Envelope, first: str) -> _Envelope:
-    """Return the envelope of later reports: fields that are read, and the id of the first report, which has the rest."""
+    """Return the envelope of later reports: fields that are read, and the id of the first, which has the rest."""
     members = {name: envelope.members[name] for name in _SHARED if name in envelope.members}
     if envelope.custom is None:
         return envelope._replace(members=members)
@@ -274,12 +258,20 @@ def _malformed(callback: Callback, error: MalformedError) -> Reply:
 
 
 PROVIDER: Final = Provider(
-    name=NAME,
-    identity=IDENTITY,
+    name=PARSER.provider,
     methods=("POST",),
     codes=CODES,
     parse=parse,
     reread=reread,
+    identity=Identity(
+        version=PARSER.identity,
+        words=("SMS_UID", "COUNTRY_CODE and DEST_MSISDN", "SMS_STATE", "REPORT_TIME"),
+        because=(
+            "TIME and SERIAL belong to the packet: an attempt to deliver the same report again has others; REPORT_TIME "
+            "is the report's own and optional"
+        ),
+        document="CloudSMS平台Web API接口文档 v2.4, 平台短信状态报告推送",
+    ),
     replies=Replies(
         stored=lambda callback: _answer(callback, 200, _OK),
         malformed=_malformed,

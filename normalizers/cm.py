@@ -3,8 +3,8 @@ CM.com: one report a callback, by GET or by POST.
 
 Source: "CM Messaging API", section 5 (status reports: four states, POST JSON, GET with parameters that the customer
 names). The error codes are of an older CM document, docs.cm.nl/http_SR.pdf, section 4, as transcribed by others: the
-newer one lists none. CM retries what is not answered 2xx for up to seven days. The document's parameters are also read from
-the URL of a POST, and from a form.
+newer one lists none. CM retries what is not answered 2xx for up to seven days. The document's parameters are also read
+from the URL of a POST, and from a form.
 
 The callback carries no id of CM's own, so that `message_id` is the customer's REFERENCE. Section 5 fills `received` of
 a POST with the GET's CREATED_S: when the message was created, which is the same in all of its reports. That tells
@@ -25,33 +25,9 @@ from normalizers.model import Account, Callback, Code, CodeTable, DeliveryReport
 from normalizers.msisdn import read_number
 from normalizers.provider import Provider
 from normalizers.records import Parser, delivery_report
-from normalizers.replies import PLAIN_TEXT
 from normalizers.spelling import spell_code, spell_number, spell_stamp
 
-NAME: Final = "cm"
-
-#: Version of the tables and the parser below.
-VERSION: Final = 1
-
-IDENTITY: Final = Identity(
-    version=1,
-    words=(
-        "REFERENCE",
-        "GSM",
-        "STATUS",
-        "STATUSDESCRIPTION",
-        "CREATED_S (else DATETIME_S)",
-        "OPERATOR where REFERENCE is empty",
-    ),
-    because=(
-        "a POST has CREATED_S, as `received`, and no DATETIME_S, so that CREATED_S alone makes one report by GET and "
-        "by POST the same; OPERATOR is not among the parameters of the document's GET, so that it counts only where no "
-        "REFERENCE says which message it is"
-    ),
-    document="CM Messaging API, section 5",
-)
-
-PARSER: Final = Parser(NAME, VERSION, IDENTITY.version)
+PARSER: Final = Parser("cm", version=1, identity=1)
 
 CODES: Final = CodeTable(
     {
@@ -235,14 +211,29 @@ def reread(callback: Callback) -> DeliveryReport:
 
 
 PROVIDER: Final = Provider(
-    name=NAME,
-    identity=IDENTITY,
+    name=PARSER.provider,
     methods=("GET", "POST"),
     codes=CODES,
     reasons=ERRORS,
     parse=parse,
     reread=reread,
-    replies=PLAIN_TEXT,
+    identity=Identity(
+        version=PARSER.identity,
+        words=(
+            "REFERENCE",
+            "GSM",
+            "STATUS",
+            "STATUSDESCRIPTION",
+            "CREATED_S (else DATETIME_S)",
+            "OPERATOR where REFERENCE is empty",
+        ),
+        because=(
+            "a POST has CREATED_S, as `received`, and no DATETIME_S, so that CREATED_S alone makes one report by GET "
+            "and by POST the same; OPERATOR is not among the parameters of the document's GET, so that it counts only "
+            "where no REFERENCE says which message it is"
+        ),
+        document="CM Messaging API, section 5",
+    ),
     known_by_reference=True,
     renamable=_PARAMETERS,
 )

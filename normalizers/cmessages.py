@@ -20,22 +20,9 @@ from normalizers.model import Callback, Code, CodeTable, DeliveryReport, Item, R
 from normalizers.msisdn import read_number
 from normalizers.provider import Provider
 from normalizers.records import Parser, delivery_report
-from normalizers.replies import PLAIN_TEXT
 from normalizers.spelling import spell_chinese_number, spell_code
 
-NAME: Final = "cmessages"
-
-#: Version of the table and the parser below.
-VERSION: Final = 1
-
-IDENTITY: Final = Identity(
-    version=1,
-    words=("id", "mobile", "message_status"),
-    because="the answer to a query has nothing else, and asking again about an unchanged message is the same report",
-    document="财信CM接口文档, 短信查询",
-)
-
-PARSER: Final = Parser(NAME, VERSION, IDENTITY.version)
+PARSER: Final = Parser("cmessages", version=1, identity=1)
 
 CODES: Final = CodeTable(
     {
@@ -138,13 +125,19 @@ def _says_nothing(fields: read.Fields) -> bool:
 
 
 PROVIDER: Final = Provider(
-    name=NAME,
-    identity=IDENTITY,
+    name=PARSER.provider,
     methods=(),
     codes=CODES,
     parse=parse,
     reread=reread,
-    replies=PLAIN_TEXT,
+    identity=Identity(
+        version=PARSER.identity,
+        words=("id", "mobile", "message_status"),
+        because=(
+            "the answer to a query has nothing else, and asking again about an unchanged message is the same report"
+        ),
+        document="财信CM接口文档, 短信查询",
+    ),
     home=_REGION,
     poll=polling.Poll(
         credentials=("app_id", "app_key"),

@@ -29,26 +29,9 @@ from normalizers.model import Callback, Code, CodeTable, DeliveryReport, Inbound
 from normalizers.msisdn import read_number
 from normalizers.provider import Provider
 from normalizers.records import Parser, delivery_report, inbound_message
-from normalizers.replies import PLAIN_TEXT
 from normalizers.spelling import spell_chinese_number, spell_code, spell_stamp
 
-NAME: Final = "juhe"
-
-#: Version of the table and the parser below.
-VERSION: Final = 1
-
-IDENTITY: Final = Identity(
-    version=1,
-    words=("mid", "mobile", "stat", "time"),
-    inbound=("mid", "mobile", "content", "time"),
-    because=(
-        "the same item is pushed (section 6) and can be asked for (sections 4 and 5); accessCode is in the field tables "
-        "and not in the pushed examples, so that it may come once and be missing the other time"
-    ),
-    document="行业短信 客户接口说明文档, sections 4 to 6",
-)
-
-PARSER: Final = Parser(NAME, VERSION, IDENTITY.version)
+PARSER: Final = Parser("juhe", version=1, identity=1)
 
 CODES: Final = CodeTable(
     {
@@ -295,14 +278,22 @@ def _read_balance(body: bytes) -> float:
 
 
 PROVIDER: Final = Provider(
-    name=NAME,
-    identity=IDENTITY,
+    name=PARSER.provider,
     speaks_smpp=True,
     methods=("POST",),
     codes=CODES,
     parse=parse,
     reread=reread,
-    replies=PLAIN_TEXT,
+    identity=Identity(
+        version=PARSER.identity,
+        words=("mid", "mobile", "stat", "time"),
+        inbound=("mid", "mobile", "content", "time"),
+        because=(
+            "the same item is pushed (section 6) and can be asked for (sections 4 and 5); accessCode is in the field "
+            "tables and not in the pushed examples, so that it may come once and be missing the other time"
+        ),
+        document="行业短信 客户接口说明文档, sections 4 to 6",
+    ),
     home=_REGION,
     poll=polling.Poll(
         credentials=("account", "password"),

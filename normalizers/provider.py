@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from types import MappingProxyType
+from typing import Final
 
 import msgspec
 
@@ -30,6 +31,22 @@ class Replies:
     malformed: Callable[[Callback, MalformedError], Reply]
     forbidden: Callable[[Callback], Reply]
     busy: Callable[[Callback], Reply]
+
+
+#: How long a provider is asked to wait before it tries again, in seconds.
+RETRY_AFTER: Final = MappingProxyType({"Retry-After": "10"})
+
+_STORED: Final = Reply(200, b"OK")
+_FORBIDDEN: Final = Reply(403, b"forbidden: the secret is wrong or missing")
+_BUSY: Final = Reply(503, b"busy: nothing was stored, try again", headers=RETRY_AFTER)
+
+#: Replies of one line, for providers that read the HTTP status and little more.
+PLAIN_TEXT: Final = Replies(
+    stored=lambda _: _STORED,
+    malformed=lambda _, error: Reply(400, str(error).encode()),
+    forbidden=lambda _: _FORBIDDEN,
+    busy=lambda _: _BUSY,
+)
 
 
 def _status_alone(provider_status: str, _: str) -> str:
@@ -68,7 +85,7 @@ class Provider:
     identity: Identity
     parse: Callable[[Callback], Sequence[Item]]
     reread: Callable[[Callback], DeliveryReport | InboundMessage]
-    replies: Replies
+    replies: Replies = PLAIN_TEXT
     home: str | None = None
     reports_within: timedelta = timedelta(hours=72)
     known_by_reference: bool = False

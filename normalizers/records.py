@@ -11,10 +11,15 @@ from normalizers.spelling import NO_DAY
 
 
 class Parser(NamedTuple):
-    """The reader of a record: the provider, the version of its parser and tables, and that of its identity rule."""
+    """
+    The reader of a provider's records.
+
+    `version` is that of its parser and code tables: raise it with every change of the records that they make.
+    `identity` is the version of its rule of identity. Every record has both.
+    """
 
     provider: str
-    normalizer: int
+    version: int
     identity: int
 
 
@@ -76,7 +81,7 @@ def delivery_report(
         notes=notes,
         stamp_day=stamp_day,
         raw=raw,
-        normalizer=parser.normalizer,
+        normalizer=parser.version,
         identity=parser.identity,
     )
 
@@ -108,6 +113,6 @@ def inbound_message(
         source=callback.source,
         stamp_day=stamp_day,
         raw=raw,
-        normalizer=parser.normalizer,
+        normalizer=parser.version,
         identity=parser.identity,
     )

@@ -30,26 +30,10 @@ from normalizers.model import Account, Callback, Code, CodeTable, DeliveryReport
 from normalizers.msisdn import read_number
 from normalizers.provider import Provider
 from normalizers.records import Parser, delivery_report
-from normalizers.replies import PLAIN_TEXT
 from normalizers.smpp import MESSAGE_STATES
 from normalizers.spelling import spell_chinese_number, spell_code
 
-NAME: Final = "santo"
-
-#: Version of the table and the parser below.
-VERSION: Final = 1
-
-IDENTITY: Final = Identity(
-    version=1,
-    words=("msgid", "da", "callback or poll", "state (poll: mtstat)", "code"),
-    because=(
-        "no time is sent, so that nothing but its state and code tells two reports on one message apart; a poll's answer "
-        "has an id of its own, which the callback that says the same names as superseded"
-    ),
-    document="闪通国际短信通道平台 用户 API 手册, sections 4.3 and 4.6",
-)
-
-PARSER: Final = Parser(NAME, VERSION, IDENTITY.version)
+PARSER: Final = Parser("santo", version=1, identity=1)
 
 #: Keyed `state|code`, as the two stand in `sm`; the last two rows are `mtstat` of an answer to get-rptstatus.
 CODES: Final = CodeTable(
@@ -181,7 +165,9 @@ def _code_of(state: str, code: str) -> str:
 def _superseded(account: Account, message_id: str, number: str, state: str) -> str | None:
     """Return the id of the answer to a poll that says the same as a callback with this state, if there is one."""
     mtstat = _POLLED_AS.get(state)
-    return None if mtstat is None else event_id(NAME, account.name, _polled_words(message_id, number, mtstat))
+    return (
+        None if mtstat is None else event_id(PARSER.provider, account.name, _polled_words(message_id, number, mtstat))
+    )
 
 
 def _polled_words(message_id: str, number: str, mtstat: str) -> tuple[str, ...]:
@@ -328,8 +314,7 @@ def _read_balance(body: bytes) -> float:
 
 
 PROVIDER: Final = Provider(
-    name=NAME,
-    identity=IDENTITY,
+    name=PARSER.provider,
     speaks_smpp=True,
     code_of=_code_of,
     code_form="state|code",
@@ -337,7 +322,15 @@ PROVIDER: Final = Provider(
     codes=CODES,
     parse=parse,
     reread=reread,
-    replies=PLAIN_TEXT,
+    identity=Identity(
+        version=PARSER.identity,
+        words=("msgid", "da", "callback or poll", "state (poll: mtstat)", "code"),
+        because=(
+            "no time is sent, so that nothing but its state and code tells two reports on one message apart; a poll's "
+            "answer has an id of its own, which the callback that says the same names as superseded"
+        ),
+        document="闪通国际短信通道平台 用户 API 手册, sections 4.3 and 4.6",
+    ),
     poll=polling.Poll(
         credentials=("cpid", "cppwd"),
         url="https://api2.santo.cc",

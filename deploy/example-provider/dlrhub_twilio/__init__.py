@@ -25,21 +25,9 @@ from normalizers.model import Callback, Code, CodeTable, DeliveryReport, Reason,
 from normalizers.msisdn import read_number
 from normalizers.provider import Provider
 from normalizers.records import Parser, delivery_report
-from normalizers.replies import PLAIN_TEXT
 from normalizers.spelling import spell_code
 
-NAME: Final = "twilio"
-
-#: Version of the tables and the parser below.
-VERSION: Final = 1
-
-IDENTITY: Final = Identity(
-    version=1,
-    words=("MessageSid", "MessageStatus", "ErrorCode"),
-    because="a MessageSid is one message to one recipient, and a message has each status once",
-    document="Track the Message Status of Outbound Messages",
-)
-PARSER: Final = Parser(NAME, VERSION, IDENTITY.version)
+PARSER: Final = Parser("twilio", version=1, identity=1)
 
 CODES: Final = CodeTable(
     {
@@ -151,13 +139,17 @@ def _report(callback: Callback, form: read.Fields, raw: str) -> DeliveryReport:
 
 
 PROVIDER: Final = Provider(
-    name=NAME,
+    name=PARSER.provider,
     methods=("POST",),
     codes=CODES,
     reasons=ERRORS,
-    identity=IDENTITY,
     parse=parse,
     reread=reread,
-    replies=PLAIN_TEXT,
+    identity=Identity(
+        version=PARSER.identity,
+        words=("MessageSid", "MessageStatus", "ErrorCode"),
+        because="a MessageSid is one message to one recipient, and a message has each status once",
+        document="Track the Message Status of Outbound Messages",
+    ),
     keys=(AUTH_TOKEN,),
 )

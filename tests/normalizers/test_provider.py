@@ -9,8 +9,7 @@ import pytest
 from normalizers import PROVIDERS
 from normalizers.errors import Fault, MalformedError
 from normalizers.model import Account, Callback
-from normalizers.provider import Reply
-from normalizers.replies import PLAIN_TEXT
+from normalizers.provider import PLAIN_TEXT, Reply
 
 CALLBACK = Callback(
     account=Account(), method="POST", body=b'{"SERIAL":2}', received_at=datetime(2025, 12, 31, 16, 0, 1, tzinfo=UTC)
