@@ -258,13 +258,10 @@ def _malformed(callback: Callback, error: MalformedError) -> Reply:
 
 
 PROVIDER: Final = Provider(
-    name=PARSER.provider,
-    methods=("POST",),
-    codes=CODES,
+    parser=PARSER,
     parse=parse,
     reread=reread,
     identity=Identity(
-        version=PARSER.identity,
         words=("SMS_UID", "COUNTRY_CODE and DEST_MSISDN", "SMS_STATE", "REPORT_TIME"),
         because=(
             "TIME and SERIAL belong to the packet: an attempt to deliver the same report again has others; REPORT_TIME "
@@ -272,12 +269,14 @@ PROVIDER: Final = Provider(
         ),
         document="CloudSMS平台Web API接口文档 v2.4, 平台短信状态报告推送",
     ),
+    methods=("POST",),
+    codes=CODES,
+    secret_fields=("AUTH_KEY",),
+    reports_within=timedelta(hours=25),
     replies=Replies(
         stored=lambda callback: _answer(callback, 200, _OK),
         malformed=_malformed,
         forbidden=lambda callback: _answer(callback, 403, _CHANNEL_NOT_EXIST),
         busy=lambda callback: _answer(callback, 503, _BUSY, RETRY_AFTER),
     ),
-    reports_within=timedelta(hours=25),
-    secret_fields=("AUTH_KEY",),
 )

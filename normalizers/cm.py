@@ -211,14 +211,10 @@ def reread(callback: Callback) -> DeliveryReport:
 
 
 PROVIDER: Final = Provider(
-    name=PARSER.provider,
-    methods=("GET", "POST"),
-    codes=CODES,
-    reasons=ERRORS,
+    parser=PARSER,
     parse=parse,
     reread=reread,
     identity=Identity(
-        version=PARSER.identity,
         words=(
             "REFERENCE",
             "GSM",
@@ -234,6 +230,9 @@ PROVIDER: Final = Provider(
         ),
         document="CM Messaging API, section 5",
     ),
+    methods=("GET", "POST"),
+    codes=CODES,
+    reasons=ERRORS,
     known_by_reference=True,
     renamable=_PARAMETERS,
 )

@@ -125,19 +125,18 @@ def _says_nothing(fields: read.Fields) -> bool:
 
 
 PROVIDER: Final = Provider(
-    name=PARSER.provider,
-    methods=(),
-    codes=CODES,
+    parser=PARSER,
     parse=parse,
     reread=reread,
     identity=Identity(
-        version=PARSER.identity,
         words=("id", "mobile", "message_status"),
         because=(
             "the answer to a query has nothing else, and asking again about an unchanged message is the same report"
         ),
         document="财信CM接口文档, 短信查询",
     ),
+    methods=(),
+    codes=CODES,
     home=_REGION,
     poll=polling.Poll(
         credentials=("app_id", "app_key"),

@@ -21,10 +21,9 @@ class Identity:
 
     `words` names the provider's fields that the id of a report is made of, beside the names of provider and account;
     `inbound` those of an inbound message, where the provider has such. `because` gives the reason, `document` the
-    section of the provider's document. Records carry `version`: a new one says that ids are made in another way.
+    section of the provider's document. Its version is `Parser.identity`: a new one says that ids are made in another way.
     """
 
-    version: int
     words: Sequence[str]
     inbound: Sequence[str] = ()
     because: str

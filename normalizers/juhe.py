@@ -278,14 +278,10 @@ def _read_balance(body: bytes) -> float:
 
 
 PROVIDER: Final = Provider(
-    name=PARSER.provider,
-    speaks_smpp=True,
-    methods=("POST",),
-    codes=CODES,
+    parser=PARSER,
     parse=parse,
     reread=reread,
     identity=Identity(
-        version=PARSER.identity,
         words=("mid", "mobile", "stat", "time"),
         inbound=("mid", "mobile", "content", "time"),
         because=(
@@ -294,6 +290,9 @@ PROVIDER: Final = Provider(
         ),
         document="行业短信 客户接口说明文档, sections 4 to 6",
     ),
+    methods=("POST",),
+    codes=CODES,
+    speaks_smpp=True,
     home=_REGION,
     poll=polling.Poll(
         credentials=("account", "password"),

@@ -12,6 +12,7 @@ from normalizers.errors import MalformedError
 from normalizers.identity import Identity
 from normalizers.model import Callback, CodeTable, DeliveryReport, InboundMessage, Item
 from normalizers.polling import Poll
+from normalizers.records import Parser
 
 
 class Reply(msgspec.Struct, frozen=True):
@@ -58,31 +59,32 @@ class Provider:
     """
     Everything that the rest of the program knows of a provider.
 
-    `parse` reads a callback into its items, or raises `MalformedError` if it can't be read as a whole (or holds no
-    item that can), or `ForbiddenError` if the provider puts its secret in the payload and it is wrong. `reread`
-    reads the `raw` of a stored record or of a `Reject`, given as the callback's body: into the same record, or with the
-    same fault. `identity` is its rule of identity. `methods`
-    are the HTTP methods it calls back with, none if it has to be polled. `codes` is its code table; `reasons` a
-    second one, of error codes that refine the reason of a failure, where it has one. `speaks_smpp` says that SMPP's
-    words for the state of a message are read if `codes` has no such code. `code_of` makes the code that `codes` has
-    of a report's `provider_status` and `provider_code`; `code_form` shows how that is written.
+    `parser` has its name and versions. `parse` reads a callback into its items; it raises `MalformedError` if the
+    callback can't be read as a whole, or none of its items can, and `ForbiddenError` if the payload's secret is wrong.
+    `reread` reads the `raw` of a stored record or of a `Reject`, given as the callback's body: into the same record, or
+    with the same fault. `identity` is its rule of identity. `methods` are the HTTP methods it calls back with, none if it
+    has to be polled.
 
-    `home` is the region whose national numbers it writes, None if it writes international ones. `reports_within` is how
-    long after a submission its last report may come. `known_by_reference` says that a report names a message by the
-    customer's reference. `poll` is how it is asked, where it can be. `renamable` are the parameters whose names the
-    customer may choose at the provider, as the document spells them. `secret_fields` are the names of the fields in
-    which its payloads carry a secret, whose values are never kept. `keys` are the names of the secrets that it signs
-    its callbacks with (`Account.keys`); `Callback.url` is set for a provider that has some.
+    `codes` is its code table; `reasons` is a second one, of error codes that refine the reason of a failure. With
+    `speaks_smpp`, SMPP's words for the state of a message are read if `codes` has no such code. `code_of` makes the code
+    that `codes` has of a report's `provider_status` and `provider_code`; `code_form` shows how that is written.
+
+    `replies` is how it is answered. `home` is the region whose national numbers it writes, None if it writes
+    international ones. `reports_within` is how long after a submission its last report may come. `known_by_reference`
+    says that a report names a message by the customer's reference. `poll` is how it is polled, if it can be. `renamable`
+    are the parameters whose names the customer may choose at the provider, as the document spells them. `secret_fields`
+    are the fields in which its payloads carry a secret, whose values are never kept. `keys` are the names of the secrets
+    that it signs its callbacks with (`Account.keys`); `Callback.url` is set for a provider that has some.
     """
 
-    name: str
+    parser: Parser
+    identity: Identity
     methods: Sequence[str]
     codes: CodeTable
     reasons: CodeTable | None = None
     speaks_smpp: bool = False
     code_of: Callable[[str, str], str] = _status_alone
     code_form: str = "code"
-    identity: Identity
     parse: Callable[[Callback], Sequence[Item]]
     reread: Callable[[Callback], DeliveryReport | InboundMessage]
     replies: Replies = PLAIN_TEXT
@@ -93,3 +95,8 @@ class Provider:
     renamable: frozenset[str] = frozenset()
     secret_fields: tuple[str, ...] = ()
     keys: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The provider's name: a URL's segment, a metric's label and a stored value alike."""
+        return self.parser.provider

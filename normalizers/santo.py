@@ -314,16 +314,10 @@ def _read_balance(body: bytes) -> float:
 
 
 PROVIDER: Final = Provider(
-    name=PARSER.provider,
-    speaks_smpp=True,
-    code_of=_code_of,
-    code_form="state|code",
-    methods=("GET", "POST"),
-    codes=CODES,
+    parser=PARSER,
     parse=parse,
     reread=reread,
     identity=Identity(
-        version=PARSER.identity,
         words=("msgid", "da", "callback or poll", "state (poll: mtstat)", "code"),
         because=(
             "no time is sent, so that nothing but its state and code tells two reports on one message apart; a poll's "
@@ -331,6 +325,11 @@ PROVIDER: Final = Provider(
         ),
         document="闪通国际短信通道平台 用户 API 手册, sections 4.3 and 4.6",
     ),
+    methods=("GET", "POST"),
+    codes=CODES,
+    speaks_smpp=True,
+    code_of=_code_of,
+    code_form="state|code",
     poll=polling.Poll(
         credentials=("cpid", "cppwd"),
         url="https://api2.santo.cc",

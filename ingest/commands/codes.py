@@ -159,7 +159,7 @@ def _identity(provider: Provider) -> str:
     rule = asdict(provider.identity)
     inbound = f"; of an inbound message: {', '.join(rule['inbound'])}" if rule["inbound"] else ""
     return (
-        f"\nevent_id, rule {rule['version']}: {', '.join(rule['words'])}{inbound}.\n"
+        f"\nevent_id, rule {provider.parser.identity}: {', '.join(rule['words'])}{inbound}.\n"
         f"Because {rule['because']} ({rule['document']}).\n"
     )
 

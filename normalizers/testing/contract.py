@@ -111,7 +111,7 @@ class ProviderContract(CodesContract):
                     assert item.received_at == RECEIVED_AT
                     assert item.source == example.callback.source
                     assert item.source == (Source.CALLBACK if self.provider.methods else Source.POLL)
-                    assert item.identity == self.provider.identity.version
+                    assert item.identity == self.provider.parser.identity
                     assert item.raw
 
     def test_a_busy_answer_says_when_to_try_again(self) -> None:

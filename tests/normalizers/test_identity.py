@@ -71,17 +71,6 @@ def test_no_setting_changes_an_id(case: Example) -> None:
         ]
 
 
-@pytest.mark.parametrize("name", PROVIDERS)
-def test_every_provider_says_what_makes_one_report(name: str) -> None:
-    """A provider's rule of identity is told with its reason, its document and its version, which is in every record."""
-    rule = PROVIDERS[name].identity
-    assert rule.words
-    assert rule.because
-    assert rule.document
-    items = [item for case in GOOD if case.provider == name for item in PROVIDERS[name].parse(case.callback)]
-    assert {item.identity for item in items if isinstance(item, (DeliveryReport, InboundMessage))} == {rule.version}
-
-
 CM = {
     "CREATED_S": "2025-11-20 12:00:00",
     "DATETIME_S": "2025-11-20 12:00:05",

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from normalizers import PROVIDERS
+from normalizers.records import Parser
 from normalizers.registry import GROUP, InvalidProviderError, ProviderRegistry
 
-ACME = replace(PROVIDERS["juhe"], name="acme")
-SHOUTING = replace(PROVIDERS["juhe"], name="ACME")
+ACME = replace(PROVIDERS["juhe"], parser=Parser("acme", version=1, identity=1))
+SHOUTING = replace(PROVIDERS["juhe"], parser=Parser("ACME", version=1, identity=1))
 
 
 def registry(attribute: str, module: str = __name__) -> dict[str, Any]:

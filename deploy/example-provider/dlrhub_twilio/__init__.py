@@ -139,17 +139,16 @@ def _report(callback: Callback, form: read.Fields, raw: str) -> DeliveryReport:
 
 
 PROVIDER: Final = Provider(
-    name=PARSER.provider,
-    methods=("POST",),
-    codes=CODES,
-    reasons=ERRORS,
+    parser=PARSER,
     parse=parse,
     reread=reread,
     identity=Identity(
-        version=PARSER.identity,
         words=("MessageSid", "MessageStatus", "ErrorCode"),
         because="a MessageSid is one message to one recipient, and a message has each status once",
         document="Track the Message Status of Outbound Messages",
     ),
+    methods=("POST",),
+    codes=CODES,
+    reasons=ERRORS,
     keys=(AUTH_TOKEN,),
 )
