@@ -49,16 +49,12 @@ class Counts:
     """
     Numbers of an account's reports over a range of time, and before.
 
-    `newest_...` are those of the last 15 minutes, whatever the range, and `..._before` those of the time of the same
-    length before it; `usual_reports` come in times like this one. `alike` reports name no message.
+    `newest_...` are those of the last 15 minutes, whatever the range; `usual_reports` come in times like this one.
     """
 
     reports: int = 0
     finals: int = 0
     failures: int = 0
-    alike: int = 0
-    finals_before: int = 0
-    failures_before: int = 0
     newest_finals: int = 0
     newest_failures: int = 0
     unmapped: int = 0

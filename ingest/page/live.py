@@ -2,8 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from ingest.admin.server import Check
 from ingest.metrics import catalogue
@@ -12,36 +11,35 @@ from ingest.metrics.series import Series, Totals
 _PATIENCE_SECONDS: Final = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class Live:
-    """`stream_lag` and `spill` are None if no part tells of them; times are seconds since 1970."""
+class Live(NamedTuple):
+    """
+    The state as the page shows it, and when each account called last, in seconds since 1970.
 
-    parts: list[dict[str, str]]
-    stream_lag: float | None = None
-    spill: float | None = None
-    spill_oldest_seconds: float | None = None
-    troubles: list[dict[str, Any]] = field(default_factory=list)
-    callbacks: list[dict[str, Any]] = field(default_factory=list)
-    last_callbacks: Mapping[tuple[str, ...], float] = field(default_factory=dict)
+    In `shown`, `stream_lag` and `spill` are None if no part tells of them.
+    """
+
+    shown: dict[str, Any]
+    last_callbacks: Mapping[tuple[str, ...], float]
 
 
 async def read_live(checks: Mapping[str, Check], totals: Totals, patience_seconds: float = _PATIENCE_SECONDS) -> Live:
     """Ask every part how it is, each for `patience_seconds` at most, and add up what the processes count."""
     faults = await asyncio.gather(*(_ask(check, patience_seconds) for check in checks.values()))
     troubles = [{"what": what, "count": sum(totals.values(metric).values())} for metric, what in _TROUBLES.items()]
-    return Live(
-        parts=[{"name": name, "fault": fault} for name, fault in zip(checks, faults, strict=True)],
-        stream_lag=totals.values(catalogue.STREAM_LAG).get(()),
-        spill=totals.values(catalogue.SPILL_RECORDS).get(()),
-        spill_oldest_seconds=totals.values(catalogue.SPILL_OLDEST).get(()),
-        troubles=[trouble for trouble in troubles if trouble["count"]],
-        callbacks=[
-            {"provider": provider, "outcome": outcome, "callbacks": count}
-            for (provider, outcome), count in totals.values(catalogue.CALLBACKS).items()
-            if count
-        ],
-        last_callbacks=totals.values(catalogue.LAST_REPORT),
-    )
+    callbacks = [
+        {"provider": provider, "outcome": outcome, "callbacks": count}
+        for (provider, outcome), count in totals.values(catalogue.CALLBACKS).items()
+        if count
+    ]
+    shown = {
+        "parts": [{"name": name, "fault": fault} for name, fault in zip(checks, faults, strict=True)],
+        "stream_lag": totals.values(catalogue.STREAM_LAG).get(()),
+        "spill": totals.values(catalogue.SPILL_RECORDS).get(()),
+        "spill_oldest_seconds": totals.values(catalogue.SPILL_OLDEST).get(()),
+        "troubles": [trouble for trouble in troubles if trouble["count"]],
+        "callbacks": callbacks,
+    }
+    return Live(shown, totals.values(catalogue.LAST_REPORT))
 
 
 async def _ask(check: Check, seconds: float) -> str:

@@ -80,9 +80,8 @@ class Overview:
         }
 
     def _live(self, live: Live) -> dict[str, Any]:
-        shown = asdict(live) | {"now": time.time(), "spill": (live.spill or 0) if self._has_kafka else None}
-        del shown["last_callbacks"]  # they are shown with their accounts
-        return shown
+        spill = (live.shown["spill"] or 0) if self._has_kafka else None
+        return {**live.shown, "spill": spill, "now": time.time()}
 
     async def _in_time(self, period: Period) -> _Told:
         """Ask the store, and give up after `patience_seconds`."""
@@ -149,6 +148,9 @@ class Overview:
             **asdict(counts),
             "surges": counts.surges,
             "past_share": counts.past_share,
+            "alike": row.get("alike", 0),
+            "finals_before": row.get("finals_before", 0),
+            "failures_before": row.get("failures_before", 0),
             "per_minute": 60 * counts.reports / period.seconds,
             "reasons": self._reasons(row),
             "delays": row.get("delays", [None, None]),

@@ -302,7 +302,10 @@ async def test_a_part_that_does_not_answer_delays_nothing() -> None:
         return ""
 
     live = await read_live({"store": silent, "receiver-0": ready}, Totals(catalogue.ALL), patience_seconds=0.01)
-    assert {part["name"]: part["fault"] for part in live.parts} == {"store": "does not answer", "receiver-0": ""}
+    assert {part["name"]: part["fault"] for part in live.shown["parts"]} == {
+        "store": "does not answer",
+        "receiver-0": "",
+    }
 
 
 async def test_losses_are_told(open_page: Open) -> None:

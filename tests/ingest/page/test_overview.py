@@ -86,7 +86,7 @@ async def overview(settings: Settings) -> AsyncIterator[Overview]:
 
 async def _levels(overview: Overview, name: str) -> dict[str, dict[str, Any]]:
     async def known() -> Live:
-        return Live([])
+        return Live({"spill": None}, {})
 
     data = await overview.make(Period.now(name), known())
     assert data["store"] == {"state": "ok", "said": ""}

@@ -3,8 +3,7 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Iterable, Sequence
 
 import pytest
 from aiohttp import web
@@ -16,25 +15,7 @@ from ingest.simulation.plan import PlannedCallback
 from ingest.simulation.send import CallbackSender
 from ingest.simulation.targets import open_lines
 from tests.ingest.simulation.planning import plan, written
-
-_Answer = Callable[[web.BaseRequest, int], web.Response]
-
-
-@asynccontextmanager
-async def _receiver(answer: _Answer) -> AsyncIterator[tuple[str, list[tuple[str, bytes]]]]:
-    """Answer the n-th request (from 1) by `answer`; yield the URL and what was received."""
-    received: list[tuple[str, bytes]] = []
-
-    async def handle(request: web.BaseRequest) -> web.Response:
-        received.append((request.raw_path, await request.read()))
-        return answer(request, len(received))
-
-    runner = web.ServerRunner(web.Server(handle))
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    yield site.name, received
-    await runner.cleanup()
+from tests.ingest.simulation.receiver import receiver
 
 
 async def _send(
@@ -56,7 +37,7 @@ def _reports(callbacks: int) -> Sequence[PlannedCallback]:
 
 async def test_everything_is_sent_once_where_everything_is_acknowledged() -> None:
     """Each callback is sent once to its account's path, and stands in the ledger as acknowledged."""
-    async with _receiver(lambda *_: web.Response(text="OK")) as (url, received):
+    async with receiver(lambda *_: web.Response(text="OK")) as (url, received):
         sender = await _send(url, _reports(50))
     assert len(received) == 50
     assert {path.partition("?")[0] for path, _ in received} == {"/callbacks/cm/default"}
@@ -67,7 +48,7 @@ async def test_everything_is_sent_once_where_everything_is_acknowledged() -> Non
 async def test_a_query_is_sent_as_its_provider_writes_it() -> None:
     """Santo's URLs arrive byte for byte, raw `|` and `%7C` alike."""
     callbacks = plan("santo", callbacks=100, repeated=0, malformed=0)
-    async with _receiver(lambda *_: web.Response(text="OK")) as (url, received):
+    async with receiver(lambda *_: web.Response(text="OK")) as (url, received):
         await _send(url, callbacks, provider="santo")
     queries = {written(callback).query for callback in callbacks}
     assert {path.partition("?")[2] for path, _ in received} == queries
@@ -78,7 +59,7 @@ async def test_a_query_is_sent_as_its_provider_writes_it() -> None:
 @pytest.mark.parametrize("status", [503, 500, 429, 408])
 async def test_what_was_not_stored_is_sent_again_as_it_was(status: int) -> None:
     """An answer that asks for patience has the very same bytes sent again, until they are acknowledged."""
-    async with _receiver(lambda _, n: web.Response(status=200 if n > 2 else status, text="OK")) as (url, received):
+    async with receiver(lambda _, n: web.Response(status=200 if n > 2 else status, text="OK")) as (url, received):
         sender = await _send(url, _reports(1))
     assert len(received) == 3
     assert len(set(received)) == 1
@@ -94,7 +75,7 @@ async def test_a_connection_that_breaks_is_tried_again() -> None:
             request.transport.abort()
         return web.Response(text="OK")
 
-    async with _receiver(answer) as (url, received):
+    async with receiver(answer) as (url, received):
         sender = await _send(url, _reports(1))
     assert len(received) == 2
     assert sender.sent["cm"].acknowledged == 1
@@ -104,7 +85,7 @@ async def test_a_connection_that_breaks_is_tried_again() -> None:
 async def test_any_other_answer_is_final_and_no_acknowledgement(answer: tuple[int, str]) -> None:
     """A good callback that is refused, or answered with another body than expected, is counted and not sent again."""
     status, text = answer
-    async with _receiver(lambda *_: web.Response(status=status, text=text)) as (url, received):
+    async with receiver(lambda *_: web.Response(status=status, text=text)) as (url, received):
         sender = await _send(url, _reports(1))
     went = sender.sent["cm"]
     assert len(received) == 1
@@ -116,9 +97,9 @@ async def test_any_other_answer_is_final_and_no_acknowledgement(answer: tuple[in
 async def test_a_malformed_callback_has_to_be_refused() -> None:
     """400 is the right answer to what can't be read, and 200 is a wrong one."""
     callbacks = plan("cm", callbacks=20, malformed=1.0)
-    async with _receiver(lambda *_: web.Response(status=400)) as (url, _):
+    async with receiver(lambda *_: web.Response(status=400)) as (url, _):
         refused = await _send(url, callbacks)
-    async with _receiver(lambda *_: web.Response(text="OK")) as (url, _):
+    async with receiver(lambda *_: web.Response(text="OK")) as (url, _):
         taken = await _send(url, callbacks)
     assert (refused.sent["cm"].malformed, refused.ledger.acknowledged(RecordKind.DEAD_LETTERS, "cm")) == (20, 20)
     assert (taken.sent["cm"].malformed, taken.sent["cm"].unexpected) == (0, Counter({200: 20}))
@@ -138,7 +119,7 @@ async def test_a_receiver_that_stays_away_ends_the_run() -> None:
 async def test_callbacks_are_sent_at_their_rate() -> None:
     """A rate is kept: so many callbacks a second, and no more."""
     started = time.monotonic()
-    async with _receiver(lambda *_: web.Response(text="OK")) as (url, _):
+    async with receiver(lambda *_: web.Response(text="OK")) as (url, _):
         await _send(url, _reports(50), per_second=100)
     assert time.monotonic() - started >= 0.49
 

@@ -1,9 +1,11 @@
 """`dlrhub simulate` against a real `dlrhub run`."""
 
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+import asyncio
 from pathlib import Path
-from threading import Thread
 
+from aiohttp import web
+
+from tests.ingest.simulation.receiver import receiver
 from tests.program.running import Program
 
 _ACCOUNTS = """
@@ -41,32 +43,12 @@ def test_everything_that_was_acknowledged_is_stored_once(tmp_path: Path) -> None
     assert row["share"] > 0.6
 
 
-class _Forgetful(BaseHTTPRequestHandler):
-    """Acknowledges every callback, and stores none."""
-
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self) -> None:
-        self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        self.send_response(200)
-        self.send_header("Content-Length", "2")
-        self.end_headers()
-        self.wfile.write(b"OK")
-
-    def do_POST(self) -> None:
-        self.do_GET()
-
-    def log_message(self, *_: object) -> None:
-        """Log nothing."""
-
-
-def test_what_is_acknowledged_and_not_stored_is_told(tmp_path: Path) -> None:
+async def test_what_is_acknowledged_and_not_stored_is_told(tmp_path: Path) -> None:
     """Against a receiver that acknowledges without storing, every report is lost, and the exit status is 1."""
     options = ("--rate=0", "--count=50", "--malformed=0", "--provider=cm", "--wait=1")
-    with Program(tmp_path) as dlrhub, ThreadingHTTPServer(("127.0.0.1", 0), _Forgetful) as receiver:
-        Thread(target=receiver.serve_forever, daemon=True).start()
-        done = dlrhub.execute("simulate", *options, f"--url=http://127.0.0.1:{receiver.server_port}")
-        receiver.shutdown()
+    with Program(tmp_path) as dlrhub:
+        async with receiver(lambda *_: web.Response(text="OK")) as (url, _):
+            done = await asyncio.to_thread(dlrhub.execute, "simulate", *options, f"--url={url}")
     assert done.returncode == 1
     assert "cm reports: 5" in done.stdout
     assert "lost, such as" in done.stdout
