@@ -25,9 +25,10 @@ STALLED_SECONDS: Final = 30.0
 class LagMeter:
     """Measures again and again, into `totals`."""
 
-    def __init__(self, totals: Totals, *, stalled_seconds: float = STALLED_SECONDS) -> None:
-        """Measure nothing yet; `totals` also tells whether rows reach the store."""
+    def __init__(self, totals: Totals, *, drains: bool = True, stalled_seconds: float = STALLED_SECONDS) -> None:
+        """Measure nothing yet; `totals` also tells whether rows reach the store, if one of its processes `drains`."""
         self._totals = totals
+        self._drains = drains
         self._stalled_seconds = stalled_seconds
         self._known: dict[int, int] = {}
         self._lag: int | None = None
@@ -59,12 +60,15 @@ class LagMeter:
         self._rows = rows
         self._lag = lag if lag or len(self._known) == len(sources) else None
         if self._lag is not None:
-            self._totals.update("lag", {STREAM_LAG.name: [((), self._lag)]})
+            stalled = {DRAIN_STALLED.name: [((), self._stalled())]} if self._drains else {}
+            self._totals.update("lag", {STREAM_LAG.name: [((), self._lag)], **stalled})
 
     def fault(self) -> str:
         """Say that the drain makes no progress though records wait; empty if it does, or none wait."""
-        stalled = time.monotonic() - self._progress_at if self._lag else 0.0
-        stalled = max(stalled, self._totals.sum_of(DRAIN_STALLED))
+        stalled = max(self._stalled(), *self._totals.values(DRAIN_STALLED).values(), 0.0)
         if stalled <= self._stalled_seconds:
             return ""
         return f"stores nothing for {stalled:.0f} s, though {self._lag or 'some'} records wait"
+
+    def _stalled(self) -> float:
+        return time.monotonic() - self._progress_at if self._lag else 0.0

@@ -63,7 +63,7 @@ async def run(settings: Settings, parts: Parts, config: Path | None) -> None:
     with _alone(settings, parts):
         totals = _totals(settings)
         stages = _stages(settings.receiver.workers, parts, config, totals)
-        meter = LagMeter(totals)
+        meter = LagMeter(totals, drains=parts.store)
         disk = DiskMeter(settings.data_dir, journals(settings.data_dir), totals)
         checks = {**_checks(settings, parts, stages, meter, totals), "disk": _faultless(disk.fault)}
         producer = LateProducer(lambda: open_producer(settings.data_dir, settings.kafka, f"admin-{parts.command}"))

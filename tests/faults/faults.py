@@ -42,9 +42,10 @@ def children(program: Program) -> Mapping[int, str]:
 
 
 def _signal_part(program: Program, part: str, signum: signal.Signals) -> None:
-    for number, arguments in children(program).items():
-        if part in arguments:
-            os.kill(number, signum)
+    found = [number for number, arguments in children(program).items() if part in arguments]
+    assert found, f"no process of {part!r} runs"
+    for number in found:
+        os.kill(number, signum)
 
 
 def _freeze_part(program: Program, part: str) -> None:

@@ -64,6 +64,19 @@ async def test_progress_is_rows_or_a_lag_that_falls(progress: str, monkeypatch: 
     assert meter.fault() == ("" if progress != "nothing" else "stores nothing for 31 s, though 9 records wait")
 
 
+@pytest.mark.parametrize("drains", [True, False])
+async def test_a_store_process_that_hangs_is_told(monkeypatch: pytest.MonkeyPatch, *, drains: bool) -> None:
+    """How long nothing was stored is a series that needs no word of the store process; without a drain there is none."""
+    clock = [1000.0]
+    monkeypatch.setattr("time.monotonic", lambda: clock[0])
+    totals, stream = Totals(ALL), Stream(9)
+    meter = LagMeter(totals, drains=drains)
+    await meter.measure([stream.lag])
+    clock[0] += 31
+    await meter.measure([stream.lag])
+    assert totals.values(DRAIN_STALLED) == ({(): 31.0} if drains else {})
+
+
 async def test_a_drain_that_says_that_it_is_stuck_is_believed() -> None:
     """A drain's own report that it is stuck counts, even if another drain of its group makes progress."""
     totals = Totals(ALL)
