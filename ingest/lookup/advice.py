@@ -28,7 +28,12 @@ _BY_PERSISTENCE: Final = {
 
 
 def advice_for(message: Mapping[str, Any], *, unmapped: bool) -> Iterator[str]:
-    """Yield what to do about a message (a row of `dlr.messages`); `unmapped`: some code of it is in no table."""
+    """
+    Yield what to do about a message (a row of `dlr.messages`).
+
+    `unmapped` tells that a code of it is in no table. The row's `account_submits` tells whether its account has
+    submissions at all: only then is a report without one remarkable.
+    """
     if message["conflict"]:
         yield (
             f"the provider said two different final things; the message counts as {message['status']}: "
@@ -38,8 +43,11 @@ def advice_for(message: Mapping[str, Any], *, unmapped: bool) -> Iterator[str]:
         yield (
             "ask the provider what the code that is in no table means, and add it to the account's `codes` in the settings"
         )
-    if message["orphan"] and message["reports"]:
-        yield from _orphan(message)
+    if message["orphan"] and message["reports"] and message.get("account_submits"):
+        yield (
+            "nobody told dlrhub that this message was sent: look whether POST /submissions names the same provider, "
+            "account, message_id and recipient"
+        )
     if not message["final"]:
         yield _undecided(message)
     elif message["status"] != "delivered":
@@ -63,12 +71,3 @@ def _undecided(message: Mapping[str, Any]) -> str:
     if deadline:
         return f"wait: its last report is expected by {deadline} UTC"
     return "wait: the provider has not said yet what became of it"
-
-
-def _orphan(message: Mapping[str, Any]) -> Iterator[str]:
-    """Yield a hint for a report without a submission, if the account has submissions of other messages."""
-    if message.get("account_submits"):
-        yield (
-            "nobody told dlrhub that this message was sent: look whether POST /submissions names the same provider, "
-            "account, message_id and recipient"
-        )

@@ -125,7 +125,7 @@ class ItemSpoil:
     """A way to make one item of a batch unreadable."""
 
     why: Fault
-    make: Callable[[dict[str, object]], None]
+    make: Callable[[dict[str, object]], object]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,19 +7,17 @@ counted.
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from random import Random
-from typing import ClassVar, TypeAlias
+from typing import ClassVar
 
 from aiohttp import web
 
 from ingest import http_server
 from ingest.simulation.known_messages import KnownMessages
-from ingest.simulation.wrong_answers import WRONG
-
-Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
+from ingest.simulation.wrong_answers import WRONG, Handler
 
 
 @dataclass

@@ -25,17 +25,14 @@ def run_pull_server(settings: Settings, address: str, *, faults: float, reports_
     cmessages = CmessagesServer(messages, credentials.get("cmessages"))
     santo = SantoServer(messages, credentials.get("santo"))
     server = PullServer([cmessages, santo, juhe], faults=faults, seed=seed)
-    known = ", ".join(credentials) or "none: everybody is let in"
+    names = "cmessages, santo and juhe"
+    known = f"credentials from the settings: {', '.join(credentials) or 'none: everybody is let in'}"
     console = Console(highlight=False)
     try:
-        asyncio.run(_serve(server, address, lambda url: console.print(_greeting(url, known), soft_wrap=True)))
+        asyncio.run(_serve(server, address, lambda url: console.print(f"{names} at {url}; {known}", soft_wrap=True)))
     except (OSError, ValueError) as error:
         raise InvalidSettingsError(f"--serve-pull: {address} can't be used: {error}") from error
     console.print(_table(server, juhe.handed_over))
-
-
-def _greeting(url: str, known: str) -> str:
-    return f"cmessages, santo and juhe at {url}; credentials from the settings: {known}"
 
 
 def _credentials(settings: Settings) -> dict[str, dict[str, str]]:

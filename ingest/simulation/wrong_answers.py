@@ -1,32 +1,30 @@
 """The ways in which a server may answer wrongly."""
 
-from typing import Final
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, TypeAlias
 
 from aiohttp import web
 
-
-async def answer_500(_: web.Request) -> web.StreamResponse:
-    """Answer that the server failed."""
-    return web.Response(status=500, text="internal error")
+Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-async def answer_502(_: web.Request) -> web.StreamResponse:
-    """Answer as a proxy does before a server that is gone."""
-    return web.Response(status=502, text="<html>Bad Gateway</html>", content_type="text/html")
+def _always(**answer: Any) -> Handler:
+    async def handler(_: web.Request) -> web.StreamResponse:
+        return web.Response(**answer)
+
+    return handler
 
 
-async def answer_429(_: web.Request) -> web.StreamResponse:
-    """Answer that there were too many requests."""
-    return web.Response(status=429, headers={"Retry-After": "1"})
-
-
-async def answer_rubbish(_: web.Request) -> web.StreamResponse:
-    """Answer in another form than was asked for."""
-    return web.Response(text="<returnsms><status>0</status></returnsms>", content_type="text/xml")
+answer_500: Final = _always(status=500, text="internal error")
+#: The answer of a proxy whose server is gone.
+answer_502: Final = _always(status=502, text="<html>Bad Gateway</html>", content_type="text/html")
+answer_429: Final = _always(status=429, headers={"Retry-After": "1"})
+#: An answer in another format than was asked for.
+answer_rubbish: Final = _always(text="<returnsms><status>0</status></returnsms>", content_type="text/xml")
 
 
 async def answer_half(request: web.Request) -> web.StreamResponse:
-    """Begin an answer, and hang up."""
+    """Begin an answer, and close the connection in the middle of it."""
     response = web.StreamResponse(headers={"Content-Length": "1000", "Content-Type": "application/json"})
     await response.prepare(request)
     await response.write(b'[{"id":')

@@ -126,16 +126,8 @@ def _batch(rng: Random) -> int:
 
 
 def _without_stat(fields: dict[str, object]) -> None:
-    fields["flag"] = 1
     del fields["stat"]
-
-
-def _without_mobile(fields: dict[str, object]) -> None:
-    del fields["mobile"]
-
-
-def _with_another_flag(fields: dict[str, object]) -> None:
-    fields["flag"] = 7
+    fields["flag"] = 1  # without a flag it might be an inbound message
 
 
 @dataclass
@@ -229,8 +221,8 @@ DIALECT: Final = Dialect(
     ),
     item_spoils=(
         ItemSpoil(Fault.MISSING_FIELD, _without_stat),
-        ItemSpoil(Fault.MISSING_FIELD, _without_mobile),
-        ItemSpoil(Fault.BAD_VALUE, _with_another_flag),
+        ItemSpoil(Fault.MISSING_FIELD, lambda fields: fields.pop("mobile")),
+        ItemSpoil(Fault.BAD_VALUE, lambda fields: fields.update(flag=7)),
     ),
     request=request,
     acknowledges=says_ok,

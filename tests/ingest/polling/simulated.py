@@ -13,7 +13,8 @@ from ingest.simulation.dialects.cmessages import CmessagesServer
 from ingest.simulation.dialects.juhe import JuheServer, pulled_report
 from ingest.simulation.dialects.santo import SantoServer
 from ingest.simulation.known_messages import KnownMessages
-from ingest.simulation.pull import Handler, PullServer
+from ingest.simulation.pull import PullServer
+from ingest.simulation.wrong_answers import Handler
 
 
 class ToldMessages(KnownMessages):

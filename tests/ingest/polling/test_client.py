@@ -16,7 +16,7 @@ from aiohttp import web
 from ingest.metrics import catalogue
 from ingest.polling.client import PollAnswer, ProviderClient
 from ingest.simulation import wrong_answers
-from ingest.simulation.pull import Handler
+from ingest.simulation.wrong_answers import Handler
 from normalizers.polling import PollOutcome
 from tests.ingest.polling.accounts import make_account, make_server
 from tests.ingest.polling.simulated import SimulatedProviders, answer_late
