@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from contextlib import closing
 from datetime import datetime
 from functools import partial
 from importlib.metadata import version
@@ -230,11 +231,8 @@ def migrate(config: Config = None) -> None:
     from ingest.connections.stores import open_store, prepare  # noqa: PLC0415
 
     settings = load(config)
-    store = open_store(settings)
-    try:
+    with closing(open_store(settings)) as store:
         applied = prepare(store, settings)
-    finally:
-        store.close()
     typer.echo("\n".join(f"applied {migration.name}" for migration in applied) or "nothing to apply")
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
 import msgspec
@@ -62,11 +62,8 @@ async def _snapshot(settings: Settings) -> AsyncIterator[Snapshot]:
 
 
 def _take_alone(settings: Settings) -> Snapshot:
-    store = open_store(settings)
-    try:
+    with closing(open_store(settings)) as store:
         return take_snapshot(store, engine_path(store_folder(settings.data_dir)), settings.data_dir)
-    finally:
-        store.close()
 
 
 def _require_embedded(settings: Settings) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from typing import Final
 
 from ingest.connections.clickhouse import QueryLimits, StoreClient, StoreError, StoreState, open_client, store_url
@@ -46,13 +46,10 @@ async def _own_store(settings: Settings) -> AsyncIterator[StoreClient]:
     from sinks.clickhouse.store import engine_path, open_embedded  # noqa: PLC0415
 
     folder = store_folder(settings.data_dir)
-    store = await asyncio.to_thread(open_embedded, folder, settings.clickhouse.database)
-    try:
+    with closing(await asyncio.to_thread(open_embedded, folder, settings.clickhouse.database)) as store:
         await asyncio.to_thread(migrate, store)
         async with (
             serve(engine_path(folder), "127.0.0.1", 0, database=store.database) as port,
             StoreClient(f"http://127.0.0.1:{port}", store.database, _LIMITS) as client,
         ):
             yield client
-    finally:
-        store.close()

@@ -12,9 +12,10 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from ingest.settings.accounts import effective_accounts
 from ingest.settings.errors import InvalidSettingsError
+from ingest.settings.privacy import RetentionDays
 from ingest.settings.settings import Settings
 from normalizers import PROVIDERS
-from normalizers.code_rows import CodeRow, all_code_rows
+from normalizers.code_rows import all_code_rows
 from sinks.clickhouse.migrate import Migration, migrate
 from sinks.clickhouse.retention import apply_retention
 from sinks.clickhouse.store import Store, open_embedded, open_server
@@ -64,26 +65,21 @@ def prepare(store: Store, settings: Settings) -> list[Migration]:
     """
     try:
         applied = migrate(store)
-        store.replace_codes([msgspec.to_builtins(row) for row in _code_rows(settings)])
-        apply_retention(store, _retention(settings))
+        accounts = ((account.provider.name, account.reading) for account in effective_accounts(settings))
+        store.replace_codes([msgspec.to_builtins(row) for row in all_code_rows(PROVIDERS, accounts)])
+        apply_retention(store, _retention(settings.privacy.retention_days))
     except ClickHouseError as error:
         raise BusyError(f"the tables can't be brought up to date: {error}") from error
     return applied
 
 
-def _retention(settings: Settings) -> dict[Topic, int]:
-    kept = settings.privacy.retention_days
+def _retention(kept: RetentionDays) -> dict[Topic, int]:
     return {
         Topic.REPORTS: kept.reports,
         Topic.INBOUND: kept.inbound,
         Topic.DEAD_LETTERS: kept.dead_letters,
         Topic.SUBMISSIONS: kept.submissions,
     }
-
-
-def _code_rows(settings: Settings) -> list[CodeRow]:
-    accounts = ((account.provider.name, account.reading) for account in effective_accounts(settings))
-    return all_code_rows(PROVIDERS, accounts)
 
 
 async def wait_for_store(settings: Settings, stopping: asyncio.Event) -> Store | None:

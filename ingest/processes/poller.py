@@ -10,7 +10,7 @@ from typing import Final
 import structlog
 
 from ingest.background import beside
-from ingest.connections.clickhouse import StoreClient, open_client
+from ingest.connections.clickhouse import open_client
 from ingest.connections.streams import open_producer
 from ingest.metrics import catalogue
 from ingest.polling.account import polled_accounts
@@ -22,7 +22,7 @@ from ingest.processes.child import say_ready
 from ingest.settings.accounts import effective_accounts
 from ingest.settings.settings import Settings
 from normalizers.polling import Balance
-from sinks.clickhouse.pending import Message, Position, Window, read_page
+from sinks.clickhouse.pending import read_page
 from sinks.stream import Producer
 
 _log = structlog.get_logger(__name__)
@@ -44,7 +44,7 @@ async def poll(settings: Settings, stopping: asyncio.Event) -> None:
         for account in polled_accounts(effective_accounts(settings)):
             client = ProviderClient(account)
             ending.push_async_callback(client.close)
-            for seconds, work in _works(client, state, producer, partial(_read_page, store)):
+            for seconds, work in _works(client, state, producer, partial(read_page, store.rows)):
                 works.append(_repeat(seconds, work))
         async with beside(*works):
             say_ready()
@@ -85,14 +85,3 @@ async def _repeat(seconds: float, work: Work) -> None:
             _log.error("a poll failed", error=type(error).__name__, at=f"{place.name}:{place.lineno}")
             await asyncio.sleep(_AFTER_A_FAULT_SECONDS)
         await asyncio.sleep(max(0.0, started + seconds - clock()))
-
-
-async def _read_page(  # noqa: PLR0917 - the shape of `ReadPage`, with the store before it
-    store: StoreClient,
-    provider: str,
-    account: str,
-    window: Window,
-    after: Position | None,
-    most: int,
-) -> list[Message]:
-    return await read_page(store.rows, provider, account, window, after, most=most)

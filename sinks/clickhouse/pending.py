@@ -61,8 +61,8 @@ class Window:
     expiring_after: int = 0
 
 
-async def read_page(
-    ask: Ask, provider: str, account: str, window: Window, after: Position | None, *, most: int
+async def read_page(  # noqa: PLR0917 - the poller binds the first argument and gives the others by position
+    ask: Ask, provider: str, account: str, window: Window, after: Position | None, most: int
 ) -> list[Message]:
     """
     Return up to `most` of an account's submissions in the window, after a position; none at its end.
