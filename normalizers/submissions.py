@@ -5,8 +5,9 @@ Reading one brings its recipient and its message id into the form in which the p
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import msgspec
 
@@ -44,18 +45,29 @@ class Submission(msgspec.Struct, frozen=True, kw_only=True):
     tags: Mapping[str, str]
 
 
-class SubmittingAccount(NamedTuple):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubmittingAccount:
     """
     An account that submissions may name.
 
-    `reports_within` is how long after a submission its last report may come. `privacy` keeps the recipient in the form
-    in which the message's reports have it.
+    `reading` is what the parser needs to read its reports. `reports_within` is how long after a submission its last
+    report may come. `privacy` keeps the recipient in the form in which the message's reports have it.
     """
 
     provider: Provider
-    account: Account
+    reading: Account
     reports_within: timedelta
     privacy: Privacy = KEEP_ALL
+
+    @property
+    def name(self) -> str:
+        """The account's name, unique among its provider's accounts."""
+        return self.reading.name
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """The names of provider and account, as they label metrics and rows."""
+        return self.provider.name, self.name
 
 
 #: By provider and account name.
@@ -94,7 +106,7 @@ def read_submission(
     submitted_at = _time(fields, "submitted_at", where) or received_at
     message_id, reference = _message_id(fields, sender.provider, where), _text(fields, "reference", where)
     recipient, country = _recipient(fields, sender, where)
-    provider, account = sender.provider.name, sender.account.name
+    provider, account = sender.key
     return Submission(
         event_id=sender.privacy.event_id(event_id(provider, account, (message_id, recipient), "submission")),
         provider=provider,
@@ -135,7 +147,7 @@ def _recipient(fields: read.Fields, sender: SubmittingAccount, where: str) -> tu
     number = _text(fields, "recipient", where)
     if not number:
         raise MalformedError(Fault.MISSING_FIELD, f"{where}.recipient", "is missing")
-    return read_number(number, default_region=sender.account.default_region or home, international=home is None)
+    return read_number(number, default_region=sender.reading.default_region or home, international=home is None)
 
 
 def _text(fields: read.Fields, name: str, where: str) -> str:

@@ -15,7 +15,6 @@ import structlog
 from aiohttp import web
 
 from ingest.same_origin import is_foreign
-from ingest.settings.accounts import EffectiveAccount
 from ingest.settings.errors import InvalidSettingsError
 from normalizers.errors import Fault, MalformedError
 from normalizers.submissions import Submission, SubmittingAccount, SubmittingAccounts, read_submission, read_submissions
@@ -29,20 +28,12 @@ _MOST_FAULTS: Final = 100
 _RETRY_AFTER_SECONDS: Final = "10"
 
 
-def senders(accounts: Iterable[EffectiveAccount]) -> SubmittingAccounts:
-    """Return the accounts that submissions may name."""
-    return {
-        account.key: SubmittingAccount(account.provider, account.reading, account.reports_within, account.privacy)
-        for account in accounts
-    }
-
-
 class SubmissionsEndpoint:
     """Takes submissions in: handler of `POST /submissions`."""
 
     def __init__(
         self,
-        accounts: SubmittingAccounts,
+        accounts: Iterable[SubmittingAccount],
         producer: Producer,
         *,
         guarded: bool,
@@ -54,7 +45,7 @@ class SubmissionsEndpoint:
 
         `guarded` tells that callers have a token. A body has to arrive whole within `body_seconds`.
         """
-        self._accounts = accounts
+        self._accounts = {account.key: account for account in accounts}
         self._producer = producer
         self._guarded = guarded
         self._body_seconds = body_seconds
@@ -108,13 +99,14 @@ class _CompleteSubmission(msgspec.Struct):
 _read_complete: Final = msgspec.json.Decoder(_CompleteSubmission).decode
 
 
-def complete(known: SubmittingAccounts) -> Callable[[bytes], bytes]:
+def complete(accounts: Iterable[SubmittingAccount]) -> Callable[[bytes], bytes]:
     """
     Return a function that makes a complete row of a value of the topic, which another program may have written in the
     form that `POST` takes.
 
     The function raises `RefusedError` for a value that is no submission.
     """
+    known = {account.key: account for account in accounts}
 
     def completed(value: bytes) -> bytes:
         try:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from ingest.admin.server import Check
-from ingest.admin.submissions import SubmissionsEndpoint, senders
+from ingest.admin.submissions import SubmissionsEndpoint
 from ingest.connections.clickhouse import DEFAULT_LIMITS, QueryLimits, open_client
 from ingest.metrics.series import Totals
 from ingest.page.api import Page
@@ -18,7 +18,7 @@ from sinks.stream import Producer
 def make_submissions(settings: Settings, producer: Producer) -> SubmissionsEndpoint:
     """Return the handler of `POST /submissions`."""
     return SubmissionsEndpoint(
-        senders(effective_accounts(settings)),
+        effective_accounts(settings),
         producer,
         guarded=settings.admin.token is not None,
         body_seconds=settings.receiver.body_timeout_s,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 import structlog
 
-from ingest.admin.submissions import complete, senders
+from ingest.admin.submissions import complete
 from ingest.background import beside
 from ingest.backup.snapshot import drop_snapshot, take_snapshot
 from ingest.connections.stores import store_folder, wait_for_store
@@ -137,5 +137,5 @@ def _drain(settings: Settings, store: Store, consumer: Consumer) -> Drain:
         batch_rows=settings.clickhouse.batch_rows,
         batch_seconds=settings.clickhouse.batch_ms / 1000,
         to_the_end=isinstance(consumer, JournalConsumer),
-        complete={Topic.SUBMISSIONS: complete(senders(effective_accounts(settings)))},
+        complete={Topic.SUBMISSIONS: complete(effective_accounts(settings))},
     )

@@ -18,41 +18,26 @@ from ingest.settings.values import Network
 from normalizers import PROVIDERS
 from normalizers.model import Account
 from normalizers.privacy import KEEP_ALL, Privacy
-from normalizers.provider import Provider
 from normalizers.secrets import NO_SECRETS, SecretMask
+from normalizers.submissions import SubmittingAccount
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EffectiveAccount:
+class EffectiveAccount(SubmittingAccount):
     """
     One account at one provider.
 
-    `reading` is what the normalizers need to read its reports. `secrets`, `allow`, `acknowledge_unreadable`, and
-    `rate` and `burst` (callbacks a second, and at once) are for the receiver. `reports_within` is how long after a
-    submission its last report is expected. `poll` is set if the provider is polled.
+    `secrets`, `allow`, `acknowledge_unreadable`, and `rate` and `burst` (callbacks a second, and at once) are for the
+    receiver. `poll` is set if the provider is polled.
     """
 
-    provider: Provider
-    reading: Account
     secrets: tuple[str, ...] = ()
     allow: tuple[Network, ...] = ()
     acknowledge_unreadable: bool = False
     rate: float | None = None
     burst: int | None = None
-    reports_within: timedelta
     poll: PollSettings | None = None
-    privacy: Privacy = KEEP_ALL
     mask: SecretMask = NO_SECRETS
-
-    @property
-    def name(self) -> str:
-        """The account's name, unique among its provider's accounts."""
-        return self.reading.name
-
-    @property
-    def key(self) -> tuple[str, str]:
-        """The names of provider and account, as they label metrics and rows."""
-        return self.provider.name, self.name
 
 
 def effective_accounts(settings: Settings) -> tuple[EffectiveAccount, ...]:

@@ -13,7 +13,7 @@ from normalizers.submissions import Submission, SubmittingAccount, SubmittingAcc
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 SENDERS: SubmittingAccounts = {
-    (name, "default"): SubmittingAccount(provider, Account(), provider.reports_within)
+    (name, "default"): SubmittingAccount(provider=provider, reading=Account(), reports_within=provider.reports_within)
     for name, provider in PROVIDERS.items()
 }
 

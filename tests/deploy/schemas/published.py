@@ -75,7 +75,8 @@ def _dead_letter(provider: str, body: bytes) -> Record:
 
 
 def _submissions() -> Iterator[Record]:
-    senders = {("cm", "default"): SubmittingAccount(PROVIDERS["cm"], Account(name="default"), timedelta(hours=72))}
+    sender = SubmittingAccount(provider=PROVIDERS["cm"], reading=Account(), reports_within=timedelta(hours=72))
+    senders = {sender.key: sender}
     whole = {"reference": "r-1", "submitted_at": "2026-11-20T12:00:00+01:00", "tags": {"campaign": "a"}}
     for fields in ({}, whole):
         sent = {"provider": "cm", "message_id": "m-1", "recipient": "+447911123456", **fields}

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import orjson
 
-from ingest.admin.submissions import complete, senders
+from ingest.admin.submissions import complete
 from ingest.metrics.catalogue import DrainMetrics
 from ingest.settings.accounts import effective_accounts
 from ingest.settings.settings import Settings
@@ -31,7 +31,7 @@ async def drain(store: Store, folder: Path, *records: Record) -> None:
     await journal.close()
     consumer = JournalConsumer(folder)
     draining = Drain(
-        consumer, store, DrainMetrics(), complete={Topic.SUBMISSIONS: complete(senders(effective_accounts(Settings())))}
+        consumer, store, DrainMetrics(), complete={Topic.SUBMISSIONS: complete(effective_accounts(Settings()))}
     )
     draining.stop()
     await asyncio.wait_for(draining.run(), 30)
