@@ -170,8 +170,9 @@ class Page:
         return answered
 
     async def _show_overview(self, request: web.Request) -> Any:
+        period = _parameters(request, InRange).period
         live = self._answers.get("live", lambda: read_live(self._checks, self._totals), _LIVE_SECONDS)
-        return await self._overview.make(_parameters(request, InRange).period, live)
+        return await self._overview.make(period, live)
 
     async def _show_questions(self, _: web.Request) -> Any:
         return self._questions.titles()

@@ -240,6 +240,7 @@ async def test_the_token_guards_the_data_but_not_the_files(open_page: Open) -> N
 async def test_without_a_store_the_live_part_is_there(open_page: Open) -> None:
     """A command without a store says so, and shows the state of the program."""
     client = await open_page(has_store=False)
+    assert (await client.get("/api/overview", params={"range": "1y"})).status == 400
     data = await (await client.get("/api/overview")).json()
     assert data["store"]["state"] == "none"
     assert {"provider": "cm", "account": "default", "last_callback": 1_790_000_000.0} in data["accounts"]
