@@ -48,12 +48,14 @@ WHERE home IN ({{homes}}) AND message_key IN ({{keys}})
 """  # noqa: S608 - our own text
 
 #: One insert hides the older generations of a message and shows the new one. All rows of a message are in one partition, so
-#: they are in one new part, and no query sees the message twice or not at all.
+#: they are in one new part, and no query sees the message twice or not at all. The reports no longer know when copies of
+#: them were received, so the last receipt is taken from the older generations.
 _SHOWN: Final = f"""
-INSERT INTO {{internal}}.messages (home, message_key, generation, {_ROW}, message_stamp, replaced, ready)
+INSERT INTO {{internal}}.messages (home, message_key, generation, {_ROW}, message_stamp, replaced, ready, last_received_at)
 SELECT DISTINCT
     home, message_key, found.generation AS generation, {_ROW}, message_stamp,
-    toUInt8(found.generation < current.generation) AS replaced, toUInt8(found.generation = current.generation) AS ready
+    toUInt8(found.generation < current.generation) AS replaced, toUInt8(found.generation = current.generation) AS ready,
+    max(found.last_received_at) OVER (PARTITION BY message_key, message_row) AS last_receipt
 FROM {{internal}}.messages AS found
 INNER JOIN (
     SELECT message_key, max(generation) AS generation FROM {{internal}}.message_homes

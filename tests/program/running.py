@@ -8,6 +8,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Any, Self, TypeAlias
@@ -117,6 +118,27 @@ class Program:
             timeout=seconds,
             check=False,
         )
+
+    def cut_short(self, *command: str, seconds: float) -> None:
+        """Run another command with the same settings, and SIGKILL it after so many seconds."""
+        with subprocess.Popen(
+            [*_DLRHUB, *command],
+            cwd=self.folder,
+            env={**os.environ, **self.environment},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        ) as running:
+            with suppress(subprocess.TimeoutExpired):
+                running.wait(seconds)
+            running.kill()
+
+    def child(self, part: str) -> int:
+        """Return the process id of the receiver, the poller or the store."""
+        assert self.process is not None
+        found = subprocess.run(
+            ["pgrep", "-P", str(self.process.pid), "-f", f"child {part}"], capture_output=True, text=True, check=True
+        )
+        return int(found.stdout.split()[0])
 
     def wait_until_ready(self) -> None:
         """Wait until every part does its work."""

@@ -1,9 +1,5 @@
 """The promise of a backup: all that was acknowledged before it began, row for row, whatever happens meanwhile."""
 
-import os
-import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -97,19 +93,6 @@ def test_a_backup_under_load_is_restored_row_for_row(tmp_path: Path) -> None:
         assert copy.get(copy.admin, "/metrics")[1].find(b"dlr_journal_lost_records 0.0") > 0
 
 
-def killed(program: Program, *command: str, after_seconds: float) -> None:
-    """Run a command, and kill it."""
-    with subprocess.Popen(
-        [sys.executable, "-m", "ingest", *command],
-        cwd=program.folder,
-        env={**os.environ, **program.environment},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    ) as running:
-        time.sleep(after_seconds)
-        running.send_signal(signal.SIGKILL)
-
-
 def test_a_backup_and_a_restore_that_are_killed_are_run_again(tmp_path: Path) -> None:
     """SIGKILL at any moment of a backup or a restore leaves nothing that the same command, run again, does not mend."""
     (tmp_path / "hub").mkdir()
@@ -119,14 +102,14 @@ def test_a_backup_and_a_restore_that_are_killed_are_run_again(tmp_path: Path) ->
             post(hub, first, 500)
         wait_for_drain(hub, 3000)
         for tries in range(4):
-            killed(hub, "backup", str(backups), after_seconds=0.9 + 0.15 * tries)
+            hub.cut_short("backup", str(backups), seconds=0.9 + 0.15 * tries)
         hub.call("backup", str(backups))
         expected = {table: rows(hub, table) for table in _TABLES}
     copy = Program(tmp_path / "copy")
     copy.folder.mkdir()
     data = copy.folder / "dlrhub-data"
     for tries in range(4):
-        killed(copy, "restore", str(backups), after_seconds=1.0 + 0.4 * tries)
+        copy.cut_short("restore", str(backups), seconds=1.0 + 0.4 * tries)
         if (data / "store").exists() and not (data / "restoring").exists():
             break  # it was quicker than the kill
     else:

@@ -3,7 +3,6 @@
 import os
 import random
 import signal
-import subprocess
 import time
 from pathlib import Path
 
@@ -69,8 +68,8 @@ def test_a_part_that_dies_is_started_again(tmp_path: Path) -> None:
         assert program.callback("juhe", b'[{"flag":1,"mid":"a","mobile":"18983437011","stat":"DELIVRD"}]')[0] == 200
         wait_for_store(program)
         wait_for_metric(program, 'dlr_callbacks_total{outcome="stored",provider="juhe"} 1.0')
-        for part in ("child receiver", "child store"):
-            os.kill(child_of(program, part), signal.SIGKILL)
+        for part in ("receiver", "store"):
+            os.kill(program.child(part), signal.SIGKILL)
             time.sleep(0.3)
             program.wait_until_ready()
         wait_for_metric(program, 'dlr_callbacks_total{outcome="stored",provider="juhe"} 1.0')
@@ -82,7 +81,7 @@ def test_lag_is_told_while_nothing_is_drained(tmp_path: Path) -> None:
     """While the store process stands still, what was acknowledged is lag; it is 0 again once it is stored."""
     with Program(tmp_path) as program:
         wait_for_metric(program, "dlr_stream_lag_records 0.0")
-        store = child_of(program, "child store")
+        store = program.child("store")
         os.kill(store, signal.SIGSTOP)
         items = [{"flag": 1, "mid": f"m-{number}", "mobile": "18983437011", "stat": "DELIVRD"} for number in range(7)]
         assert program.callback("juhe", orjson.dumps(items))[0] == 200
@@ -94,7 +93,7 @@ def test_lag_is_told_while_nothing_is_drained(tmp_path: Path) -> None:
 def test_children_do_not_outlive_a_killed_parent(tmp_path: Path) -> None:
     """If only the supervisor is killed, its children stop by themselves, and a new one can start at once."""
     with Program(tmp_path) as program:
-        children = [child_of(program, part) for part in ("child receiver", "child store")]
+        children = [program.child(part) for part in ("receiver", "store")]
         assert program.process is not None
         program.process.kill()
         program.process.wait()
@@ -111,12 +110,3 @@ def wait_for_metric(program: Program, line: str) -> None:
     while line not in program.get(program.admin, "/metrics")[1].decode():
         assert time.monotonic() < deadline, line
         time.sleep(0.1)
-
-
-def child_of(program: Program, part: str) -> int:
-    """Return the process id of one part."""
-    assert program.process is not None
-    found = subprocess.run(
-        ["pgrep", "-P", str(program.process.pid), "-f", part], capture_output=True, text=True, check=True
-    )
-    return int(found.stdout.split()[0])
