@@ -2,7 +2,7 @@
 Phone numbers inside text: finds runs that may be one, and replaces every spelling of a known one.
 
 Payloads spell a number with and without its country code, with separators, percent-encoded, as JSON or HTML escapes,
-and in the digits of other scripts. Masking numbers and erasing a person both need all of these found.
+in hexadecimal, and in the digits of other scripts. Masking numbers and erasing a person both need all of these found.
 """
 
 import re
@@ -31,11 +31,11 @@ def _digits_of_all_scripts() -> Mapping[str, str]:
 
 
 _CHARACTERS: Final = _digits_of_all_scripts()
-#: One digit, plain or escaped: %31, \u0031, \x31, &#49;, &#x31;.
-_DIGIT: Final = rf"(?:[{''.join(_CHARACTERS.values())}]|%3\d|\\u003\d|\\x3\d|&\#(?:4[89]|5[0-7]|x3\d);)"
+#: One digit, plain or escaped: %31, %2531, \u0031, \x31, &#49;, &#x31;.
+_DIGIT: Final = rf"(?:[{''.join(_CHARACTERS.values())}]|%(?:25)*3\d|\\u003\d|\\x3\d|&\#(?:0*(?:4[89]|5[0-7])|x0*3\d);)"
 _SEPARATOR: Final = (
     r"(?:[\s\x00\u00a0\u2010-\u2015\u2212\u200b-\u200f\u202a-\u202e\u2060-\u2069().,:_*/\[\]+\-]"
-    r"|%(?:20|2B|2D|28|29|2E|2F|5F|00|09)|\\[nrt]|\\u00a0)"
+    r"|%(?:25)*(?:20|2B|2D|28|29|2E|2F|5F|00|09)|\\[nrt]|\\u00[0a]0)"
 )
 _RUN: Final = re.compile(
     f"{_DIGIT}(?:{_SEPARATOR}{{0,{_MOST_SEPARATORS}}}{_DIGIT}){{{LEAST_DIGITS - 1},}}", re.IGNORECASE
@@ -75,20 +75,25 @@ def replace_number(text: str, number: str, replacement: str) -> str:
         for start, end in _occurrences(_digits(run[0], run.start()), country_code, national):
             pieces += [text[done:start], replacement]
             done = end
-    return "".join([*pieces, text[done:]]) if pieces else text
+    text = "".join([*pieces, text[done:]]) if pieces else text
+    for form in _hexadecimal(national):
+        text = text.replace(form, replacement)
+    return text
 
 
 def number_regexp(number: str) -> str:
     """
     Return a regular expression (RE2) that finds every text that may spell `number`; empty if it has too few digits.
 
-    It matches inside longer numbers, too: the caller has to look at the text before and after it.
+    RE2 has no look-around: the groups 1 and 2 are the characters before and after the number, to be put back.
     """
     country_code, national = split_number(number)
     if len(national) < LEAST_DIGITS:
         return ""
     country = f"(?:(?:{_spelled_re2('00')})?{_spelled_re2(country_code)})?" if country_code else ""
-    return f"(?i){country}(?:{_spelled_re2('0')})?{_SEPARATOR_RE2.join(map(_digit_re2, national))}"
+    spelled = f"{country}(?:{_spelled_re2('0')})?{_SEPARATOR_RE2.join(map(_digit_re2, national))}"
+    # Beside a byte that is no UTF-8, [^0-9] matches nothing, and \b does.
+    return rf"(?i)(^|[^0-9]|\b)(?:{spelled})($|[^0-9]|\b)|{'|'.join(_hexadecimal(national))}"
 
 
 def split_number(number: str) -> tuple[str, str]:
@@ -99,6 +104,11 @@ def split_number(number: str) -> tuple[str, str]:
             if int(digits[:length] or 0) in phonenumbers.COUNTRY_CODE_TO_REGION_CODE:
                 return digits[:length], digits[length:]
     return "", digits.lstrip("0")
+
+
+def _hexadecimal(digits: str) -> tuple[str, str]:
+    """Return digits in hexadecimal, as ASCII and as UTF-16: Santo's `sm` is written so."""
+    return digits.encode().hex(), digits.encode("utf-16-be").hex()
 
 
 def _digits(run: str, offset: int) -> list[_Digit]:
@@ -144,7 +154,9 @@ def _touches(digits: list[_Digit], index: int) -> bool:
     return 0 <= index < len(digits) - 1 and digits[index].end == digits[index + 1].start
 
 
-_SEPARATOR_RE2: Final = rf"(?:[^0-9A-Za-z]|%[0-9A-Fa-f]{{2}}|\\[nrt]|\\u[0-9A-Fa-f]{{4}}){{0,{_MOST_SEPARATORS}}}"
+_SEPARATOR_RE2: Final = (
+    rf"(?:[^0-9A-Za-z]|%(?:25)*[0-9A-Fa-f]{{2}}|\\[nrt]|\\u[0-9A-Fa-f]{{4}}){{0,{_MOST_SEPARATORS}}}"
+)
 
 
 def _spelled_re2(digits: str) -> str:
@@ -154,4 +166,4 @@ def _spelled_re2(digits: str) -> str:
 
 def _digit_re2(digit: str) -> str:
     code = f"{ord(digit):02x}"
-    return f"(?:[{_CHARACTERS[digit]}]|%{code}|\\\\u00{code}|\\\\x{code}|&#{ord(digit)};|&#x{code};)"
+    return f"(?:[{_CHARACTERS[digit]}]|%(?:25)*{code}|\\\\u00{code}|\\\\x{code}|&#0*{ord(digit)};|&#x0*{code};)"

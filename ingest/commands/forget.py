@@ -7,9 +7,9 @@ import typer
 from ingest.backup.snapshot import drop_snapshot
 from ingest.commands.usage import UsageError
 from ingest.connections.stores import store_folder
-from ingest.connections.streams import journals
+from ingest.connections.streams import REFUSED, journals
 from ingest.control.client import is_running
-from ingest.erasure.files import files_with
+from ingest.erasure.files import files_with, set_aside
 from ingest.erasure.journals import erase_from_journals, wait_until_drained
 from ingest.erasure.poll_state import erase_from_poll_state
 from ingest.erasure.store import erase_from_store
@@ -17,6 +17,7 @@ from ingest.settings.privacy import open_privacy
 from ingest.settings.settings import Settings
 from normalizers.msisdn import read_number
 from normalizers.privacy import StoredNumbers, hash_number
+from normalizers.written_numbers import split_number
 from sinks.clickhouse.erasure import ErasedTable
 from sinks.clickhouse.store import engine_path
 
@@ -29,10 +30,10 @@ async def forget(settings: Settings, written: str) -> bool:
     """
     number = _read(written)
     stored_as = _forms(settings, number)
-    root = journals(settings.data_dir)
     if is_running(settings.data_dir):
-        await wait_until_drained(root)
-    changed = await erase_from_journals(root, number, stored_as)
+        await wait_until_drained(journals(settings.data_dir))
+    roots = [journals(settings.data_dir), settings.data_dir / REFUSED]
+    changed = await erase_from_journals(roots, number, stored_as)
     typer.echo(f"journals: {changed} records erased or redacted")
     tables = await erase_from_store(settings, number, stored_as)
     for table in tables:
@@ -55,7 +56,9 @@ def _forms(settings: Settings, number: str) -> Sequence[str]:
     privacy = open_privacy(settings.privacy)
     if privacy.numbers is StoredNumbers.MASKED:
         typer.echo("numbers are stored masked: rows with a masked number can't be told from other people's, and stay")
-    return [number, number[1:], f"00{number[1:]}", *(hash_number(number, key) for key in privacy.keys)]
+    _, national = split_number(number)
+    forms = [number, number[1:], f"00{number[1:]}", national, f"0{national}"]
+    return [*forms, *(hash_number(form, key) for form in forms for key in privacy.keys)]
 
 
 def _told(settings: Settings, number: str, tables: Sequence[ErasedTable]) -> bool:
@@ -64,9 +67,12 @@ def _told(settings: Settings, number: str, tables: Sequence[ErasedTable]) -> boo
     files = list(files_with(settings.data_dir, number))
     for path in files:
         typer.echo(f"still in {path}")
+    unread = set_aside(settings.data_dir)
+    for path in unread:
+        typer.echo(f"not searched, since it is damaged: {path}; delete it when you don't need it any more")
     if left:
         typer.echo(f"{left} rows hold the number in their message id, which can't be changed")
     if settings.kafka is not None:
         typer.echo("not reached: Kafka's topics, which keep the number until their retention ends")
     typer.echo("not reached: backups, and what was sent to other systems")
-    return not (left or files)
+    return not (left or files or unread)

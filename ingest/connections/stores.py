@@ -16,6 +16,7 @@ from ingest.settings.privacy import RetentionDays
 from ingest.settings.settings import Settings
 from normalizers import PROVIDERS
 from normalizers.code_rows import all_code_rows
+from sinks.clickhouse.erasure import keep_old_parts
 from sinks.clickhouse.migrate import Migration, migrate
 from sinks.clickhouse.retention import apply_retention
 from sinks.clickhouse.store import Store, open_embedded, open_server
@@ -65,6 +66,7 @@ def prepare(store: Store, settings: Settings) -> list[Migration]:
     """
     try:
         applied = migrate(store)
+        keep_old_parts(store)
         accounts = ((account.provider.name, account.reading) for account in effective_accounts(settings))
         store.replace_codes([msgspec.to_builtins(row) for row in all_code_rows(PROVIDERS, accounts)])
         apply_retention(store, _retention(settings.privacy.retention_days))

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _log = structlog.get_logger(__name__)
 
 _CONNECT_SECONDS: Final = 5.0
+#: The folder, below `data_dir`, of journals with the records that Kafka will never take.
+REFUSED: Final = "refused"
 
 
 def journals(data_dir: Path) -> Path:
@@ -57,7 +59,7 @@ async def open_producer(data_dir: Path, kafka: KafkaSettings | None, name: str) 
     producer = SpillingProducer(
         KafkaProducer(cluster(kafka)),
         journal,
-        data_dir / "refused",
+        data_dir / REFUSED,
         SpillMetrics(),
         confirm_seconds=kafka.confirm_timeout_ms / 1000,
     )

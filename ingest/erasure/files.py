@@ -11,27 +11,34 @@ _CHUNK: Final = 1 << 20
 
 def files_with(folder: Path, number: str) -> Iterator[Path]:
     """
-    Yield the files whose bytes hold the national digits of a number.
+    Yield the files whose bytes hold the national digits of a number: as text, in UTF-16, or in hexadecimal.
 
     Parts of the store and segments of the journal are compressed, so their content is searched by other means.
     """
     _, national = split_number(number)
-    digits = national.encode()
-    if len(digits) < LEAST_DIGITS:
+    if len(national) < LEAST_DIGITS:
         return
+    plain = [national.encode(), b"\0".join(digit.encode() for digit in national)]
+    forms = [*plain, *(form.hex().encode() for form in plain)]
     for path in sorted(folder.rglob("*")):
-        if path.is_file() and not path.is_symlink() and _holds(path, digits):
+        if path.is_file() and not path.is_symlink() and _holds(path, forms):
             yield path
 
 
-def _holds(path: Path, digits: bytes) -> bool:
+def set_aside(data_dir: Path) -> list[Path]:
+    """Return what was set aside since it can't be read, and so can't be searched: bytes of journals, and parts of tables."""
+    damaged = (path for path in data_dir.glob("journal/damaged/*") if path.suffix != ".json")
+    return [*damaged, *data_dir.glob("store/engine/store/*/*/detached/*")]
+
+
+def _holds(path: Path, forms: list[bytes]) -> bool:
     tail = b""
     try:
         with path.open("rb") as file:
             while chunk := file.read(_CHUNK):
-                if digits in tail + chunk:
+                if any(form in tail + chunk for form in forms):
                     return True
-                tail = chunk[-len(digits) :]
+                tail = chunk[-max(map(len, forms)) :]
     except FileNotFoundError:  # deleted meanwhile
         return False
     return False

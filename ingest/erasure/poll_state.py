@@ -6,10 +6,9 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
-from normalizers.written_numbers import replace_number
+from ingest.erasure.redaction import redacted_bytes
 from sinks.errors import BusyError
 
-_MASK: Final = "***"
 _LOCK_SECONDS: Final = 30.0
 
 
@@ -29,13 +28,12 @@ def _erase(path: Path, number: str) -> int:
         database.execute("BEGIN IMMEDIATE")
         changed = 0
         for answer_id, body in database.execute("SELECT id, body FROM answers").fetchall():
-            redacted = replace_number(body.decode("utf-8", "surrogateescape"), number, _MASK)
-            if redacted.encode("utf-8", "surrogateescape") != body:
-                new = redacted.encode("utf-8", "surrogateescape")
-                database.execute("UPDATE answers SET body = ? WHERE id = ?", (new, answer_id))
+            redacted = redacted_bytes(body, number)
+            if redacted != body:
+                database.execute("UPDATE answers SET body = ? WHERE id = ?", (redacted, answer_id))
                 changed += 1
         for provider, account, tick in database.execute("SELECT provider, account, tick FROM ticks").fetchall():
-            if replace_number(tick, number, _MASK) != tick:
+            if redacted_bytes(tick.encode(), number) != tick.encode():
                 database.execute("DELETE FROM ticks WHERE provider = ? AND account = ?", (provider, account))
                 changed += 1
         database.execute("COMMIT")

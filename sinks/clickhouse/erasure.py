@@ -17,6 +17,8 @@ from clickhouse_connect.driver.binding import format_query_value
 from normalizers.written_numbers import number_regexp
 from sinks.clickhouse.store import Store
 from sinks.errors import BusyError
+from sinks.personal import PERSONAL
+from sinks.stream import Topic
 
 _MASK: Final = "***"
 #: As in the tables' definition: how long parts outlive the merge or mutation that replaced them.
@@ -34,9 +36,9 @@ class _Table:
     """
     A table that holds phone numbers, and its columns.
 
-    A row is deleted where one of `numbers` is the number. `texts` may contain it: for each, an expression that yields
-    its text, and an assignment in which the expressions in braces are redacted. `keys` belong to the sort key, which
-    can't be changed: rows in which they contain the number are counted.
+    A row is deleted where one of `numbers` spells the number. `texts` may contain it: for each, an expression that
+    yields its text, and an assignment in which the expressions in braces are redacted. `keys` belong to the sort key,
+    which can't be changed: rows in which they contain the number are counted.
     """
 
     numbers: Sequence[str]
@@ -44,40 +46,47 @@ class _Table:
     keys: Sequence[str] = ()
 
 
-def _plain(*columns: str) -> Mapping[str, str]:
-    return {column: f"{column} = {{{column}}}" for column in columns}
+#: Columns that are not plain text: the expression and the assignment of each.
+_NOT_PLAIN: Final = {
+    "tags": (
+        "arrayStringConcat(arrayConcat(mapKeys(tags), mapValues(tags)), ' and ')",
+        "tags = mapApply((k, v) -> ({k}, {v}), tags)",
+    ),
+    "body": (
+        "if(body_encoding = 'base64', tryBase64Decode(body), body)",
+        "body = if(body_encoding = 'base64', base64Encode({tryBase64Decode(body)}), {body})",
+    ),
+}
+
+
+def _table(topic: Topic, keys: Sequence[str] = ()) -> _Table:
+    numbers, texts = PERSONAL[topic]
+    return _Table(numbers, dict(_NOT_PLAIN.get(name, (name, f"{name} = {{{name}}}")) for name in texts), keys)
 
 
 _TABLES: Final[Mapping[str, _Table]] = {
-    "reports": _Table(("recipient",), _plain("reference", "sender", "provider_text", "custom", "raw"), ("message_id",)),
+    "reports": _table(Topic.REPORTS, ("message_id",)),
     "messages": _Table(
         ("recipient",),
         {
-            "concat(details.provider_text, ' ', details.sender, ' ', details.reference)": (
-                "details = tuple(details.precedence, details.provider_status, details.provider_code,"
+            "outcome.operator": (
+                "outcome = tuple(outcome.precedence, outcome.reason, outcome.country, {outcome.operator})"
+            ),
+            # Between two texts stands a word, so that digits of both don't look like one number.
+            "concatWithSeparator(' and ', details.2, details.3, details.4, details.5, details.6)": (
+                "details = tuple(details.precedence, {details.provider_status}, {details.provider_code},"
                 " {details.provider_text}, {details.sender}, {details.reference})"
             ),
-            "concat(submission.reference, ' ', toString(submission.tags))": (
+            "arrayStringConcat([submission.reference, toString(submission.tags)], ' and ')": (
                 "submission = tuple(submission.version, {submission.reference},"
-                " mapApply((k, v) -> (k, {v}), submission.tags))"
+                " mapApply((k, v) -> ({k}, {v}), submission.tags))"
             ),
         },
     ),
-    "submissions": _Table(
-        ("recipient",),
-        {**_plain("reference"), "toString(tags)": "tags = mapApply((k, v) -> (k, {v}), tags)"},
-    ),
-    "submissions_lately": _Table(("recipient",), {}),
-    "inbound": _Table(("sender", "recipient"), _plain("content", "raw")),
-    "dead_letters": _Table(
-        (),
-        {
-            **_plain("query", "headers", "detail"),
-            "if(body_encoding = 'base64', tryBase64Decode(body), body)": (
-                "body = if(body_encoding = 'base64', base64Encode({tryBase64Decode(body)}), {body})"
-            ),
-        },
-    ),
+    "submissions": _table(Topic.SUBMISSIONS, ("message_id",)),
+    "submissions_lately": _Table(("recipient",), {}, ("message_id",)),
+    "inbound": _table(Topic.INBOUND),
+    "dead_letters": _table(Topic.DEAD_LETTERS),
 }
 
 
@@ -101,26 +110,37 @@ def erase(store: Store, number: str, stored_as: Sequence[str]) -> list[ErasedTab
     for name in _TABLES:
         _alter(store, name, f"MODIFY SETTING {_FORGET_OLD_FILES}")
     try:
-        erased = [_Erasing(store, name, table, number, stored_as).run() for name, table in _TABLES.items()]
+        erased = [_Erasing(store, name, number, stored_as).run() for name in _TABLES]
         _wait_for_old_files(store)
     finally:
-        for name in _TABLES:
-            _alter(store, name, f"MODIFY SETTING old_parts_lifetime = {OLD_PARTS_SECONDS}")
+        keep_old_parts(store)
     return erased
+
+
+def keep_old_parts(store: Store) -> None:
+    """Have the tables keep old parts for their usual time again, also after an erasure that was killed."""
+    changed = (
+        f"SELECT name FROM system.tables WHERE {_of(store, list(_TABLES), 'name')}"  # noqa: S608 - values are quoted
+        f" AND position(engine_full, 'old_parts_lifetime = {OLD_PARTS_SECONDS},') = 0"
+    )
+    for (name,) in store.client.query(changed).result_rows:
+        _alter(store, name, f"MODIFY SETTING old_parts_lifetime = {OLD_PARTS_SECONDS}")
 
 
 class _Erasing:
     """The erasure of one number from one table."""
 
-    def __init__(self, store: Store, name: str, table: _Table, number: str, stored_as: Sequence[str]) -> None:
-        regexp = number_regexp(number)
+    def __init__(self, store: Store, name: str, number: str, stored_as: Sequence[str]) -> None:
         self._store = store
         self._name = name
-        self._table = table
-        #: RE2 has no look-around, so the characters on both sides belong to the match, and are put back.
-        self._pattern = format_query_value(f"(^|[^0-9])(?:{regexp})($|[^0-9])") if regexp else ""
-        numbers = format_query_value(list(stored_as))
-        self._about = " OR ".join(f"has({numbers}, toString({column}))" for column in table.numbers)
+        self._table = _TABLES[name]
+        regexp = number_regexp(number)
+        self._pattern = format_query_value(regexp) if regexp else ""
+        forms = format_query_value(list(stored_as))
+        self._about = _any(
+            f"has({forms}, toString({column})) OR {self._containing([f'toString({column})'])}"
+            for column in self._table.numbers
+        )
 
     def run(self) -> ErasedTable:
         containing = self._containing(self._table.texts)
@@ -131,13 +151,13 @@ class _Erasing:
         if redacted:
             changes = ", ".join(map(self._redaction, self._table.texts.values()))
             _alter(self._store, self._name, f"UPDATE {changes} WHERE {containing}")
-        if deleted or redacted:
+        if _old_mutations(self._store, [self._name]):  # also of an erasure that was cut short
             _alter(self._store, self._name, _EMPTY_MUTATION)
         left = self._count(self._containing([*self._table.texts, *self._table.keys]))
         return ErasedTable(table=self._name, deleted=deleted, redacted=redacted, left=left)
 
     def _containing(self, texts: Iterable[str]) -> str:
-        return " OR ".join(f"match({text}, {self._pattern})" for text in texts) if self._pattern else ""
+        return _any(f"match({text}, {self._pattern})" for text in texts if self._pattern)
 
     def _redaction(self, assignment: str) -> str:
         """Return an assignment with what stands in braces redacted; twice, since neighbours share a separator."""
@@ -149,10 +169,11 @@ class _Erasing:
         return re.sub(r"\{(.*?)\}", redact, assignment)
 
     def _count(self, condition: str) -> int:
-        if not condition:
-            return 0
-        sql = f"SELECT count() FROM {self._store.internal}.{self._name} WHERE {condition}"  # noqa: S608 - values are quoted
-        return int(str(self._store.client.command(sql)))
+        return _count(self._store, f"{self._store.internal}.{self._name} WHERE {condition}")
+
+
+def _any(conditions: Iterable[str]) -> str:
+    return " OR ".join(conditions) or "0"
 
 
 def _alter(store: Store, name: str, change: str) -> None:
@@ -160,17 +181,28 @@ def _alter(store: Store, name: str, change: str) -> None:
     store.client.command(sql, settings={"mutations_sync": 2})
 
 
+def _old_mutations(store: Store, tables: Sequence[str]) -> int:
+    """Return how many mutations these tables know that may name the number."""
+    mutations = store.on_all_servers("system.mutations")
+    return _count(store, f"{mutations} WHERE {_of(store, tables)} AND position(command, '{_EMPTY_MUTATION}') = 0")
+
+
 def _wait_for_old_files(store: Store) -> None:
     """Return once no file of a part or of a mutation holds what was there before; raises `BusyError`."""
     deadline = time.monotonic() + _WAIT_SECONDS
-    parts, mutations = map(store.on_all_servers, ("system.parts", "system.mutations"))
-    ours = f"database = {format_query_value(store.local)} AND table IN ({format_query_value(list(_TABLES))[1:-1]})"
-    ended = f"toDateTime({int(time.time())})"
-    old = (
-        f"SELECT (SELECT count() FROM {parts} WHERE {ours} AND NOT active AND rows > 0 AND remove_time <= {ended})"  # noqa: S608
-        f" + (SELECT count() FROM {mutations} WHERE {ours} AND position(command, '{_EMPTY_MUTATION}') = 0)"
+    ours, ended = _of(store, list(_TABLES)), f"toDateTime({int(time.time())})"
+    old_parts = (
+        f"{store.on_all_servers('system.parts')} WHERE {ours} AND NOT active AND rows > 0 AND remove_time <= {ended}"
     )
-    while int(str(store.client.command(old))):
+    while _count(store, old_parts) or _old_mutations(store, list(_TABLES)):
         if time.monotonic() > deadline:
             raise BusyError("the store has not removed its old files yet: run the command again")
         time.sleep(_POLL_SECONDS)
+
+
+def _of(store: Store, tables: Sequence[str], column: str = "table") -> str:
+    return f"database = {format_query_value(store.local)} AND has({format_query_value(list(tables))}, {column})"
+
+
+def _count(store: Store, rows: str) -> int:
+    return int(str(store.client.command(f"SELECT count() FROM {rows}")))  # noqa: S608 - values are quoted

@@ -30,7 +30,7 @@ async def _write(root: Path) -> None:
 async def test_records_are_erased_and_redacted(tmp_path: Path) -> None:
     """A record about the number is erased; in another one that contains it, it is redacted."""
     await _write(tmp_path)
-    assert await erase_from_journals(tmp_path, NUMBER, [NUMBER], wait=0) == 2
+    assert await erase_from_journals([tmp_path], NUMBER, [NUMBER], wait=0) == 2
     consumer = JournalConsumer(tmp_path)
     records = (await consumer.read(most=10, wait_seconds=0)).records
     await consumer.close()
@@ -43,7 +43,7 @@ async def test_a_segment_that_stays_open_is_told(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "receiver-0")
     await journal.append([report_record(make_report(recipient=NUMBER))])
     with pytest.raises(BusyError, match="run the command again"):
-        await erase_from_journals(tmp_path, NUMBER, [NUMBER], wait=0)
+        await erase_from_journals([tmp_path], NUMBER, [NUMBER], wait=0)
     await journal.close()
 
 
