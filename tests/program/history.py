@@ -3,49 +3,60 @@
 import shutil
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import orjson
 
 from sinks.journal.consumer import lag
-from tests.program.running import Program
+from tests.program.running import Ask, Program
 
 Rows: TypeAlias = list[dict[str, Any]]
 
-#: The account of the history; other traffic goes to `default`.
-_ACCOUNTS = "".join(
-    f'[[accounts]]\nprovider = "{provider}"\nname = "{name}"\nopen = true\n'
-    for name in ("default", "history")
-    for provider in ("cloudsms", "cm", "juhe", "santo")
-)
 #: The operator's meaning of a code that Juhe's document lacks; and the same with a wrong row, and a row that should not be.
 _RIGHT = '[providers.juhe.codes]\n"MK:0004" = { status = "undeliverable", reason = "network_error" }\n'
 _WRONG = (
     '[providers.juhe.codes]\n"MK:0004" = { status = "rejected", reason = "content_rejected" }\n'
     '[providers.santo.codes]\n"400|404" = { status = "delivered" }\n'
 )
+#: The names that the customer gave CM's parameters, without which callbacks by GET can't be read.
+_FIELDS = 'fields = { STATUS = "state", GSM = "to", REFERENCE = "ref" }\n'
 _ARRAY = 100
 #: Receipts are compared by the millisecond.
 _MOMENT_SECONDS = 0.002
 _WAIT_SECONDS = 120
 
 
-@contextmanager
-def has_history(folder: Path, reports: int) -> Iterator[Program]:
-    """Run a program in a new folder that has stored so many reports under the wrong table."""
+def wrong_settings() -> str:
+    """Return settings with wrong rows, and without the names of CM's parameters."""
+    return _accounts("") + _WRONG
+
+
+def right_settings() -> str:
+    """Return the mended settings."""
+    return _accounts(_FIELDS) + _RIGHT
+
+
+def _accounts(fields: str) -> str:
+    """Return the settings of two accounts a provider: the history goes to `history`, other traffic to `default`."""
+    return "".join(
+        f'[[accounts]]\nprovider = "{provider}"\nname = "{name}"\nopen = true\n{fields if provider == "cm" else ""}'
+        for name in ("default", "history")
+        for provider in ("cloudsms", "cm", "juhe", "santo")
+    )
+
+
+def made(folder: Path, settings: str) -> Program:
+    """Return a program in a new folder with these settings."""
     folder.mkdir()
-    (folder / "dlrhub.toml").write_text(_ACCOUNTS + _WRONG)
-    with Program(folder) as program:
-        post_history(program, reports)
-        wait_until_drained(program)
-        yield program
+    program = Program(folder)
+    set_up(program, settings)
+    return program
 
 
-def use_right_table(program: Program) -> None:
-    """Write the mended settings of a program that does not run."""
-    (program.folder / "dlrhub.toml").write_text(_ACCOUNTS + _RIGHT)
+def set_up(program: Program, settings: str) -> None:
+    """Write the settings of a program that does not run."""
+    (program.folder / "dlrhub.toml").write_text(settings)
 
 
 def copied(program: Program, folder: Path) -> Program:
@@ -60,6 +71,17 @@ def post_history(program: Program, reports: int) -> None:
     for path, body in _callbacks(reports):
         time.sleep(_MOMENT_SECONDS)
         assert program.callback(path, body)[0] == 200
+
+
+def unread(letters: int) -> list[str]:
+    """Return callbacks that can't be read unless CM's parameters have the names that the customer gave them."""
+    return [f"cm/history?state=2&to=%2B4478{number:08d}&ref=l{number}" for number in range(letters)]
+
+
+def post_unread(program: Program, letters: int) -> None:
+    """Post callbacks that can't be read under the wrong settings."""
+    for path in unread(letters):
+        assert program.callback(path)[0] == 400
 
 
 def _callbacks(reports: int) -> Iterator[tuple[str, bytes | None]]:
@@ -108,7 +130,20 @@ def wait_until_drained(program: Program) -> None:
         time.sleep(0.1)
 
 
-def stored(program: Program) -> dict[str, Rows]:
-    """Return every row of the history."""
-    views = ("reports", "messages", "stats", "submissions")
-    return {view: program.ask(f"SELECT * FROM {view} WHERE account = 'history' ORDER BY ALL") for view in views}
+def stored(ask: Ask, *, without_clocks: bool = False) -> dict[str, Rows]:
+    """Return every row of the history; without the columns of receipts, which two runs can't share, and `revision`."""
+    left_out = {
+        "reports": "received_at, revision",
+        "messages": "first_received_at, last_received_at",
+        "submissions": "received_at",
+    }
+    rows = {}
+    for view, columns in left_out.items():
+        wanted = f"* EXCEPT ({columns})" if without_clocks else "*"
+        rows[view] = ask(f"SELECT {wanted} FROM {view} WHERE account = 'history' ORDER BY ALL")
+    minute = "" if without_clocks else "minute, "
+    rows["stats"] = ask(
+        f"SELECT {minute}provider, account, country, status, reason, sum(reports) AS reports FROM stats"
+        " WHERE account = 'history' GROUP BY ALL ORDER BY ALL"
+    )
+    return rows

@@ -7,69 +7,60 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tests.program.history import Rows, copied, has_history, post_history, stored, use_right_table, wait_until_drained
+from tests.program.history import (
+    Rows,
+    copied,
+    made,
+    post_history,
+    right_settings,
+    set_up,
+    stored,
+    wait_until_drained,
+    wrong_settings,
+)
 from tests.program.running import Program
 
-#: Columns of receipts, which two runs can't share, and `revision`.
-CLOCKS = {
-    "reports": "received_at, revision",
-    "messages": "first_received_at, last_received_at",
-    "submissions": "received_at",
-}
+
+def _read_wrongly(folder: Path, reports: int) -> Program:
+    """Return a program that has stored a history under the wrong table, and then stopped."""
+    program = made(folder, wrong_settings())
+    with program:
+        post_history(program, reports)
+        wait_until_drained(program)
+        assert program.stop() == 0
+    return program
 
 
-def _without_clocks(program: Program) -> dict[str, Rows]:
-    rows = {
-        view: program.ask(f"SELECT * EXCEPT ({columns}) FROM {view} WHERE account = 'history' ORDER BY ALL")
-        for view, columns in CLOCKS.items()
-    }
-    rows["stats"] = program.ask(
-        "SELECT provider, account, country, status, reason, sum(reports) AS reports FROM stats"
-        " WHERE account = 'history' GROUP BY ALL ORDER BY ALL"
-    )
-    return rows
-
-
-def _clocks(program: Program) -> dict[str, Rows]:
+def _receipts(program: Program) -> list[Rows]:
     """Return when each report, and each message, was received."""
-    return {
-        "reports": program.ask("SELECT event_id, received_at FROM reports WHERE account = 'history' ORDER BY ALL"),
-        "messages": program.ask(
-            "SELECT provider, message_id, first_received_at, last_received_at FROM messages"
-            " WHERE account = 'history' ORDER BY ALL"
-        ),
-        "minutes": program.ask(
-            "SELECT minute, sum(reports) AS n FROM stats WHERE account = 'history' GROUP BY ALL ORDER BY ALL"
-        ),
-    }
+    history = "WHERE account = 'history'"
+    return [
+        program.ask(f"SELECT event_id, received_at FROM reports {history} ORDER BY ALL"),
+        program.ask(f"SELECT message_id, first_received_at, last_received_at FROM messages {history} ORDER BY ALL"),
+        program.ask(f"SELECT minute, sum(reports) AS n FROM stats {history} GROUP BY ALL ORDER BY ALL"),
+    ]
 
 
 def mend_beside_traffic(folder: Path, *, reports: int, callbacks: int, per_second: int) -> None:
-    """Mend the history's table, read it again while `dlrhub simulate` runs, and compare with a run under the right one."""
-    with has_history(folder / "mended", reports) as mended:
-        before = _clocks(mended)
-        assert mended.stop() == 0
-    use_right_table(mended)
+    """Mend the table of a history, read it again while `dlrhub simulate` runs, and compare it with a fresh run's."""
+    mended = _read_wrongly(folder / "mended", reports)
+    set_up(mended, right_settings())
     with mended, ThreadPoolExecutor(1) as beside:
+        before = _receipts(mended)
         simulate = ("simulate", "--account", "default", "--count", str(callbacks), "--rate", str(per_second))
-        traffic = beside.submit(mended.call, *simulate, seconds=30 + callbacks / per_second)
+        traffic = beside.submit(mended.call, *simulate, seconds=60 + callbacks / per_second)
         time.sleep(1)
         said = mended.call("renormalize", "--account", "history", seconds=120)
+        assert f"{reports} reports read again" in said
         assert not traffic.done()
         assert "everything acknowledged is stored once" in traffic.result()
         wait_until_drained(mended)
-        found, after = _without_clocks(mended), _clocks(mended)
-    assert f"{reports} reports read again" in said
-    assert after == before
-    (folder / "fresh").mkdir()
-    fresh = Program(folder / "fresh")
-    use_right_table(fresh)
-    with fresh:
+        found = stored(mended.ask, without_clocks=True)
+        assert _receipts(mended) == before
+    with made(folder / "fresh", right_settings()) as fresh:
         post_history(fresh, reports)
         wait_until_drained(fresh)
-        expected = _without_clocks(fresh)
-    assert {view: len(rows) for view, rows in found.items()} == {view: len(rows) for view, rows in expected.items()}
-    assert found == expected
+        assert found == stored(fresh.ask, without_clocks=True)
 
 
 def test_a_wrong_row_is_mended_beside_live_traffic(tmp_path: Path) -> None:
@@ -79,16 +70,15 @@ def test_a_wrong_row_is_mended_beside_live_traffic(tmp_path: Path) -> None:
 
 def test_kills_of_renormalize_and_of_the_store_change_nothing(tmp_path: Path) -> None:
     """After SIGKILLs of the command and of the store process at any moment, one more run ends as one run alone."""
-    with has_history(tmp_path / "killed", 4000) as killed:
-        before = stored(killed)
-        assert killed.stop() == 0
-    use_right_table(killed)
+    killed = _read_wrongly(tmp_path / "killed", 4000)
+    set_up(killed, right_settings())
     with copied(killed, tmp_path / "alone") as alone:
+        before = stored(alone.ask)
         started = time.monotonic()
         alone.call("renormalize")
         seconds = time.monotonic() - started
         wait_until_drained(alone)
-        expected = stored(alone)
+        expected = stored(alone.ask)
     assert expected != before
     moments = random.Random(15)  # noqa: S311 - moments to kill at
     with killed:
@@ -100,4 +90,4 @@ def test_kills_of_renormalize_and_of_the_store_change_nothing(tmp_path: Path) ->
             killed.wait_until_ready()
         killed.call("renormalize")
         wait_until_drained(killed)
-        assert stored(killed) == expected
+        assert stored(killed.ask) == expected
