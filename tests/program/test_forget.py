@@ -95,7 +95,7 @@ def test_a_forgetting_that_is_killed_is_run_again(tmp_path: Path) -> None:
     with program:  # no segment of its journal is being written to, so the store is reached soon
         for _ in range(3):
             program.cut_short("forget", f"+86{NATIONAL}", seconds=moments.uniform(1.0, 2.5))
-            os.kill(program.child("store-process"), signal.SIGKILL)
+            os.kill(program.child("store"), signal.SIGKILL)
             time.sleep(0.3)
             program.wait_until_ready()
         told = program.call("forget", f"+86{NATIONAL}", seconds=FORGET_SECONDS)

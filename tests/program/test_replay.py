@@ -49,7 +49,7 @@ def test_kills_of_a_replay_and_of_the_store_change_nothing(tmp_path: Path) -> No
     with killed:
         for _ in range(3):
             killed.cut_short(*replay, seconds=seconds * moments.uniform(0.6, 1))
-            os.kill(killed.child("store-process"), signal.SIGKILL)
+            os.kill(killed.child("store"), signal.SIGKILL)
             time.sleep(0.3)
             killed.wait_until_ready()
         killed.call(*replay)
