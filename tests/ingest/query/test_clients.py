@@ -86,7 +86,7 @@ def test_errors_have_their_code(client: Client) -> None:
 
 
 def test_a_writable_door_is_a_server_for_tests(writer: Client) -> None:
-    """In tests, the query server takes DDL, native and raw inserts, and settings, as a server does."""
+    """The query server of the tests takes DDL, native and raw inserts, and settings, as a ClickHouse server does."""
     writer.command("CREATE DATABASE IF NOT EXISTS tests")
     writer.command(
         "CREATE OR REPLACE TABLE tests.t (a UInt32, b String, t DateTime64(3, 'UTC')) ENGINE = MergeTree ORDER BY a"

@@ -47,7 +47,7 @@ def probe(folder: Path, statements: list[str]) -> list[tuple[bool, str]]:
 
 
 def test_the_engine_itself_refuses_to_write(tmp_path: Path) -> None:
-    """Without the guard, a statement that writes is told by the engine's parser, or refused by the connection."""
+    """Without the guard, a statement that writes is recognized by the engine's parser, or refused by the connection."""
     attacks = [attack.replace("<out>", str(tmp_path / "out")).replace("<canary>", "/nowhere") for attack in WRITE]
     for attack, (reads_only, error) in zip(attacks, probe(tmp_path / "engine", attacks), strict=True):
         assert not reads_only or error or attack.startswith(("EXPLAIN", "CHECK")), attack

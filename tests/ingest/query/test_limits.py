@@ -47,13 +47,13 @@ def test_a_query_stays_within_memory_and_rows(query_server: QueryServer, sql: st
 
 
 def test_a_lone_query_may_take_the_memory_of_all(query_server: QueryServer) -> None:
-    """Memory is shared: a query that runs alone is answered where a third of the memory would not do."""
+    """Memory is shared: a query that runs alone may use more than a third of it."""
     sql = "SELECT count() FROM (SELECT number FROM numbers(4000000) GROUP BY number)"
     assert query_server.ask(sql, max_threads="1").text == "4000000\n"
 
 
 def test_a_query_without_enough_memory_is_told_what_to_narrow(query_server: QueryServer) -> None:
-    """The error of a query that needs too much memory names the columns to bound it by."""
+    """The error of a query that needs too much memory names the columns to filter by."""
     assert "first_received_at" in query_server.ask("SELECT groupArray(number) FROM numbers(1000000000)").text
 
 
@@ -86,7 +86,7 @@ def test_nothing_of_a_failed_query_is_in_the_next_answer(
 
 
 def test_too_many_at_once_are_told_to_come_back(query_server: QueryServer) -> None:
-    """While as many queries run as may, others wait a while and are told that there are too many."""
+    """At the limit of running queries, further ones wait for a while and are then refused as too many."""
     with ThreadPoolExecutor(5) as threads:
         codes = sorted(code(reply) for reply in threads.map(query_server.ask, [ENDLESS] * 5))
     assert codes == ["159", "159", "159", "202", "202"]
@@ -94,7 +94,7 @@ def test_too_many_at_once_are_told_to_come_back(query_server: QueryServer) -> No
 
 
 def test_other_requests_go_on_while_queries_run(query_server: QueryServer) -> None:
-    """Running queries keep nobody else from being answered."""
+    """Other requests are answered while queries run."""
     with ThreadPoolExecutor(2) as threads:
         busy = [threads.submit(query_server.ask, ENDLESS) for _ in range(2)]
         slowest = 0.0
@@ -108,7 +108,7 @@ def test_other_requests_go_on_while_queries_run(query_server: QueryServer) -> No
 
 
 def test_a_client_that_hangs_up_stops_its_query(query_server: QueryServer) -> None:
-    """Queries of clients that went away make room at once, not when their time is over."""
+    """The query of a client that hung up ends at once and makes room for others."""
     request = f"GET /?query={quote(ENDLESS)} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
     clients = [socket.create_connection(("127.0.0.1", query_server.port)) for _ in range(3)]
     for client in clients:
@@ -128,7 +128,7 @@ DEAF = "SELECT sum(levenshteinDistance(repeat(toString(number), 65000), repeat(t
 
 
 def test_queries_that_do_not_end_are_ended_with_their_process(tmp_path: Path) -> None:
-    """While every connection has a query that does not end, others are told so at once, and then the process ends."""
+    """If queries that do not end hold every connection, others are refused at once, and then the process ends."""
     limits = {"query_seconds": 1, "stuck_seconds": 10, "wait_seconds": 5, "connections": 2}
     with running(tmp_path, json.dumps(limits), ends_with=STUCK) as server, ThreadPoolExecutor(2) as threads:
         deaf = [threads.submit(server.ask, DEAF) for _ in range(2)]

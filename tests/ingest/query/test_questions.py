@@ -115,7 +115,7 @@ def test_an_analysts_question_is_answered(query_server: QueryServer, query: str)
 
 
 def test_the_engine_gets_what_was_written(query_server: QueryServer) -> None:
-    """Comments, strings, numbers and names mean the same to the engine as they did when written."""
+    """Comments, strings, numbers and names reach the engine with the meaning that they were written with."""
     reply = query_server.ask(
         "/* a */ SELECT 'a -- b /* c */ ''d'' \\'e\\' \\t\\\\' AS `x -- y`, 1 -- one\n + 2 /* two */ * 3 AS n # and so on",
         default_format="JSONCompactEachRowWithNames",

@@ -55,7 +55,7 @@ def test_the_headers_are_clickhouses(query_server: QueryServer) -> None:
 
 
 def test_a_query_id_of_nonsense_is_replaced(query_server: QueryServer) -> None:
-    """No query id of a client's can break the answer's headers."""
+    """A query id with characters that a header can't have is replaced."""
     reply = query_server.ask("SELECT 1", query_id="x\r\nSet-Cookie: a=b")
     assert re.fullmatch(r"[0-9a-f-]{36}", reply.headers["X-ClickHouse-Query-Id"])
     assert "Set-Cookie" not in reply.headers
@@ -157,7 +157,7 @@ def test_frames_go_both_ways(query_server: QueryServer) -> None:
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate", "zstd", "lz4", "br"])
 def test_a_small_body_that_grows_large_is_refused(query_server: QueryServer, encoding: str) -> None:
-    """A compressed body has the limit of one that is not."""
+    """The limit of a body holds for its decompressed size."""
     bomb = pack(b"SELECT 1 " + b" " * 50_000_000, encoding)
     assert query_server.ask(bomb, {"Content-Encoding": encoding}).status in {400, 413, 500}
     assert query_server.ask("SELECT 1").text == "1\n"
@@ -194,7 +194,7 @@ def test_garbage_for_a_compressed_body_is_refused(query_server: QueryServer, enc
     ],
 )
 def test_web_pages_are_turned_away(query_server: QueryServer, headers: dict[str, str], status: int) -> None:
-    """No page of another site, and none under a name made to point here, is answered."""
+    """Requests of other sites' pages, and under other host names than localhost, are refused."""
     for reply in (
         query_server.ask("SELECT 1", headers),
         query_server.ask(headers=headers, method="GET", query="SELECT 1"),

@@ -38,7 +38,7 @@ def juhe(configured: Settings, stat: str) -> tuple[Status, Reason | None, CodeSo
 
 
 def test_an_added_code_is_read() -> None:
-    """A code that only the operator knows means what the settings say, in any case, and is marked as theirs."""
+    """A code has the meaning that the settings give it, in upper or lower case, and `code_source` says so."""
     configured = settings(shared={"mk:0004": {"status": "undeliverable", "reason": "network_error"}})
     expected = (Status.UNDELIVERABLE, Reason.NETWORK_ERROR, CodeSource.SETTINGS, False)
     assert juhe(configured, "MK:0004") == juhe(configured, "mk:0004") == expected
@@ -46,7 +46,7 @@ def test_an_added_code_is_read() -> None:
 
 
 def test_a_family_of_codes_is_read() -> None:
-    """A key that ends in `*` means every code that begins so; a longer one goes before a shorter one."""
+    """A key that ends in `*` stands for every code that begins with the rest; the longest such key counts."""
     configured = settings(shared={"MB:*": {"status": "rejected"}, "MB:1*": {"status": "expired", "reason": "expired"}})
     assert juhe(configured, "MB:0001") == (Status.REJECTED, Reason.UNKNOWN, CodeSource.SETTINGS, False)
     assert juhe(configured, "MB:1001")[0] is Status.EXPIRED
@@ -106,6 +106,6 @@ def test_codes_that_can_not_be_used_are_refused(provider: str, codes: dict[str, 
 
 
 def test_codes_of_no_provider_are_refused() -> None:
-    """A provider that there is not is named, with those that there are."""
+    """The error for an unknown provider names it, and lists the known ones."""
     with pytest.raises(ValidationError, match="no such provider; there are cm, juhe"):
         Settings.model_validate({"providers": {"jhe": {}}})

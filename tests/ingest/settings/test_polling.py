@@ -63,7 +63,7 @@ def test_secrets_are_not_shown() -> None:
 
 
 def test_an_account_ages_out_as_its_provider_does_unless_it_says() -> None:
-    """How long reports are expected is the provider's, or the account's own."""
+    """Reports are expected for as long as the account says, else its provider's document."""
     hours = {
         name: effective_account(AccountSettings(provider=name)).reports_within.total_seconds() / 3600
         for name in ("cm", "cloudsms", "santo", "juhe", "cmessages")

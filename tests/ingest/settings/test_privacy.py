@@ -27,7 +27,7 @@ def _load(folder: Path, text: str) -> None:
     ],
 )
 def test_contradictions_are_told(tmp_path: Path, text: str, told: str) -> None:
-    """A privacy setting that can't be followed stops the start."""
+    """Privacy settings that contradict each other stop the start."""
     with pytest.raises(InvalidSettingsError) as error:
         _load(tmp_path, text)
     assert told in str(error.value)

@@ -29,14 +29,14 @@ def test_without_settings_everything_is_embedded_and_on_loopback(
 
 
 def test_the_file_in_the_working_folder_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`dlrhub.toml` counts where it lies in the working folder."""
+    """`dlrhub.toml` in the working folder is read."""
     write(tmp_path, "[receiver]\nworkers = 3")
     monkeypatch.chdir(tmp_path)
     assert load().receiver.workers == 3
 
 
 def test_the_environment_leads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A value in the environment goes over the same in the file, and leaves its neighbours."""
+    """A variable replaces the value in the file, and leaves the other values of its section."""
     path = write(tmp_path, '[receiver]\nworkers = 3\nmax_body_bytes = 5\n[[accounts]]\nprovider = "cm"\nopen = true')
     monkeypatch.setenv("DLRHUB_RECEIVER__WORKERS", "4")
     settings = load(path)
