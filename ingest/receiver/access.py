@@ -10,33 +10,29 @@ from types import MappingProxyType
 from ingest.receiver.rates import TokenBucket
 from ingest.settings.accounts import EffectiveAccount
 from ingest.settings.values import Network
-from normalizers.model import Account
-from normalizers.privacy import KEEP_ALL, Privacy
 from normalizers.provider import Provider
-from normalizers.secrets import NO_SECRETS, SecretMask
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Access:
     """The right to post to one account, and its rate limit (None: unlimited)."""
 
-    provider: Provider
-    account: Account
-    secrets: tuple[bytes, ...] = ()
-    allow: tuple[Network, ...] = ()
-    acknowledge_unreadable: bool = False
+    account: EffectiveAccount
     rate: TokenBucket | None = None
-    privacy: Privacy = KEEP_ALL
-    mask: SecretMask = NO_SECRETS
+
+    @property
+    def provider(self) -> Provider:
+        """The account's provider."""
+        return self.account.provider
 
     def admits(self, peer: str, secret: str) -> bool:
         """Tell whether this peer, with this secret in its path, may post; takes the same time for every secret."""
-        if self.secrets:
+        if self.account.secrets:
             given = secret.encode("utf-8", "surrogateescape")
-            matches = [hmac.compare_digest(given, known) for known in self.secrets]
+            matches = [hmac.compare_digest(given, known.encode()) for known in self.account.secrets]
             if not any(matches):
                 return False
-        return not self.allow or within(peer, self.allow)
+        return not self.account.allow or within(peer, self.account.allow)
 
 
 AccessByAccount = Mapping[tuple[str, str], Access]
@@ -48,22 +44,15 @@ def access_by_account(accounts: Iterable[EffectiveAccount], *, workers: int = 1)
 
     An account's rate is shared out among the `workers`, since each counts by itself.
     """
-    called = (account for account in accounts if account.provider.methods)
-    return MappingProxyType({account.key: _access(account, workers) for account in called})
-
-
-def _access(account: EffectiveAccount, workers: int) -> Access:
-    rate = account.rate and TokenBucket(account.rate / workers, (account.burst or account.rate) / workers)
-    return Access(
-        provider=account.provider,
-        account=account.reading,
-        secrets=tuple(secret.encode() for secret in account.secrets),
-        allow=account.allow,
-        acknowledge_unreadable=account.acknowledge_unreadable,
-        rate=rate or None,
-        privacy=account.privacy,
-        mask=account.mask,
+    return MappingProxyType(
+        {account.key: Access(account, _rate(account, workers)) for account in accounts if account.provider.methods}
     )
+
+
+def _rate(account: EffectiveAccount, workers: int) -> TokenBucket | None:
+    if account.rate is None:
+        return None
+    return TokenBucket(account.rate / workers, (account.burst or account.rate) / workers)
 
 
 @lru_cache(maxsize=4096)

@@ -203,7 +203,7 @@ def _unreadable(access: Access, callback: Callback, error: MalformedError) -> _R
     _seldom.warning(
         "unreadable callback", provider=access.provider.name, account=access.account.name, why=error.why, at=error.where
     )
-    if access.acknowledge_unreadable:
+    if access.account.acknowledge_unreadable:
         answer = CallbackResult(CallbackOutcome.UNREADABLE_ACKNOWLEDGED, replies.stored(callback))
     else:
         answer = CallbackResult(CallbackOutcome.MALFORMED, replies.malformed(callback, error))
@@ -227,7 +227,7 @@ def _origin(access: Access, callback: Callback) -> Origin:
         query=callback.query,
         headers=callback.headers,
         received_at=callback.received_at,
-        mask=access.mask,
+        mask=access.account.mask,
         has_secret_fields=bool(access.provider.secret_fields),
-        privacy=access.privacy,
+        privacy=access.account.privacy,
     )

@@ -146,7 +146,7 @@ class Receiver:
 
     def _callback(self, request: web.BaseRequest, access: Access, query: str, body: bytes) -> Callback:
         return Callback(
-            account=access.account,
+            account=access.account.reading,
             method=request.method,
             url=called_url(request, self._settings) if access.provider.keys else "",
             query=query.encode("utf-8", "surrogateescape"),

@@ -13,12 +13,14 @@ import pytest
 from ingest.metrics.catalogue import CallbackOutcome
 from ingest.receiver.access import Access
 from ingest.receiver.batching import CallbackBatcher, CallbackResult
-from normalizers import PROVIDERS
+from ingest.settings.accounts import effective_account
+from ingest.settings.settings import AccountSettings
 from normalizers.model import Account, Callback, Item
 from sinks.errors import BusyError
 from sinks.stream import Record, Topic
 
 KIB = 1024
+JUHE = effective_account(AccountSettings(provider="juhe"))
 
 
 class Stream:
@@ -51,7 +53,7 @@ def juhe(*ids: str, padding: int = 0) -> Callback:
 
 async def taken(batcher: CallbackBatcher, *callbacks: Callback) -> list[CallbackResult | BaseException]:
     """Hand callbacks in at once."""
-    access = Access(provider=PROVIDERS["juhe"], account=Account())
+    access = Access(JUHE)
     return await asyncio.gather(*(batcher.take(access, callback) for callback in callbacks), return_exceptions=True)
 
 
@@ -142,7 +144,7 @@ async def test_a_lot_that_is_not_durable_is_acknowledged_to_none() -> None:
     batcher = CallbackBatcher(stream)
     assert all(isinstance(answer, BusyError) for answer in await taken(batcher, juhe("a"), juhe("b")))
     assert await taken(batcher, juhe("a")) == [
-        CallbackResult(CallbackOutcome.STORED, PROVIDERS["juhe"].replies.stored(juhe("a")))
+        CallbackResult(CallbackOutcome.STORED, JUHE.provider.replies.stored(juhe("a")))
     ]
 
 
@@ -157,7 +159,7 @@ async def test_a_stalled_stream_turns_callbacks_away_before_memory_ends(monkeypa
 
     monkeypatch.setattr(stream, "append", stall)
     batcher = CallbackBatcher(stream)
-    access = Access(provider=PROVIDERS["juhe"], account=Account())
+    access = Access(JUHE)
     waiting = [batcher.take(access, juhe(f"m{number}", padding=1024 * KIB)) for number in range(64)]
     with pytest.raises(BusyError, match="keep up"):
         batcher.take(access, juhe("one too many"))
@@ -190,7 +192,7 @@ async def test_a_bug_in_a_parser_loses_nothing() -> None:
         raise ZeroDivisionError
 
     stream = Stream()
-    access = Access(provider=replace(PROVIDERS["juhe"], parse=parse), account=Account())
+    access = Access(replace(JUHE, provider=replace(JUHE.provider, parse=parse)))
     result = await CallbackBatcher(stream).take(access, juhe("a"))
     assert (result.outcome, result.reply.status) == (CallbackOutcome.PARSER_ERROR, 200)
     [[record]] = stream.appends
