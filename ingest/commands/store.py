@@ -42,14 +42,18 @@ async def any_store(settings: Settings) -> AsyncIterator[StoreClient]:
 async def _own_store(settings: Settings) -> AsyncIterator[StoreClient]:
     """Open the embedded store, which no running dlrhub has open, behind a query interface of its own."""
     from ingest.query.server import serve  # noqa: PLC0415 - needs the embedded engine
+    from sinks.clickhouse.memory import query_bytes  # noqa: PLC0415
     from sinks.clickhouse.migrate import migrate  # noqa: PLC0415
+    from sinks.clickhouse.readonly import Limits  # noqa: PLC0415
     from sinks.clickhouse.store import engine_path, open_embedded  # noqa: PLC0415
 
-    folder = store_folder(settings.data_dir)
-    with closing(await asyncio.to_thread(open_embedded, folder, settings.clickhouse.database)) as store:
+    folder, memory_mb = store_folder(settings.data_dir), settings.clickhouse.memory_mb
+    limits = Limits(memory_bytes=query_bytes(memory_mb))
+    opening = asyncio.to_thread(open_embedded, folder, settings.clickhouse.database, memory_mb=memory_mb)
+    with closing(await opening) as store:
         await asyncio.to_thread(migrate, store)
         async with (
-            serve(engine_path(folder), "127.0.0.1", 0, database=store.database) as port,
+            serve(engine_path(folder), "127.0.0.1", 0, database=store.database, limits=limits) as port,
             StoreClient(f"http://127.0.0.1:{port}", store.database, _LIMITS) as client,
         ):
             yield client

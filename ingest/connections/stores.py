@@ -34,7 +34,7 @@ def open_store(settings: Settings) -> Store:
     """Open the store; raises `BusyError` if it is away, `RefusedError` if it refuses our credentials."""
     database, url = settings.clickhouse.database, settings.clickhouse.url
     if url is None:
-        return open_embedded(store_folder(settings.data_dir), database)
+        return open_embedded(store_folder(settings.data_dir), database, memory_mb=settings.clickhouse.memory_mb)
     return open_server(
         url.get_secret_value(),
         database,

@@ -21,8 +21,9 @@ from ingest.erasure.store import ERASE, erase_command
 from ingest.metrics.catalogue import DRAIN_STALLED, STORE_DAMAGED, DrainMetrics
 from ingest.processes.child import say_ready
 from ingest.settings.accounts import effective_accounts
-from ingest.settings.settings import QuerySettings, Settings
+from ingest.settings.settings import Settings
 from ingest.settings.values import split_address
+from sinks.clickhouse.memory import query_bytes
 from sinks.clickhouse.store import Store, connect_again, engine_path
 from sinks.drain import Drain
 from sinks.journal.consumer import JournalConsumer
@@ -50,7 +51,7 @@ async def keep(settings: Settings, stopping: asyncio.Event) -> None:
         ending.callback(store.close)
         engine = engine_path(store_folder(settings.data_dir))
         if settings.clickhouse.url is None:
-            await ending.enter_async_context(_query_interface(settings.query, engine, store.database))
+            await ending.enter_async_context(_query_interface(settings, engine))
             await ending.enter_async_context(beside(_check_parts(engine)))
         if settings.kafka is not None:
             await _drain_journals(settings, store)
@@ -75,10 +76,14 @@ async def _tell_stalled(drain: Drain) -> None:
         await asyncio.sleep(1)
 
 
-def _query_interface(query: QuerySettings, engine: Path, database: str) -> AbstractAsyncContextManager[int]:
+def _query_interface(settings: Settings, engine: Path) -> AbstractAsyncContextManager[int]:
     from ingest.query.server import serve  # noqa: PLC0415 - needs the embedded engine
+    from sinks.clickhouse.readonly import Limits  # noqa: PLC0415
 
-    return serve(engine, *split_address(query.listen), database=database, on_stuck=_end_process)
+    chosen = settings.clickhouse
+    limits = Limits(memory_bytes=query_bytes(chosen.memory_mb))
+    address = split_address(settings.query.listen)
+    return serve(engine, *address, database=chosen.database, limits=limits, on_stuck=_end_process)
 
 
 async def _check_parts(engine: Path) -> None:

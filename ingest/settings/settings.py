@@ -36,6 +36,7 @@ from ingest.settings.values import (
     split_address,
 )
 from normalizers import PROVIDERS
+from sinks.clickhouse.memory import DEFAULT_MB, LEAST_MB
 from sinks.clickhouse.urls import server_urls
 
 #: Hosts that stand for every interface of this machine.
@@ -143,6 +144,7 @@ class ClickHouseSettings(Section):
     batch_rows: PositiveInt = 20_000
     batch_ms: PositiveInt = 300
     async_insert: bool = False
+    memory_mb: Annotated[int, Field(ge=LEAST_MB)] = DEFAULT_MB
 
     @property
     def servers(self) -> list[str]:

@@ -17,12 +17,11 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 import chdb
 
+from sinks.clickhouse.memory import DEFAULT_MB, INSERTS_BYTES, query_bytes
 from sinks.errors import BusyError, SinkError
 
 T = TypeVar("T")
 
-#: Memory for inserts and their merges, beside the queries.
-_INSERTS_BYTES: Final = 512 * 1024**2
 _MEMORY_LIMIT_EXCEEDED: Final = 241
 _NARROW: Final = (
     " (dlrhub: the query needs more memory than there is for queries now. Bound it by received_at in reports, by minute in"
@@ -48,17 +47,16 @@ class Limits:
     How much a query may take, and how many run at once.
 
     `memory_bytes` is for all queries together: a lone one may take all of it, and where several want more, the largest
-    is stopped. A result over `result_rows` or
-    `result_bytes` (as columns, before it is written in its format) is an error, never cut off. A query that runs on
-    `stuck_seconds` after its time although it was killed is stuck: the engine checks for a kill between blocks of rows,
-    and one call of some functions takes minutes.
+    is stopped. A result over `result_rows` or `result_bytes` (as columns, before it is written in its format) is an
+    error, never cut off. A query that runs on `stuck_seconds` after its time although it was killed is stuck: the engine
+    checks for a kill between blocks of rows, and one call of some functions takes minutes.
     """
 
     connections: int = 4
     wait_seconds: float = 10.0
     query_seconds: int = 30
     stuck_seconds: float = 10.0
-    memory_bytes: int = 2 * 1024**3
+    memory_bytes: int = query_bytes(DEFAULT_MB)
     result_rows: int = 1_000_000
     result_bytes: int = 256 * 1024**2
     threads: int = 2
@@ -151,7 +149,7 @@ class ReadOnlyEngine:
         return {
             "max_execution_time": limits.query_seconds,
             "max_memory_usage": limits.memory_bytes,
-            "max_memory_usage_for_user": limits.memory_bytes + _INSERTS_BYTES,  # the engine has one user
+            "max_memory_usage_for_user": limits.memory_bytes + INSERTS_BYTES,  # the engine has one user
             "max_result_rows": limits.result_rows,
             "max_result_bytes": limits.result_bytes,
             "result_overflow_mode": "throw",

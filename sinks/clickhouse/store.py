@@ -18,6 +18,7 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from sinks.clickhouse.homes import place
+from sinks.clickhouse.memory import DEFAULT_MB, engine_options
 from sinks.clickhouse.messages import compute_again, share_submissions
 from sinks.clickhouse.servers import INSERT_SECONDS, Servers, another_may_serve
 from sinks.errors import BatchTooLargeError, BusyError, RefusedError, SinkError
@@ -213,9 +214,13 @@ def engine_path(folder: Path) -> Path:
     return folder / "engine"
 
 
-def open_embedded(folder: Path, database: str = "dlr", options: Mapping[str, object] | None = None) -> Store:
+def open_embedded(
+    folder: Path, database: str = "dlr", *, memory_mb: int = DEFAULT_MB, options: Mapping[str, object] | None = None
+) -> Store:
     """
-    Open the ClickHouse engine in this process, with its data below `folder` and server settings from `options`.
+    Open the ClickHouse engine in this process, with its data below `folder`.
+
+    The process keeps to `memory_mb` of resident memory. `options` are more of the engine's server settings.
 
     One process at a time may have it open: a second one gets a `BusyError`. The engine stages inserts in TMPDIR, so
     this process is given one of its own, emptied first.
@@ -226,7 +231,9 @@ def open_embedded(folder: Path, database: str = "dlr", options: Mapping[str, obj
     os.environ["TMPDIR"] = tempfile.tempdir = str(staging.resolve())
     try:
         client = clickhouse_connect.get_client(
-            interface="chdb", path=str(engine_path(folder)), chdb_options=dict(options or {})
+            interface="chdb",
+            path=str(engine_path(folder)),
+            chdb_options={**engine_options(memory_mb), **(options or {})},
         )
     except ClickHouseError as error:
         raise BusyError(f"the store in {folder} can't be opened (does another dlrhub run on it?): {error}") from error

@@ -74,7 +74,7 @@ def _most(limits: Limits) -> Mapping[str, int]:
     """Return the settings that are limits, and how high each may be."""
     return {
         "max_execution_time": limits.query_seconds,
-        "max_memory_usage": limits.memory_bytes // limits.connections,
+        "max_memory_usage": limits.memory_bytes,
         "max_result_bytes": limits.result_bytes,
         "max_result_rows": limits.result_rows,
         "max_threads": limits.threads,

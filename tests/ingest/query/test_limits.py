@@ -47,9 +47,10 @@ def test_a_query_stays_within_memory_and_rows(query_server: QueryServer, sql: st
 
 
 def test_a_lone_query_may_take_the_memory_of_all(query_server: QueryServer) -> None:
-    """Memory is shared: a query that runs alone may use more than a third of it."""
+    """Memory is shared: a query that runs alone, or names a limit, may use more than a third of it."""
     sql = "SELECT count() FROM (SELECT number FROM numbers(4000000) GROUP BY number)"
     assert query_server.ask(sql, max_threads="1").text == "4000000\n"
+    assert query_server.ask(sql, max_threads="1", max_memory_usage="350000000").text == "4000000\n"
 
 
 def test_a_query_without_enough_memory_is_told_what_to_narrow(query_server: QueryServer) -> None:
