@@ -115,6 +115,9 @@ def renormalize(
     until: Until = None,
     *,
     unmapped: Annotated[bool, typer.Option("--unmapped", help="Only reports whose code was in no table.")] = False,
+    every: Annotated[
+        bool, typer.Option("--all", help="Also write reports that don't change: their messages are computed anew.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would change, and write nothing.")] = False,
     config: Config = None,
 ) -> None:
@@ -132,6 +135,7 @@ def renormalize(
         since=since,
         until=until,
         unmapped=unmapped,
+        unchanged=every,
     )
     asyncio.run(run_renormalize(load(config), wanted, dry_run=dry_run))
 

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from ingest.connections.clickhouse import Parameters, Row, StoreClient
+from ingest.reprocessing.conditions import matching, time_text
 from normalizers.errors import Fault
 from sinks.records import LetterKind
 
@@ -48,15 +49,8 @@ class LetterFilter:
     def condition(self) -> tuple[str, Parameters]:
         """Return the filter as a condition in SQL, and the values bound in it."""
         texts = {"id": self.letter_id, "provider": self.provider, "account": self.account, "why": self.why}
-        found = [f"{name} = {{{name}:String}}" for name, text in texts.items() if text]
-        parameters: dict[str, str | int] = {name: text for name, text in texts.items() if text}
-        for name, sign, at in (("since", ">=", self.since), ("until", "<", self.until)):
-            if at is not None:
-                found.append(f"last_received_at {sign} {{{name}:DateTime64(6, 'UTC')}}")
-                parameters[name] = _clickhouse_time(at)
-        if not self.resolved:
-            found.append("resolved_at IS NULL")
-        return " AND ".join(found) or "true", parameters
+        found, parameters = matching(texts, "last_received_at", self.since, self.until)
+        return " AND ".join(found if self.resolved else [*found, "resolved_at IS NULL"]), parameters
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +120,7 @@ async def letters(store: StoreClient, wanted: LetterFilter, after: LetterPositio
 
 
 def _after(position: LetterPosition) -> Parameters:
-    return {"after": _clickhouse_time(position.first_received_at), "after_id": position.letter_id}
+    return {"after": time_text(position.first_received_at), "after_id": position.letter_id}
 
 
 def _letter(row: Row) -> Letter:
@@ -145,7 +139,3 @@ def _letter(row: Row) -> Letter:
         body=base64.b64decode(body) if row["body_encoding"] == "base64" else body.encode(),
         first_received_at=datetime.fromisoformat(row["first_received_at"]).replace(tzinfo=UTC),
     )
-
-
-def _clickhouse_time(at: datetime) -> str:
-    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")

@@ -9,12 +9,13 @@ do no harm, and copies that arrive meanwhile change nothing.
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Final, NamedTuple
 
 import msgspec
 
 from ingest.connections.clickhouse import Parameters, Row, StoreClient
+from ingest.reprocessing.conditions import matching
 from ingest.reprocessing.rereading import Rereader
 from ingest.reprocessing.stored_reports import read_stored
 from normalizers.errors import MalformedError
@@ -25,7 +26,6 @@ from sinks.stream import Producer
 
 #: Reports that are read, and appended, at a time.
 _SLICE: Final = 5_000
-_HOUR: Final = timedelta(hours=1)
 #: Fields that parsing again may change if numbers are stored in full.
 _FROM_TABLES: Final = (
     "operator", "status", "reason", "code_source", "provider_status", "provider_code", "provider_text", "occurred_at",
@@ -36,21 +36,24 @@ _FROM_NUMBERS: Final = ("recipient", "country", "sender")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportFilter:
-    """Which reports are meant; times are those of the first receipt."""
+    """
+    Which reports are meant; times are those of the first receipt.
+
+    With `unchanged`, those that don't change get a new revision, too, so that their messages are computed anew.
+    """
 
     provider: str = ""
     account: str = ""
     since: datetime | None = None
     until: datetime | None = None
     unmapped: bool = False
+    unchanged: bool = False
 
     def condition(self) -> tuple[str, Parameters]:
-        """Return the filter, without its times, as a condition in SQL, and the values bound in it."""
+        """Return the filter as a condition in SQL, and the values bound in it."""
         texts = {"provider": self.provider, "account": self.account}
-        found = [f"{name} = {{{name}:String}}" for name, text in texts.items() if text]
-        if self.unmapped:
-            found.append("unmapped")
-        return " AND ".join(found) or "true", {name: text for name, text in texts.items() if text}
+        found, parameters = matching(texts, "received_at", self.since, self.until)
+        return " AND ".join([*found, "unmapped"] if self.unmapped else found), parameters
 
 
 class Change(NamedTuple):
@@ -90,48 +93,35 @@ async def renormalize(
             changed = [
                 report
                 for row in await _rows(store, wanted, hour, slices, index)
-                if (report := _reread(row, rereader, progress)) is not None
+                if (report := _reread(row, rereader, progress, unchanged=wanted.unchanged)) is not None
             ]
             if producer is not None and changed:
                 await producer.append([report_record(report) for report in changed])
             yield progress
 
 
-async def _hours(store: StoreClient, wanted: ReportFilter) -> Sequence[tuple[datetime, int]]:
+async def _hours(store: StoreClient, wanted: ReportFilter) -> Sequence[tuple[str, int]]:
     """Return the hours in which matching reports were first received, and how many in each."""
     condition, parameters = wanted.condition()
     rows = await store.rows(
         "SELECT toStartOfHour(toDateTime(received_at, 'UTC')) AS hour, count() AS reports FROM reports"  # noqa: S608
-        f" WHERE ({condition}) AND {_IN_TIME} GROUP BY hour ORDER BY hour",
-        {**parameters, **_times(wanted.since, wanted.until)},
+        f" WHERE {condition} GROUP BY hour ORDER BY hour",
+        parameters,
     )
-    return [(datetime.fromisoformat(row["hour"]).replace(tzinfo=UTC), int(row["reports"])) for row in rows]
+    return [(row["hour"], int(row["reports"])) for row in rows]
 
 
-async def _rows(store: StoreClient, wanted: ReportFilter, hour: datetime, slices: int, index: int) -> list[Row]:
+async def _rows(store: StoreClient, wanted: ReportFilter, hour: str, slices: int, index: int) -> list[Row]:
     condition, parameters = wanted.condition()
-    since = hour if wanted.since is None else max(hour, wanted.since)
-    until = hour + _HOUR if wanted.until is None else min(hour + _HOUR, wanted.until)
     return await store.rows(
-        f"SELECT * FROM reports WHERE ({condition}) AND {_IN_TIME}"  # noqa: S608 - the values are bound
+        f"SELECT * FROM reports WHERE {condition}"  # noqa: S608 - the values are bound
+        " AND received_at >= {hour:DateTime('UTC')} AND received_at < {hour:DateTime('UTC')} + INTERVAL 1 HOUR"
         " AND sipHash64(event_id) % {slices:UInt32} = {index:UInt32}",
-        {**parameters, **_times(since, until), "slices": slices, "index": index},
+        {**parameters, "hour": hour, "slices": slices, "index": index},
     )
 
 
-_IN_TIME: Final = "received_at >= {since:DateTime64(6, 'UTC')} AND received_at < {until:DateTime64(6, 'UTC')}"
-_FIRST: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_LAST: Final = datetime(2106, 1, 1, tzinfo=UTC)
-
-
-def _times(since: datetime | None, until: datetime | None) -> dict[str, str]:
-    return {
-        name: at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
-        for name, at in (("since", since or _FIRST), ("until", until or _LAST))
-    }
-
-
-def _reread(row: Row, rereader: Rereader, progress: Progress) -> DeliveryReport | None:
+def _reread(row: Row, rereader: Rereader, progress: Progress, *, unchanged: bool) -> DeliveryReport | None:
     """Return a stored report as today's tables make it; None if it stays as it is."""
     stored = read_stored(row)
     progress.read += 1
@@ -139,12 +129,18 @@ def _reread(row: Row, rereader: Rereader, progress: Progress) -> DeliveryReport 
         changed = reread(stored, rereader)
     except MalformedError:
         progress.unreadable += 1
-        return None
+        changed = None
     if changed is not None:
         progress.changed += 1
         code = stored.provider_code or stored.provider_status
         progress.changes[Change(stored.provider, code, _meaning(stored), _meaning(changed))] += 1
+    elif unchanged:
+        return _next_revision(stored)
     return changed
+
+
+def _next_revision(stored: DeliveryReport, **fields: object) -> DeliveryReport:
+    return msgspec.structs.replace(stored, **fields, revision=stored.revision + 1)
 
 
 def reread(stored: DeliveryReport, rereader: Rereader) -> DeliveryReport | None:
@@ -156,7 +152,7 @@ def reread(stored: DeliveryReport, rereader: Rereader) -> DeliveryReport | None:
     unchanged = {name: getattr(stored, name) for name in names}
     if fields == unchanged | {"normalizer": fields["normalizer"]}:
         return None
-    return msgspec.structs.replace(stored, **fields, revision=stored.revision + 1)
+    return _next_revision(stored, **fields)
 
 
 def _meaning(report: DeliveryReport) -> str:

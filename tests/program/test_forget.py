@@ -9,7 +9,6 @@ from pathlib import Path
 import orjson
 import pytest
 
-from sinks.clickhouse.store import open_embedded
 from sinks.journal.consumer import journals_in
 from sinks.journal.segment import SegmentFile, segments_in
 from tests.program.history import wait_until_drained
@@ -30,7 +29,6 @@ UNREADABLE = [
     b"sm=" + NATIONAL.encode().hex().encode(),
     b"0086 (0) 189-8343-7010",
 ]
-TABLES = ("reports", "messages", "submissions", "submissions_lately", "inbound", "dead_letters")
 
 
 def _post(program: Program) -> None:
@@ -106,10 +104,3 @@ def test_a_forgetting_that_is_killed_is_run_again(tmp_path: Path) -> None:
         assert after[view] == [row for row in before[view] if row["recipient"] != f"+86{NATIONAL}"]
     assert [row["id"] for row in after["dead_letters"]] == [row["id"] for row in before["dead_letters"]]
     assert NATIONAL not in orjson.dumps(after).decode()
-    store = open_embedded(tmp_path / "dlrhub-data" / "store")
-    settings = store.client.query(
-        f"SELECT DISTINCT extract(engine_full, 'old_parts_lifetime = [0-9]+') FROM system.tables WHERE name IN {TABLES}"
-        " AND database = 'dlr_store'"
-    ).result_rows
-    store.close()
-    assert settings == [("old_parts_lifetime = 480",)]

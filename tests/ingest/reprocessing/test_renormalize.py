@@ -117,6 +117,20 @@ async def test_a_second_run_changes_nothing(store: Store) -> None:
     assert await _all(store) == after
 
 
+async def test_messages_that_were_lost_are_computed_anew(store: Store) -> None:
+    """A run of all reports brings back messages that a crash and a lost journal have left without their reports."""
+    await _keep(store, _reports(3, "DELIVRD", _accounts()))
+    before = await _all(store)
+    lost = f"ALTER TABLE {store.local}.messages DELETE WHERE message_id != 'm-1'"
+    store.client.command(lost, settings={"mutations_sync": 2})
+    assert await _all(store) != before
+    assert (await _run(store, DirectProducer(store), _accounts())).changed == 0
+    assert await _all(store) != before
+    progress = await _run(store, DirectProducer(store), _accounts(), ReportFilter(unchanged=True))
+    assert progress.changed == 0
+    assert await _all(store) == before
+
+
 async def test_a_copy_that_comes_later_changes_nothing(store: Store) -> None:
     """A provider's retry, read with the old tables by a process that was not restarted, does not undo the change."""
     reports = _reports(1, "MK:0004", _accounts())

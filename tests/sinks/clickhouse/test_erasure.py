@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from normalizers.model import InboundMessage, Source
-from sinks.clickhouse.erasure import ErasedTable, erase
+from sinks.clickhouse.erasure import ErasedTable, erase, keep_old_parts
 from sinks.clickhouse.migrate import migrate
 from sinks.clickhouse.store import Store
 from sinks.records import inbound_record, report_record, submission_record
@@ -115,6 +115,8 @@ def erased(engine: Store) -> Iterator[Erased]:
     for record in _records():
         store.insert(record.topic, [record.value])
     before = _counts(store)
+    cut_short = f"ALTER TABLE {store.internal}.submissions_lately DELETE WHERE recipient = '{NUMBER}'"
+    store.client.command(cut_short, settings={"mutations_sync": 2})  # its file names the number
     tables = {table.table: table for table in erase(store, NUMBER, [NUMBER])}
     yield Erased(store, before, tables)
     for database in (store.database, store.internal):
@@ -138,7 +140,7 @@ def test_the_counts_tell_what_was_done(erased: Erased) -> None:
     assert done == {
         "reports": (2, 2, 0),
         "submissions": (1, 1, 0),
-        "submissions_lately": (1, 0, 0),
+        "submissions_lately": (0, 0, 0),
         "inbound": (1, 1, 0),
         "dead_letters": (1, 5, 0),
     }
@@ -153,6 +155,17 @@ def test_erasing_again_finds_nothing(erased: Erased) -> None:
     """An erasure that is repeated, after one that was cut short or not, ends in the same state."""
     again = erase(erased.store, NUMBER, [NUMBER])
     assert {(table.deleted, table.redacted, table.left) for table in again} == {(0, 0, 0)}
+
+
+def test_the_settings_of_an_erasure_that_was_killed_are_taken_back(store: Store) -> None:
+    """At the next start the tables keep their old parts for as long as before."""
+    store.client.command(f"ALTER TABLE {store.internal}.reports MODIFY SETTING old_parts_lifetime = 1")
+    keep_old_parts(store)
+    lifetimes = store.client.query(
+        "SELECT DISTINCT extract(engine_full, 'old_parts_lifetime = ([0-9]+)') FROM system.tables"
+        f" WHERE database = '{store.internal}' AND engine LIKE '%MergeTree'"
+    )
+    assert lifetimes.result_rows == [("480",)]
 
 
 def test_no_file_keeps_the_number(erased: Erased) -> None:
