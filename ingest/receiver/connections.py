@@ -26,8 +26,19 @@ from ingest.metrics.catalogue import Refusal
 from ingest.receiver.access import within
 from ingest.settings.values import Network
 
+_seldom = SeldomLog(structlog.get_logger(__name__))
+
 _SWEEP_SECONDS: Final = 0.5
-_TOO_SLOW: Final = b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+_CLOSING: Final = b"HTTP/1.1 %s\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+_TOO_SLOW: Final = _CLOSING % b"408 Request Timeout"
+_TOO_LONG: Final = _CLOSING % b"431 Request Header Fields Too Large"
+_TOO_FINE: Final = _CLOSING % b"400 Bad Request"
+#: A head may have so many bytes, within which aiohttp bounds lines and their number.
+_MOST_HEAD_BYTES: Final = 128 * 1024
+#: Parsing a chunk costs a microsecond, and so a megabyte of chunks of one byte most of a second. Chunks have to be so
+#: long on average, counted in pieces of so many bytes at least.
+_LEAST_CHUNK_BYTES: Final = 24
+_COUNTED_BYTES: Final = 4096
 _BEYOND_ASCII: Final = re.compile(rb"[\x80-\xff]")
 
 
@@ -60,6 +71,8 @@ class CallbackConnection(HttpConnection):
         self._payload = EMPTY_PAYLOAD
         self._in_request_line = True
         self._head_began = False
+        self._head_bytes = 0
+        self._chunked = False
         self.address = ""
         self.admitted = False
         self._has_place = False
@@ -94,21 +107,36 @@ class CallbackConnection(HttpConnection):
         """Feed aiohttp's parser; bytes beyond ASCII in a request's target, which it refuses, are percent-encoded."""
         before, handled = self._payload, self._request_count
         in_body = not before.is_eof()
+        if _is_too_fine(data) and (self._chunked if in_body else b"chunked" in data.lower()):
+            self._refuse(_TOO_FINE, "chunks of some bytes each")
+            return
         if self._in_request_line and not in_body and not data.isascii():
             data = _with_ascii_target(data)
         super().data_received(data)
         if self._messages:
-            self._payload = self._messages[-1][1]
+            message, self._payload = self._messages[-1]
+            self._chunked = getattr(message, "chunked", False)  # what the parser refused has no such attribute
         if self._request_count != handled or in_body:
-            self._in_request_line, self._head_began, self.head_since = True, False, 0.0
+            self._in_request_line, self._head_began, self.head_since, self._head_bytes = True, False, 0.0, 0
             if self._payload is not before and not before.is_eof():
                 before.set_exception(RequestPayloadError("the parser refused its continuation"))
                 before.feed_eof()
         elif data:
             self._in_request_line = self._in_request_line and b"\n" not in data.lstrip()
             self._head_began = True
+            self._head_bytes += len(data)
             self.head_since = self.head_since or self._loop.time()
+            if self._head_bytes > _MOST_HEAD_BYTES:
+                self._refuse(_TOO_LONG, "a head that does not end")
         self.active_at = self._loop.time()
+
+    def _refuse(self, answer: bytes, error: str) -> None:
+        """Answer a request that costs too much to parse, and close."""
+        catalogue.count_refused(Refusal.NOT_HTTP)
+        _seldom.warning("request refused", cause=Refusal.NOT_HTTP, error=error, client=self.address)
+        if self.transport is not None:
+            self.transport.write(answer)
+        self.force_close()
 
     def spared_after(self) -> tuple[int, float] | None:
         """Return the order in which connections are closed to make room; None while a callback is being stored."""
@@ -132,6 +160,11 @@ class CallbackConnection(HttpConnection):
     def abort(self) -> None:
         """Close at once."""
         self._abort()
+
+
+def _is_too_fine(data: bytes) -> bool:
+    """Tell whether a part of a chunked body consists of very short chunks, each of which has two ends of line."""
+    return len(data) > _COUNTED_BYTES and data.count(b"\r\n") * _LEAST_CHUNK_BYTES > 2 * len(data)
 
 
 def _with_ascii_target(data: bytes) -> bytes:

@@ -79,7 +79,19 @@ async def wrong_secrets(target: _Target) -> None:
     await asyncio.gather(*(_again(target, request) for _ in range(50)))
 
 
-ATTACKS: tuple[Attack, ...] = (bombs, partial_bodies, trickles, wrong_secrets)
+async def tiny_chunks(target: _Target) -> None:
+    """Send bodies in chunks of one byte to a wrong secret, over five connections."""
+    head = b"POST /callbacks/juhe/default/wrong HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    await asyncio.gather(*(_again(target, head + b"1\r\n \r\n" * 50_000) for _ in range(5)))
+
+
+async def endless_heads(target: _Target) -> None:
+    """Hold a hundred heads of a megabyte open, each but for its end."""
+    lines = b"".join(b"A%d: %s\r\n" % (number, b"x" * 8000) for number in range(120))
+    await asyncio.gather(*(_hold(target, b"GET / HTTP/1.1\r\nHost: x\r\n" + lines) for _ in range(100)))
+
+
+ATTACKS: tuple[Attack, ...] = (bombs, partial_bodies, trickles, wrong_secrets, tiny_chunks, endless_heads)
 
 
 async def _again(target: _Target, request: bytes) -> None:

@@ -1,6 +1,7 @@
 """Connections: what they cost before their client is known, and who has to make room."""
 
 import asyncio
+import contextlib
 from contextlib import AsyncExitStack
 
 import pytest
@@ -35,6 +36,51 @@ async def test_a_head_has_to_arrive_in_time(start_receiver: StartReceiver, begun
     with structlog.testing.capture_logs() as lines:
         assert (await send(post.url, begun))[0] == status
     assert [line["cause"] for line in lines] == ["slow_head"]
+
+
+async def test_a_head_is_bounded_as_a_whole(start_receiver: StartReceiver) -> None:
+    """A head of many long lines is refused before it takes more than some memory, and good heads are long enough."""
+    post = await start_receiver()
+    line = b"A: " + b"x" * 8000 + b"\r\n"
+    assert (await send(post.url, b"GET /callbacks/cm HTTP/1.1\r\nHost: x\r\n" + line * 4 + b"\r\n"))[0] == 400
+    async with connection(post.url) as (reader, writer):
+        writer.write(b"GET /callbacks/cm HTTP/1.1\r\nHost: x\r\n")
+        for _ in range(17):
+            writer.write(line)
+            await writer.drain()
+        assert (await read_answer(reader))[0] == 431
+
+
+@pytest.mark.parametrize("path", [b"juhe", b"juhe/default/wrong", b"nobody"])
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_a_body_of_tiny_chunks_is_refused(start_receiver: StartReceiver, path: bytes, *, at_once: bool) -> None:
+    """Chunks of a byte each cost too much to parse: such a body is refused, whoever sends it; longer chunks are read."""
+    post = await start_receiver()
+    head = b"POST /callbacks/%s HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: Chunked\r\n\r\n"
+    async with connection(post.url) as (reader, writer):
+        writer.write(head % path)
+        if not at_once:
+            await writer.drain()
+            await asyncio.sleep(0.1)
+        writer.write(b"1\r\n \r\n" * 20_000)
+        assert (await read_answer(reader))[0] in {400, 404}
+        with contextlib.suppress(ConnectionError):
+            assert await reader.read() == b""
+    chunk = b"64\r\n" + b" " * 100 + b"\r\n"
+    good = b"%x\r\n%s\r\n0\r\n\r\n" % (len(JUHE), JUHE)
+    assert await send(post.url, head % b"juhe" + chunk * 500 + good) == (200, b"OK")
+
+
+async def test_a_body_of_many_short_lines_is_read(start_receiver: StartReceiver) -> None:
+    """Ends of line in a body that is not chunked mean nothing, whatever words it holds."""
+    post = await start_receiver()
+    body = JUHE[:-1] + b"\r\n" * 5000 + b"]"
+    request = b"POST /callbacks/juhe HTTP/1.1\r\nHost: chunked.example\r\nContent-Length: %d\r\n\r\n" % len(body)
+    async with connection(post.url) as (reader, writer):
+        writer.write(request)
+        await asyncio.sleep(0.1)
+        writer.write(body)
+        assert await read_answer(reader) == (200, b"OK")
 
 
 async def test_a_connection_between_requests_is_kept(start_receiver: StartReceiver) -> None:
