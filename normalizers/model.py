@@ -236,7 +236,7 @@ class Callback(msgspec.Struct, frozen=True, kw_only=True):
     source: Source = Source.CALLBACK
 
 
-class DeliveryReport(msgspec.Struct, frozen=True, kw_only=True):
+class DeliveryReport(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """
     One report on one message to one recipient. The fields are the columns of `dlr.reports`.
 
@@ -288,7 +288,7 @@ class DeliveryReport(msgspec.Struct, frozen=True, kw_only=True):
     revision: int = 0
 
 
-class InboundMessage(msgspec.Struct, frozen=True, kw_only=True):
+class InboundMessage(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One message from a phone (MO). The fields are the columns of `dlr.inbound`, with the meanings of a report's."""
 
     event_id: str

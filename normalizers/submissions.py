@@ -24,7 +24,7 @@ _LONGEST: Final = 512
 _MOST_TAGS: Final = 64
 
 
-class Submission(msgspec.Struct, frozen=True, kw_only=True):
+class Submission(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """
     One message to one recipient that was handed to a provider. The fields are the columns of `dlr.submissions`.
 

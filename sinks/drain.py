@@ -17,7 +17,7 @@ from sinks.clickhouse.store import Store
 from sinks.errors import BusyError, RefusedError
 from sinks.inserter import Inserter
 from sinks.records import LetterKind, dead_letter_record
-from sinks.rows import CheckedValue, Row, check
+from sinks.rows import Row, check, written
 from sinks.stream import BATCH_BYTES, Batch, Consumer, Record, Topic
 
 #: After an insert there is a pause this many times as long, up to a second: few large inserts cost a store that has
@@ -121,35 +121,31 @@ class Drain:
             return await self._insert_and_commit(batch)
 
     async def _insert_and_commit(self, batch: Batch) -> bool:
-        letters: list[CheckedValue] = [self._refuse(record, error) for record, error in batch.unreadable]
+        letters: list[Row] = [self._refuse(record, error) for record, error in batch.unreadable]
         for topic, records in _by_topic(batch.records).items():
-            checked, refused = await asyncio.to_thread(self._check, topic, records)
+            rows, refused = await asyncio.to_thread(self._check, topic, records)
             letters += [self._refuse(record, error) for record, error in refused]
-            unfit = await self._inserter.insert(topic, checked)
+            unfit = await self._inserter.insert(topic, rows)
             if unfit is None:
                 return False
-            letters += [
-                self._refuse(Record(topic, "", value.row.provider, value.value), error) for value, error in unfit
-            ]
+            letters += [self._refuse(Record(topic, "", row.provider, written(row)), error) for row, error in unfit]
         if letters and await self._inserter.insert(Topic.DEAD_LETTERS, letters, ours=True) is None:
             return False
         await self._consumer.commit(batch)
         return True
 
-    def _check(
-        self, topic: Topic, records: Sequence[Record]
-    ) -> tuple[list[CheckedValue], list[tuple[Record, RefusedError]]]:
+    def _check(self, topic: Topic, records: Sequence[Record]) -> tuple[list[Row], list[tuple[Record, RefusedError]]]:
         """Check every value alone; return those that are rows, and the other records with their errors."""
         complete = self._complete.get(topic, bytes)
-        checked, refused = [], []
+        rows, refused = [], []
         for record in records:
             try:
-                checked.append(check(topic, complete(record.value)))
+                rows.append(check(topic, complete(record.value)))
             except RefusedError as error:
                 refused.append((record, error))
-        return checked, refused
+        return rows, refused
 
-    def _refuse(self, record: Record, error: RefusedError) -> CheckedValue:
+    def _refuse(self, record: Record, error: RefusedError) -> Row:
         """Count a value that can't be stored, and return its dead letter."""
         self._watch.refused(record.topic, error)
         letter = dead_letter_record(

@@ -1,5 +1,5 @@
 """
-Inserts checked values into one table, however the store takes them.
+Inserts rows into one table, however the store takes them.
 
 A batch that the store refuses, or can't take in one piece, is halved until it goes in or one row stands alone. A store
 that is away is waited for.
@@ -14,7 +14,7 @@ from typing import Final, Protocol
 from sinks.backoff import Backoff
 from sinks.clickhouse.store import Store
 from sinks.errors import BatchTooLargeError, BusyError, RefusedError
-from sinks.rows import CheckedValue, Row
+from sinks.rows import Row
 from sinks.stream import Topic
 
 _FIRST_PAUSE_SECONDS: Final = 0.1
@@ -46,17 +46,17 @@ class Inserter:
         self._backoff = Backoff(_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS)
 
     async def insert(
-        self, topic: Topic, values: Sequence[CheckedValue], *, ours: bool = False
-    ) -> list[tuple[CheckedValue, RefusedError]] | None:
+        self, topic: Topic, rows: Sequence[Row], *, ours: bool = False
+    ) -> list[tuple[Row, RefusedError]] | None:
         """
-        Return once every value is in the table, but for those returned, which the store will never take.
+        Return once every row is in the table, but for those returned, which the store will never take.
 
-        Returns None if it gave up because of a stop. Values that are `ours` were made by this program just now: a
+        Returns None if it gave up because of a stop. Rows that are `ours` were made by this program just now: a
         store that refuses them is not as it should be, and is waited for.
         """
-        pieces = deque(_cut(values, self._rows_at_once))
+        pieces = deque(_cut(rows, self._rows_at_once))
         failures: Counter[int] = Counter()
-        unfit: list[tuple[CheckedValue, RefusedError]] = []
+        unfit: list[tuple[Row, RefusedError]] = []
         while pieces:
             piece = pieces.popleft()
             try:
@@ -78,16 +78,14 @@ class Inserter:
                 pieces.appendleft(piece)
         return unfit
 
-    async def _insert(self, topic: Topic, piece: Sequence[CheckedValue]) -> None:
+    async def _insert(self, topic: Topic, piece: Sequence[Row]) -> None:
         started = time.monotonic()
-        await asyncio.to_thread(self._store.insert, topic, [value.value for value in piece])
+        await asyncio.to_thread(self._store.insert, topic, piece)
         self._backoff.reset()
         self._rows_at_once = min(2 * self._rows_at_once, self._most_rows)
-        self._watch.inserted(topic, [value.row for value in piece], time.monotonic() - started)
+        self._watch.inserted(topic, piece, time.monotonic() - started)
 
-    def _halve(
-        self, piece: Sequence[CheckedValue], pieces: deque[Sequence[CheckedValue]], error: RefusedError | BusyError
-    ) -> None:
+    def _halve(self, piece: Sequence[Row], pieces: deque[Sequence[Row]], error: RefusedError | BusyError) -> None:
         middle = len(piece) // 2
         pieces.extendleft((piece[middle:], piece[:middle]))
         if isinstance(error, BatchTooLargeError):
@@ -118,6 +116,6 @@ class Inserter:
         return True
 
 
-def _cut(values: Sequence[CheckedValue], most: int) -> Iterator[Sequence[CheckedValue]]:
-    for start in range(0, len(values), most):
-        yield values[start : start + most]
+def _cut(rows: Sequence[Row], most: int) -> Iterator[Sequence[Row]]:
+    for start in range(0, len(rows), most):
+        yield rows[start : start + most]

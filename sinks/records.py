@@ -36,7 +36,7 @@ class LetterKind(StrEnum):
     RECORD = "record"
 
 
-class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
+class DeadLetter(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """
     Bytes that could not be parsed, whole. The fields are the columns of `dlr.dead_letters`.
 

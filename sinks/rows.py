@@ -2,14 +2,13 @@
 The check of one value before it is joined with others into an insert.
 
 Values of a Kafka topic may come from any program. ClickHouse reads joined values as one text, so that a value which is
-cut off could swallow its neighbours; each one is therefore decoded alone. Values that pass are written anew, which
-leaves out unknown fields, repeated keys and white space. The decoded row serves the metrics as well, so that nothing is
-decoded twice.
+cut off could swallow its neighbours; each one is therefore decoded alone, and the rows are written anew. That leaves out
+unknown fields, repeated keys and white space.
 """
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Annotated, Any, Final, NamedTuple, TypeAlias, get_type_hints
+from typing import Annotated, Any, Final, TypeAlias, get_type_hints
 from uuid import UUID
 
 import msgspec
@@ -42,17 +41,10 @@ _LAST_YEAR: Final = 2105
 _encode: Final = msgspec.json.Encoder().encode
 
 
-class CheckedValue(NamedTuple):
-    """A value that is a complete row of its topic's table: decoded, and as it is inserted."""
-
-    row: Row
-    value: bytes
-
-
 def _decoder(kind: type[Row]) -> Callable[[bytes], Row]:
     """Return what decodes a JSON object that has every field of `kind`, those with a default in Python too."""
     fields = [(name, _COLUMNS.get(name, given)) for name, given in get_type_hints(kind).items()]
-    complete = msgspec.defstruct(f"Complete{kind.__name__}", fields, bases=(kind,), kw_only=True, frozen=True)
+    complete = msgspec.defstruct(f"Complete{kind.__name__}", fields, bases=(kind,), kw_only=True, frozen=True, gc=False)
     decode: Callable[[bytes], Any] = msgspec.json.Decoder(complete).decode
     return decode
 
@@ -64,24 +56,33 @@ _TIMES: Final = {
 }
 
 
-def check(topic: Topic, value: bytes) -> CheckedValue:
-    """
-    Decode one value; raises `RefusedError` if it is no complete JSON object of the topic's columns.
+def columns(topic: Topic) -> tuple[str, ...]:
+    """Return the columns of a topic's rows, in the order of their fields."""
+    return _TYPES[topic].__struct_fields__
 
-    The error says what is wrong and where, and repeats nothing of the value, which may hold a phone number.
+
+def check(topic: Topic, value: bytes) -> Row:
+    """
+    Decode one value into a row of its topic's table.
+
+    Raises `RefusedError` if it is no complete JSON object of the topic's columns; the error says what is wrong and where,
+    and repeats nothing of the value, which may hold a phone number.
     """
     try:
         row = _DECODERS[topic](value)
-        written = _encode(row)
-        if not written.isascii():
-            written.decode()  # `custom` is passed through as bytes
+        bytes(getattr(row, "custom", None) or b"").decode()  # the decoder passes these bytes through as they are
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise RefusedError(f"no complete row of {topic}: {_explain(error)}") from None
     for name in _TIMES[topic]:
         at = getattr(row, name)
         if at is not None and (at.tzinfo is None or not _FIRST_YEAR <= at.year <= _LAST_YEAR):
             raise RefusedError(f"no complete row of {topic}: {name} has no UTC offset, or is out of range")
-    return CheckedValue(row, written)
+    return row
+
+
+def written(row: Row) -> bytes:
+    """Return a row as the value of a record: a JSON object with all columns, and nothing else."""
+    return _encode(row)
 
 
 def _explain(error: Exception) -> str:

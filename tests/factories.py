@@ -6,7 +6,7 @@ from typing import Any
 
 from normalizers.errors import Fault
 from normalizers.identity import event_id
-from normalizers.model import CodeSource, DeliveryReport, Source, Status
+from normalizers.model import CodeSource, DeliveryReport, InboundMessage, Source, Status
 from normalizers.spelling import NO_DAY
 from normalizers.submissions import Submission
 from sinks.records import LetterKind, dead_letter_record, resolution_record
@@ -95,3 +95,25 @@ def make_resolution(words: str) -> Record:
         resolved=False,
         words=words,
     )
+
+
+def make_inbound(**given: Any) -> InboundMessage:
+    """Make an inbound message."""
+    fields: dict[str, Any] = {
+        "event_id": "00000000-0000-0000-0000-000000000001",
+        "provider": "juhe",
+        "account": "default",
+        "message_id": "m-1",
+        "sender": "+8613800138000",
+        "recipient": "1069",
+        "content": "你好",
+        "occurred_at": NOON,
+        "received_at": NOON,
+        "source": Source.CALLBACK,
+        "stamp_day": NOON.date(),
+        "raw": "{}",
+        "normalizer": 1,
+        "identity": 1,
+        **given,
+    }
+    return InboundMessage(**fields)

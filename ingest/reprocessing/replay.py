@@ -17,7 +17,7 @@ from normalizers.model import DeliveryReport, InboundMessage, Reject
 from sinks.errors import RefusedError
 from sinks.origin import Origin
 from sinks.records import LetterKind, resolution_record
-from sinks.rows import check
+from sinks.rows import check, written
 from sinks.stream import Producer, Record, Topic
 
 
@@ -76,11 +76,11 @@ def read_again(letter: Letter, rereader: Rereader) -> tuple[Sequence[Record], bo
 def _sent_again(letter: Letter) -> tuple[Sequence[Record], bool, str]:
     try:
         topic = Topic(letter.location)
-        checked = check(topic, letter.body)
+        row = check(topic, letter.body)
     except (ValueError, RefusedError) as error:
         return [], False, f"is still no value that the store takes: {error}"
-    key = str(getattr(checked.row, "message_id", ""))
-    return [Record(topic, key, letter.provider, checked.value)], True, f"sent to the store again, into {topic}"
+    key = str(getattr(row, "message_id", ""))
+    return [Record(topic, key, letter.provider, written(row))], True, f"sent to the store again, into {topic}"
 
 
 def _origin(letter: Letter, rereader: Rereader) -> Origin:

@@ -7,13 +7,12 @@ would make a second message of one. Before it is inserted it is given the recipi
 """
 
 from collections.abc import Collection, Sequence
+from datetime import date
 from typing import Final, NamedTuple
 
-import msgspec
 from clickhouse_connect.driver.client import Client
 
 _SETTINGS: Final = {"max_query_size": 64 * 1024 * 1024}
-_decode: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 class Recipient(NamedTuple):
@@ -28,7 +27,7 @@ class Suspect(NamedTuple):
 
     event_id: str
     message_key: int
-    days: Collection[str]
+    days: Collection[date]
 
 
 def stored_recipients(client: Client, internal: str, suspects: Sequence[Suspect]) -> dict[str, Recipient]:
@@ -45,8 +44,3 @@ def stored_recipients(client: Client, internal: str, suspects: Sequence[Suspect]
         settings=_SETTINGS,
     ).result_rows
     return {event_id: Recipient(number, country) for event_id, number, country in found}
-
-
-def with_recipient(value: bytes, recipient: Recipient) -> bytes:
-    """Return a report, as JSON, with this recipient."""
-    return msgspec.json.encode({**_decode(value), "recipient": recipient.number, "country": recipient.country})

@@ -69,18 +69,14 @@ _TABLES: Final[Mapping[str, _Table]] = {
     "messages": _Table(
         ("recipient",),
         {
-            "outcome.operator": (
-                "outcome = tuple(outcome.precedence, outcome.reason, outcome.country, {outcome.operator})"
-            ),
+            "sender": "sender = {sender}",
+            "reference": "reference = {reference}",
             # Between two texts stands a word, so that digits of both don't look like one number.
-            "concatWithSeparator(' and ', details.2, details.3, details.4, details.5, details.6)": (
-                "details = tuple(details.precedence, {details.provider_status}, {details.provider_code},"
-                " {details.provider_text}, {details.sender}, {details.reference})"
+            "concatWithSeparator(' and ', outcome.4, outcome.5, outcome.6, outcome.7)": (
+                "outcome = tuple(outcome.precedence, outcome.reason, outcome.country, {outcome.operator},"
+                " {outcome.provider_status}, {outcome.provider_code}, {outcome.provider_text})"
             ),
-            "arrayStringConcat([submission.reference, toString(submission.tags)], ' and ')": (
-                "submission = tuple(submission.version, {submission.reference},"
-                " mapApply((k, v) -> ({k}, {v}), submission.tags))"
-            ),
+            "substring(submission, 17)": "submission = concat(substring(submission, 1, 16), {substring(submission, 17)})",
         },
     ),
     "submissions": _table(Topic.SUBMISSIONS, ("message_id",)),

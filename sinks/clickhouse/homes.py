@@ -11,49 +11,41 @@ import struct
 import zlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
-from typing import Any, Final, NamedTuple
+from datetime import UTC, date, timedelta
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import msgspec
 from clickhouse_connect.driver.client import Client
+from msgspec.structs import astuple, replace
 
-from sinks.clickhouse.copies import Recipient, Suspect, stored_recipients, with_recipient
-from sinks.errors import RefusedError
+from normalizers.model import DeliveryReport
+from normalizers.spelling import NO_DAY
+from normalizers.submissions import Submission
+from sinks.clickhouse.copies import Recipient, Suspect, stored_recipients
+from sinks.stream import Topic
 
 _QUERY_SETTINGS: Final = {"max_query_size": 64 * 1024 * 1024}
 #: A row of `message_homes` as ClickHouse's format RowBinary has it: message_key, home in days since 1970, generation,
-#: recipient.
+#: first_row.
 _HOME: Final = struct.Struct("<QHII")
 _FIRST_DAY: Final = date(1970, 1, 1)
+_encode: Final = msgspec.json.Encoder().encode
+
+
+#: A row that belongs to a message.
+Message: TypeAlias = DeliveryReport | Submission
 
 
 class Home(NamedTuple):
     """
     The place of a message's rows: its day, and how often the message was computed anew from its reports.
 
-    `recipient` is a hash of the first recipient that was heard of under this message's id.
+    `first_row` is a hash of the first message and recipient that were heard of under this key.
     """
 
     day: date
     generation: int = 0
-    recipient: int = 0
-
-
-class _Row(msgspec.Struct):
-    """The fields of a report or submission that decide its home."""
-
-    provider: str
-    account: str
-    message_id: str
-    received_at: datetime
-    event_id: str = ""
-    recipient: str = ""
-    country: str = ""
-    status: str = ""
-    message_stamp: str = ""
-    supersedes: str | None = None
-    stamp_day: str = ""
-    revision: int = 0
+    first_row: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +53,9 @@ class Placed:
     """
     A batch whose rows say where they belong.
 
-    `values` are the rows. `known` are the messages that the store had heard of before, `stamped` those with a
-    `message_stamp` in this batch, and `again` those that have to be computed anew from all of their reports.
+    `values` are JSON arrays of the rows' columns, followed by their `PLACE_COLUMNS`. `known` are the messages that the store had heard of
+    before, `stamped` those with a `message_stamp` in this batch, and `again` those that have to be computed anew from
+    all of their reports, of which `days` are the days in this batch.
     """
 
     values: list[bytes]
@@ -70,41 +63,49 @@ class Placed:
     known: frozenset[int]
     stamped: frozenset[int]
     again: frozenset[int]
-    days: frozenset[str]
+    days: frozenset[date]
 
 
-_decode: Final = msgspec.json.Decoder(_Row).decode
+#: The columns that tell where a row of each table belongs.
+PLACE_COLUMNS: Final[Mapping[Topic, Sequence[str]]] = {
+    Topic.REPORTS: ("message_key", "message_row", "home", "generation", "is_deleted"),
+    Topic.SUBMISSIONS: ("message_key", "message_row", "home", "generation"),
+}
 
 
-def home_key(provider: str, account: str, message_id: str) -> int:
-    """Return what the column `message_key` of the store's tables has."""
-    words = f"{provider}\0{account}\0{message_id}".encode()
-    return int.from_bytes(hashlib.md5(words, usedforsecurity=False).digest()[:8], "little")
+def message_key(provider: str, account: str, message_id: str) -> int:
+    """Return the hash by which the rows of a message are sorted."""
+    return _hash(f"{provider}\0{account}\0{message_id}")
 
 
-def place(client: Client, internal: str, values: Sequence[bytes], settings: Mapping[str, Any]) -> Placed:
+def place(client: Client, internal: str, rows: Sequence[Message], settings: Mapping[str, Any]) -> Placed:
     """
-    Find the homes of reports or submissions, write down those of new messages, and put them into the values.
+    Find the homes of reports or submissions, write down those of new messages, and put them into the rows.
 
     A callback that says what a poll said (`supersedes`) is followed by a row that takes the poll's report out of all
-    counts. Raises `RefusedError` if a value is none of these records.
+    counts.
     """
-    rows = [_read(value) for value in values]
-    keys = [home_key(row.provider, row.account, row.message_id) for row in rows]
+    keys = [message_key(row.provider, row.account, row.message_id) for row in rows]
+    firsts = list(map(_first_row, rows, keys))
     known = find_homes(client, internal, keys)
-    first = dict(zip(reversed(keys), reversed(rows), strict=True))
-    new = {key: Home(_day(row), recipient=_recipient_hash(key, row)) for key, row in first.items() if key not in known}
+    new: dict[int, Home] = {}
+    for row, key, first in zip(rows, keys, firsts, strict=True):
+        if key not in known and key not in new:
+            new[key] = Home(_day(row), first_row=first)
     write_homes(client, internal, new, settings)
     homes = {**known, **new}
-    suspects = _suspects(rows, keys, homes)
-    kept = _with_first_recipients(values, rows, suspects, stored_recipients(client, internal, list(suspects.values())))
+    others = {at for at, (key, first) in enumerate(zip(keys, firsts, strict=True)) if homes[key].first_row != first}
+    suspects = _suspects(rows, keys, homes, others)
+    kept = _with_first_recipients(rows, suspects, stored_recipients(client, internal, list(suspects.values())))
+    reports = [(row, key) for row, key in zip(kept, keys, strict=True) if isinstance(row, DeliveryReport)]
     return Placed(
-        list(_placed(kept, rows, keys, homes)),
+        [_encode(values) for values in _placed(kept, keys, homes, others)],
         homes,
         frozenset(known),
-        frozenset(key for key, row in zip(keys, rows, strict=True) if row.message_stamp),
-        frozenset(key for key, row in zip(keys, rows, strict=True) if row.revision or homes[key].generation),
-        frozenset(row.stamp_day for row in rows if row.stamp_day),
+        frozenset(key for row, key in reports if row.message_stamp),
+        frozenset(key for row, key in reports if row.revision)
+        | frozenset(key for key, home in known.items() if home.generation),
+        frozenset({row.stamp_day for row, _ in reports} - {NO_DAY}),
     )
 
 
@@ -112,14 +113,14 @@ def find_homes(client: Client, internal: str, keys: Iterable[int]) -> dict[int, 
     """Return the homes of those messages that have one."""
     wanted = ",".join(map(str, set(keys)))
     found = client.raw_query(
-        f"SELECT message_key, argMax(home, generation), max(generation), argMax(recipient, generation) FROM {internal}.known_homes"  # noqa: S608 - our own names, and numbers
+        f"SELECT message_key, argMax(home, generation), max(generation), argMax(first_row, generation) FROM {internal}.known_homes"  # noqa: S608 - our own names, and numbers
         f" WHERE message_key IN (SELECT arrayJoin(CAST('[{wanted}]', 'Array(UInt64)'))) GROUP BY message_key",  # text parses faster than a list of literals
         settings=_QUERY_SETTINGS,
         fmt="RowBinary",
     )
     return {
-        key: Home(_FIRST_DAY + timedelta(day), generation, recipient)
-        for key, day, generation, recipient in _HOME.iter_unpack(bytes(found))
+        key: Home(_FIRST_DAY + timedelta(day), generation, first_row)
+        for key, day, generation, first_row in _HOME.iter_unpack(bytes(found))
     }
 
 
@@ -127,88 +128,97 @@ def write_homes(client: Client, internal: str, homes: Mapping[int, Home], settin
     """Write homes down; they are on the disk when this returns."""
     if homes:
         rows = b"".join(
-            _HOME.pack(key, (home.day - _FIRST_DAY).days, home.generation, home.recipient)
+            _HOME.pack(key, (home.day - _FIRST_DAY).days, home.generation, home.first_row)
             for key, home in homes.items()
         )
         client.raw_insert(
             f"{internal}.message_homes",
-            ("message_key", "home", "generation", "recipient"),
+            ("message_key", "home", "generation", "first_row"),
             insert_block=rows,
             fmt="RowBinary",
             settings=dict(settings),
         )
 
 
-def _read(value: bytes) -> _Row:
-    try:
-        return _decode(value)
-    except msgspec.DecodeError as error:
-        raise RefusedError(f"no report or submission: {error}") from error
-
-
-def _suspects(rows: Sequence[_Row], keys: Sequence[int], homes: Mapping[int, Home]) -> dict[int, Suspect]:
+def _suspects(
+    rows: Sequence[Message], keys: Sequence[int], homes: Mapping[int, Home], others: Iterable[int]
+) -> dict[int, Suspect]:
     """Return the reports, by place in the batch, that may be copies of one that was read with another recipient."""
-    return {
-        at: Suspect(row.event_id, key, {homes[key].day.isoformat(), *filter(None, (row.stamp_day,))})
-        for at, (row, key) in enumerate(zip(rows, keys, strict=True))
-        if row.status and not row.revision and _recipient_hash(key, row) != homes[key].recipient
-    }
+    suspects = {}
+    for at in others:
+        row, key = rows[at], keys[at]
+        if isinstance(row, DeliveryReport) and not row.revision:
+            suspects[at] = Suspect(row.event_id, key, {homes[key].day, row.stamp_day})
+    return suspects
 
 
 def _with_first_recipients(
-    values: Sequence[bytes], rows: Sequence[_Row], suspects: Collection[int], stored: Mapping[str, Recipient]
-) -> Sequence[bytes]:
+    rows: Sequence[Message], suspects: Mapping[int, Suspect], stored: Mapping[str, Recipient]
+) -> Sequence[Message]:
     """Give the copies of a report that is stored, or comes earlier in the batch, the recipient of that one."""
     if not suspects:
-        return values
+        return rows
     firsts: dict[str, Recipient] = {}
     for row in rows:
         firsts.setdefault(row.event_id, Recipient(row.recipient, row.country))
     firsts |= stored
-    kept = list(values)
-    for at in suspects:
-        first = firsts[rows[at].event_id]
-        if first.number != rows[at].recipient:
-            kept[at] = with_recipient(values[at], first)
+    kept = list(rows)
+    for at, suspect in suspects.items():
+        first = firsts[suspect.event_id]
+        kept[at] = replace(rows[at], recipient=first.number, country=first.country)
     return kept
 
 
-def _recipient_hash(key: int, row: _Row) -> int:
-    """Return a hash that alone, without the message's id, says nothing of the number."""
-    return zlib.crc32(f"{key} {row.recipient}".encode())
-
-
 def _placed(
-    values: Sequence[bytes], rows: Sequence[_Row], keys: Sequence[int], homes: Mapping[int, Home]
-) -> Iterable[bytes]:
-    for value, row, key in zip(values, rows, keys, strict=True):
+    rows: Sequence[Message], keys: Sequence[int], homes: Mapping[int, Home], others: Collection[int]
+) -> Iterable[tuple[object, ...]]:
+    for at, (row, key) in enumerate(zip(rows, keys, strict=True)):
         home = homes[key]
-        if home.generation or home.day != _day(row):
-            yield value.rstrip()[:-1] + b',"home":"%s","generation":%d}' % (
-                home.day.isoformat().encode(),
-                home.generation,
-            )
-        else:  # the column's default
-            yield value
+        if isinstance(row, Submission):
+            yield *astuple(row), key, _message_row(row, key, "", home) if at in others else 0, home.day, home.generation
+            continue
+        number = _message_row(row, key, row.message_stamp, home) if at in others or row.message_stamp else 0
+        yield *astuple(row), key, number, home.day, home.generation, 0
         if row.supersedes is not None:
-            yield _deletion(row, home)
+            yield *astuple(_without_content(row)), key, 0, home.day, home.generation, 1
 
 
-def _day(row: _Row) -> date:
+def _message_row(row: Message, key: int, stamp: str, home: Home) -> int:
+    """Return the number that tells messages of one key apart: 0 for the first one that was heard of, else a hash."""
+    if not stamp and _first_row(row, key) == home.first_row:
+        return 0
+    return _hash(f"{row.provider}\0{row.account}\0{row.message_id}\0{row.recipient}\0{stamp}")
+
+
+def _first_row(row: Message, key: int) -> int:
+    """Return a hash that alone, without the message's id, says nothing of the number."""
+    return zlib.crc32(row.recipient.encode(), key & 0xFFFF_FFFF)
+
+
+def _hash(words: str) -> int:
+    return int.from_bytes(hashlib.blake2b(words.encode(), digest_size=8).digest(), "little")
+
+
+def _day(row: Message) -> date:
     at = row.received_at
     return (at if at.tzinfo is UTC else at.astimezone(UTC)).date()
 
 
-def _deletion(row: _Row, home: Home) -> bytes:
-    return msgspec.json.encode(
-        {
-            "event_id": row.supersedes,
-            "provider": row.provider,
-            "account": row.account,
-            "message_id": row.message_id,
-            "received_at": row.received_at,
-            "stamp_day": _FIRST_DAY,
-            "home": home.day,
-            "is_deleted": 1,
-        }
+def _without_content(row: DeliveryReport) -> DeliveryReport:
+    """Return the row that takes the superseded report out: a report of its event id that says nothing."""
+    return replace(
+        row,
+        event_id=row.supersedes,
+        supersedes=None,
+        message_stamp="",
+        reference="",
+        recipient="",
+        country="",
+        operator="",
+        sender="",
+        provider_text="",
+        custom=None,
+        notes=(),
+        stamp_day=NO_DAY,
+        raw="",
     )

@@ -7,6 +7,7 @@ rows are marked as replaced. Each of these statements can be repeated after it w
 """
 
 from collections.abc import Collection, Iterable, Mapping
+from datetime import date
 from typing import Final
 
 from clickhouse_connect.driver.client import Client
@@ -23,9 +24,9 @@ _ROW: Final = "provider, account, message_id, recipient"
 _REPORTS: Final = """
 INSERT INTO {internal}.reports_to_messages
 SELECT
-    home, message_key, current.generation AS generation, day, event_id, supersedes, provider, account, message_id,
+    home, message_key, current.generation AS generation, message_row, day, event_id, supersedes, provider, account, message_id,
     reference, message_stamp, recipient, country, operator, sender, status, reason, provider_status, provider_code, provider_text,
-    occurred_at, received_at, source, rank
+    occurred_at, received_at, source
 FROM {internal}.reports AS found FINAL
 INNER JOIN (
     SELECT message_key, max(generation) AS generation FROM {internal}.message_homes
@@ -38,7 +39,7 @@ WHERE message_key IN ({keys})
 
 _SUBMISSIONS: Final = f"""
 INSERT INTO {{internal}}.submissions_to_messages
-SELECT home, message_key, current.generation AS generation, {_ROW}, '' AS message_stamp, country, reference, submitted_at, deadline_at, tags, version
+SELECT home, message_key, current.generation AS generation, message_row, {_ROW}, '' AS message_stamp, country, reference, submitted_at, deadline_at, tags, version
 FROM {{internal}}.submissions AS found FINAL
 INNER JOIN (
     SELECT message_key, max(generation) AS generation FROM {{internal}}.message_homes
@@ -51,9 +52,9 @@ WHERE home IN ({{homes}}) AND message_key IN ({{keys}})
 #: they are in one new part, and no query sees the message twice or not at all. The reports no longer know when copies of
 #: them were received, so the last receipt is taken from the older generations.
 _SHOWN: Final = f"""
-INSERT INTO {{internal}}.messages (home, message_key, generation, {_ROW}, message_stamp, replaced, ready, last_received_at)
+INSERT INTO {{internal}}.messages (home, message_key, generation, message_row, {_ROW}, message_stamp, replaced, ready, last_received_at)
 SELECT DISTINCT
-    home, message_key, found.generation AS generation, {_ROW}, message_stamp,
+    home, message_key, found.generation AS generation, message_row, {_ROW}, message_stamp,
     toUInt8(found.generation < current.generation) AS replaced, toUInt8(found.generation = current.generation) AS ready,
     max(found.last_received_at) OVER (PARTITION BY message_key, message_row) AS last_receipt
 FROM {{internal}}.messages AS found
@@ -67,30 +68,30 @@ WHERE home IN ({{homes}}) AND message_key IN ({{keys}})
 #: The rows of stamped messages, each beside the submission of its id and recipient.
 _STAMPED: Final = f"""
 FROM (
-    SELECT * EXCEPT (generation), message_key, version FROM {{internal}}.submissions FINAL
+    SELECT * EXCEPT (generation, message_row), message_row AS sent_row, version FROM {{internal}}.submissions FINAL
     WHERE home IN ({{homes}}) AND message_key IN ({{keys}})
 ) AS sent
 INNER JOIN (
-    SELECT DISTINCT message_key, generation, {_ROW}, message_stamp FROM {{internal}}.messages
+    SELECT DISTINCT message_key, generation, message_row, {_ROW}, message_stamp FROM {{internal}}.messages
     WHERE home IN ({{homes}}) AND message_key IN ({{keys}}) AND message_stamp != ''
 ) AS stamped USING (message_key, {_ROW})
 """  # noqa: S608 - our own text
 _SHARED: Final = f"""
 INSERT INTO {{internal}}.submissions_to_messages
 SELECT
-    home, message_key, generation, {_ROW}, message_stamp, country, sent.reference AS reference, submitted_at, deadline_at,
+    home, message_key, generation, message_row, {_ROW}, message_stamp, country, sent.reference AS reference, submitted_at, deadline_at,
     tags, version
 {_STAMPED}
 """
 _CLAIMED: Final = f"""
-INSERT INTO {{internal}}.messages (home, message_key, generation, {_ROW}, message_stamp, claimed)
-SELECT DISTINCT home, message_key, generation, {_ROW}, '' AS message_stamp, 1
+INSERT INTO {{internal}}.messages (home, message_key, generation, message_row, {_ROW}, message_stamp, claimed)
+SELECT DISTINCT home, message_key, generation, sent_row, {_ROW}, '' AS message_stamp, 1
 {_STAMPED}
 """
 
 
 def compute_again(
-    client: Client, internal: str, keys: Collection[int], days: Iterable[str], settings: Mapping[str, object]
+    client: Client, internal: str, keys: Collection[int], days: Iterable[date], settings: Mapping[str, object]
 ) -> None:
     """
     Give messages a new generation, computed from their reports and submissions.
@@ -101,7 +102,7 @@ def compute_again(
     write_homes(
         client, internal, {key: home._replace(generation=home.generation + 1) for key, home in homes.items()}, settings
     )
-    found_days = {*days, *(home.day.isoformat() for home in homes.values())}
+    found_days = {*days, *(home.day for home in homes.values())}
     listed = ",".join(f"'{day}'" for day in sorted(found_days))
     _run(client, internal, homes, (_REPORTS, _SUBMISSIONS, _SHARED, _CLAIMED, _SHOWN), settings, days=listed)
 

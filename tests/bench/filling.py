@@ -14,7 +14,7 @@ DAYS: Final = 30
 _KEY: Final = "reinterpretAsUInt64(substring(MD5(concat(provider, '\\0', account, '\\0', message_id)), 1, 8))"
 _COLUMNS: Final = (
     "event_id, provider, account, message_id, reference, recipient, country, operator, sender, status, reason,"
-    " code_source, provider_status, provider_code, occurred_at, received_at, source, raw, normalizer, stamp_day, home"
+    " code_source, provider_status, provider_code, occurred_at, received_at, source, raw, normalizer, stamp_day, home, message_key"
 )
 #: A row a report: `i` is its message's number, `k` its place in the message's life.
 _REPORTS: Final = """
@@ -81,17 +81,17 @@ class Filler:
         self._run(
             f"INSERT INTO {internal}.message_homes (message_key, home, generation) SELECT DISTINCT {_KEY}, home, 0 FROM ({select})"
         )
-        self._run(f"INSERT INTO {internal}.reports ({_COLUMNS}) {select}")
+        self._run(f"INSERT INTO {internal}.reports ({_COLUMNS}) SELECT *, {_KEY} AS message_key FROM ({select})")
 
     def _submit(self, day: int, first: int, count: int) -> None:
         select = self._select(day, first, count, only="k = 0 AND i % 2 = 0")
         self._run(
             f"INSERT INTO {self._store.internal}.submissions"
             " (event_id, provider, account, message_id, recipient, country, reference, submitted_at, deadline_at,"
-            " received_at, tags, home)"
+            " received_at, tags, home, message_key)"
             " SELECT event_id, provider, account, message_id, recipient, country, reference,"
             " received_at - toIntervalSecond(3), received_at + toIntervalDay(3), received_at - toIntervalSecond(3),"
-            f" map('campaign', toString(i % 5)), home FROM (SELECT *, toUInt64(substring(reference, 5)) AS i FROM ({select}))"
+            f" map('campaign', toString(i % 5)), home, {_KEY} FROM (SELECT *, toUInt64(substring(reference, 5)) AS i FROM ({select}))"
         )
 
     def _run(self, sql: str) -> None:

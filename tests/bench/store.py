@@ -96,7 +96,7 @@ def _settle(store: Store) -> None:
     """Merge partitions that have been quiet for a week, as the engine does an hour after the last insert."""
     for table in ("reports", "messages", "submissions"):
         quiet = store.client.query(
-            f"SELECT DISTINCT toRelativeDayNum(today() - number) % 64 FROM numbers(9, {30 - 9 + 2})"
+            f"SELECT DISTINCT toRelativeDayNum(today() - number) % 32 FROM numbers(9, {30 - 9 + 2})"
         ).result_rows
         for (partition,) in quiet:
             store.client.command(f"OPTIMIZE TABLE {store.internal}.{table} PARTITION {partition} FINAL")

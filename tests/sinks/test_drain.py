@@ -14,7 +14,7 @@ from sinks.errors import BatchTooLargeError, BusyError, RefusedError
 from sinks.journal.consumer import JournalConsumer
 from sinks.journal.writer import Journal
 from sinks.records import report_record
-from sinks.rows import Row
+from sinks.rows import Row, check, written
 from sinks.stream import Record, Topic
 from tests.factories import make_report
 from tests.waiting import until
@@ -81,9 +81,9 @@ async def test_a_store_with_much_to_do_gets_fewer_and_larger_inserts(
     insert = store.insert
     pauses: list[float] = []
 
-    def slow_insert(topic: Topic, values: Sequence[bytes]) -> None:
+    def slow_insert(topic: Topic, rows: Sequence[Row]) -> None:
         time.sleep(slowness)
-        insert(topic, values)
+        insert(topic, rows)
 
     async def note(seconds: float) -> None:
         pauses.append(seconds)
@@ -219,11 +219,11 @@ async def test_a_batch_that_is_too_large_for_the_store_is_halved(
     insert = store.insert
     sizes: list[int] = []
 
-    def small_only(topic: Topic, values: Sequence[bytes]) -> None:
-        sizes.append(len(values))
-        if len(values) > 5:
+    def small_only(topic: Topic, rows: Sequence[Row]) -> None:
+        sizes.append(len(rows))
+        if len(rows) > 5:
             raise BatchTooLargeError("out of memory")
-        insert(topic, values)
+        insert(topic, rows)
 
     monkeypatch.setattr(store, "insert", small_only)
     await append(journal, *range(40))
@@ -239,10 +239,10 @@ async def test_a_row_that_no_insert_survives_is_singled_out(
     """A row that fails again and again by itself, while the table takes others, is kept as a dead letter."""
     insert = store.insert
 
-    def time_out(topic: Topic, values: Sequence[bytes]) -> None:
-        if topic is Topic.REPORTS and any(b'"m-3"' in value for value in values):
+    def time_out(topic: Topic, rows: Sequence[Row]) -> None:
+        if topic is Topic.REPORTS and any(b'"m-3"' in written(row) for row in rows):
             raise BatchTooLargeError("time-out")
-        insert(topic, values)
+        insert(topic, rows)
 
     monkeypatch.setattr(store, "insert", time_out)
     await append(journal, *range(8))
@@ -266,12 +266,12 @@ async def test_a_table_that_takes_nothing_makes_no_dead_letters(
     insert = store.insert
     tries = 0
 
-    def time_out(topic: Topic, values: Sequence[bytes]) -> None:
+    def time_out(topic: Topic, rows: Sequence[Row]) -> None:
         nonlocal tries
         tries += 1
         if topic is Topic.REPORTS and tries < 20:
             raise BatchTooLargeError("time-out")
-        insert(topic, values)
+        insert(topic, rows)
 
     monkeypatch.setattr(store, "insert", time_out)
     await append(journal, 1, 2)
@@ -337,7 +337,7 @@ async def test_what_is_read_twice_is_stored_once(journal: Journal, store: Store,
     for _ in range(2):
         consumer = JournalConsumer(tmp_path)
         batch = await consumer.read(most=100, most_bytes=1_000_000, wait_seconds=0)
-        store.insert(Topic.REPORTS, [record.value for record in batch.records])
+        store.insert(Topic.REPORTS, [check(Topic.REPORTS, record.value) for record in batch.records])
         await consumer.close()
     drain = Drain(JournalConsumer(tmp_path), store, Notes())
     drain.stop()

@@ -6,7 +6,7 @@ import pytest
 from normalizers.model import DeliveryReport, Status
 from sinks.errors import RefusedError
 from sinks.records import report_record
-from sinks.rows import check
+from sinks.rows import check, written
 from sinks.stream import Topic
 from tests.deploy.schemas.published import records
 from tests.factories import make_report
@@ -18,14 +18,14 @@ def test_what_the_program_writes_passes_unchanged() -> None:
     """A value of every example request, and of each topic, passes the check byte for byte."""
     seen = set()
     for record in records():
-        assert check(record.topic, record.value).value == record.value
+        assert written(check(record.topic, record.value)) == record.value
         seen.add(record.topic)
     assert seen == set(Topic)
 
 
 def test_a_checked_value_is_decoded_once() -> None:
     """The check returns the row with its types, for the metrics."""
-    row = check(Topic.REPORTS, VALUE).row
+    row = check(Topic.REPORTS, VALUE)
     assert isinstance(row, DeliveryReport)
     assert (row.status, row.occurred_at) == (Status.DELIVERED, make_report().occurred_at)
 
@@ -68,4 +68,4 @@ def test_a_value_that_does_not_fit_its_columns_is_refused(old: bytes, new: bytes
 def test_what_passes_is_written_anew() -> None:
     """Repeated keys, fields of other schemas and white space don't reach the store."""
     odd = b'  {"later_field": 1, "country": "DE", ' + VALUE[1:] + b"\n"
-    assert check(Topic.REPORTS, odd).value == VALUE
+    assert written(check(Topic.REPORTS, odd)) == VALUE

@@ -11,7 +11,7 @@ CREATE TABLE IF NOT EXISTS ${local}.message_homes ${on_cluster} (
     message_key UInt64 COMMENT 'Hash of provider, account and message_id; two messages that share one share a home, which does no harm',
     home Date COMMENT 'Day (UTC) on which the first record of the message was received',
     generation UInt32 COMMENT 'How often the message was computed anew from its reports; rows of messages with a lower one are out of date',
-    recipient UInt32 COMMENT 'Hash of the recipient of its first record: a report with another one may be a copy that was read differently'
+    first_row UInt32 COMMENT 'Hash of the first message and recipient: a report with another one may be a copy that was read differently'
 )
 ENGINE = ${replicated}ReplacingMergeTree(generation)
 ORDER BY message_key
@@ -22,7 +22,7 @@ ENGINE = Distributed('${cluster}', '${local}', 'message_homes', message_key);
 
 -- On a cluster this reads every replica that answers, since a row is known once most replicas have it.
 CREATE VIEW IF NOT EXISTS ${internal}.known_homes ${on_cluster} AS
-SELECT message_key, home, generation, recipient FROM ${all_homes}
+SELECT message_key, home, generation, first_row FROM ${all_homes}
 SETTINGS skip_unavailable_shards = 1
 COMMENT 'The rows of message_homes, copies included';
 
@@ -44,8 +44,8 @@ CREATE TABLE IF NOT EXISTS ${local}.reports ${on_cluster} (
     provider_status LowCardinality(String),
     provider_code LowCardinality(String),
     provider_text LowCardinality(String),
-    occurred_at Nullable(DateTime64(3, 'UTC')) CODEC(ZSTD(1)),
-    received_at DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
+    occurred_at Nullable(DateTime64(3, 'UTC')) CODEC(T64, ZSTD(1)),
+    received_at DateTime64(6, 'UTC') CODEC(T64, ZSTD(1)),
     source LowCardinality(String),
     custom String CODEC(ZSTD(3)),
     unmapped Bool,
@@ -59,19 +59,14 @@ CREATE TABLE IF NOT EXISTS ${local}.reports ${on_cluster} (
     home Date DEFAULT toDate(received_at) COMMENT 'The home of the message, from message_homes',
     generation UInt32 COMMENT 'The generation of the message when this was inserted, from message_homes',
     is_deleted UInt8 COMMENT '1: a callback says what the poll with this event_id said, so that one does not count',
-    message_key UInt64 MATERIALIZED reinterpretAsUInt64(substring(
-        MD5(concat(provider, '\0', account, '\0', message_id)), 1, 8))
-        COMMENT 'Numeric sort key: as home_key in sinks/clickhouse/homes.py has it',
+    message_key UInt64 COMMENT 'Hash of provider, account and message_id',
+    message_row UInt64 COMMENT 'Tells messages of one message_key apart: 0 for the first one that was heard of, else a hash',
     day Date MATERIALIZED if(stamp_day = toDate(0), home, stamp_day)
         COMMENT 'First in the sort key, and immutable: the day in the provider''s own words, or the home of the message',
-    rank UInt8 MATERIALIZED transform(
-        status,
-        ['unknown', 'scheduled', 'accepted', 'enroute', 'expired', 'deleted', 'undeliverable', 'rejected', 'delivered'],
-        [0, 1, 2, 3, 4, 4, 4, 4, 5], 0)
-        COMMENT 'Which report decides the state of a message: the highest',
     version UInt64 MATERIALIZED if(
         is_deleted = 1, 18446744073709551615,
         bitShiftLeft(toUInt64(revision), 48) + 281474976710655 - toUInt64(greatest(toUnixTimestamp64Milli(received_at), 0)))
+        CODEC(T64, ZSTD(1))
         COMMENT 'Which of several copies stays: the highest revision, of those the first one received',
     INDEX received_at_range received_at TYPE minmax GRANULARITY 1,
     INDEX message_id_filter message_id TYPE bloom_filter(0.001) GRANULARITY 1,
@@ -79,7 +74,7 @@ CREATE TABLE IF NOT EXISTS ${local}.reports ${on_cluster} (
     INDEX reference_filter reference TYPE bloom_filter(0.001) GRANULARITY 1
 )
 ENGINE = ${replicated}ReplacingMergeTree(version, is_deleted)
-PARTITION BY toRelativeDayNum(day) % 64
+PARTITION BY toRelativeDayNum(day) % 32
 PRIMARY KEY (day, message_key)
 ORDER BY (day, message_key, event_id)
 ${settings}, ${quiet}
@@ -90,9 +85,11 @@ ENGINE = Distributed('${cluster}', '${local}', 'reports', message_key);
 CREATE VIEW IF NOT EXISTS ${database}.reports ${on_cluster} AS
 SELECT
     event_id, provider, account, message_id, reference, message_stamp, recipient, country, operator, sender,
-    status, reason, rank >= 4 AS final, rank = 4 AS failed,
+    status, reason,
+    status IN ('expired', 'deleted', 'undeliverable', 'rejected', 'delivered') AS final,
+    final AND status != 'delivered' AS failed,
     multiIf(
-        rank != 4, '',
+        NOT failed, '',
         reason IN ('expired', 'absent_subscriber', 'handset_error', 'network_error', 'throttled', 'insufficient_balance',
             'insufficient_subscriber_credit', 'spend_limit', 'provider_error'), 'temporary',
         reason IN ('deleted', 'no_route', 'invalid_number', 'blocklisted', 'subscriber_barred', 'content_rejected',
@@ -122,22 +119,22 @@ CREATE TABLE IF NOT EXISTS ${local}.submissions ${on_cluster} (
     recipient String CODEC(ZSTD(1)),
     country LowCardinality(String),
     reference String CODEC(ZSTD(1)),
-    submitted_at DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
-    deadline_at DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
-    received_at DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
+    submitted_at DateTime64(6, 'UTC') CODEC(T64, ZSTD(1)),
+    deadline_at DateTime64(6, 'UTC') CODEC(T64, ZSTD(1)),
+    received_at DateTime64(6, 'UTC') CODEC(T64, ZSTD(1)),
     tags Map(LowCardinality(String), String) CODEC(ZSTD(3)),
     home Date DEFAULT toDate(received_at) COMMENT 'The home of the message, from message_homes',
     generation UInt32 COMMENT 'The generation of the message when this was inserted, from message_homes',
-    message_key UInt64 MATERIALIZED reinterpretAsUInt64(substring(
-        MD5(concat(provider, '\0', account, '\0', message_id)), 1, 8)) COMMENT 'As in reports',
+    message_key UInt64 COMMENT 'As in reports',
+    message_row UInt64 COMMENT 'As in reports',
     version UInt64 MATERIALIZED 281474976710655 - toUInt64(greatest(toUnixTimestamp64Milli(received_at), 0))
-        COMMENT 'Which of several copies stays: the first one received',
+        CODEC(T64, ZSTD(1)) COMMENT 'Which of several copies stays: the first one received',
     INDEX message_id_filter message_id TYPE bloom_filter(0.001) GRANULARITY 1,
     INDEX recipient_filter recipient TYPE bloom_filter(0.001) GRANULARITY 1,
     INDEX reference_filter reference TYPE bloom_filter(0.001) GRANULARITY 1
 )
 ENGINE = ${replicated}ReplacingMergeTree(version)
-PARTITION BY toRelativeDayNum(home) % 64
+PARTITION BY toRelativeDayNum(home) % 32
 PRIMARY KEY (home, message_key)
 ORDER BY (home, message_key, recipient, message_id, account, provider)
 ${settings}, ${quiet}
@@ -157,10 +154,10 @@ COMMENT 'One row a message and recipient that was submitted; of several copies t
 CREATE TABLE IF NOT EXISTS ${local}.submissions_lately ${on_cluster} (
     provider LowCardinality(String),
     account LowCardinality(String),
-    received_at DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
+    received_at DateTime64(6, 'UTC') CODEC(T64, ZSTD(1)),
     message_id String,
     recipient String,
-    deadline_at DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1))
+    deadline_at DateTime64(6, 'UTC') CODEC(T64, ZSTD(1))
 )
 ENGINE = ${replicated}ReplacingMergeTree
 PARTITION BY toYYYYMMDD(received_at)
@@ -185,26 +182,23 @@ CREATE TABLE IF NOT EXISTS ${local}.messages ${on_cluster} (
     home Date,
     message_key UInt64 COMMENT 'As in reports',
     generation UInt32 COMMENT 'As in message_homes',
+    message_row UInt64 COMMENT 'As in reports',
     provider SimpleAggregateFunction(any, LowCardinality(String)),
     account SimpleAggregateFunction(any, LowCardinality(String)),
     message_id SimpleAggregateFunction(any, String) CODEC(ZSTD(1)),
     recipient SimpleAggregateFunction(any, String) CODEC(ZSTD(1)),
     message_stamp SimpleAggregateFunction(any, String) CODEC(ZSTD(1)),
-    message_row UInt64 MATERIALIZED cityHash64(provider, account, message_id, recipient, message_stamp)
-        COMMENT 'Tells messages that share a message_key apart: the two hashes together are 128 bits',
-    verdict SimpleAggregateFunction(max, UInt64)
-        COMMENT 'Precedence of the deciding report, which holds its status and occurred_at, too: see messages_from_reports',
-    outcome SimpleAggregateFunction(max, Tuple(precedence UInt64, reason String, country String, operator String))
-        CODEC(ZSTD(1)) COMMENT 'Of the deciding report; country: of the submission where there is no report',
-    details SimpleAggregateFunction(max, Tuple(
-        precedence UInt64, provider_status String, provider_code String, provider_text String, sender String,
-        reference String)) CODEC(ZSTD(1))
-        COMMENT 'Of the deciding report',
-    first_received_at SimpleAggregateFunction(min, Nullable(DateTime64(6, 'UTC'))) CODEC(ZSTD(1)),
-    last_received_at SimpleAggregateFunction(max, Nullable(DateTime64(6, 'UTC'))) CODEC(ZSTD(1)),
-    delivered_received_at SimpleAggregateFunction(min, Nullable(DateTime64(6, 'UTC'))) CODEC(ZSTD(1))
+    outcome SimpleAggregateFunction(max, Tuple(
+        precedence UInt64, reason String, country String, operator String, provider_status String, provider_code String,
+        provider_text String)) CODEC(ZSTD(1))
+        COMMENT 'Of the report that decides. Its precedence holds its status and occurred_at, too: see messages_from_reports',
+    sender SimpleAggregateFunction(max, String) CODEC(ZSTD(1)),
+    reference SimpleAggregateFunction(max, String) CODEC(ZSTD(1)) COMMENT 'Of its reports; of several the greatest',
+    first_received_at SimpleAggregateFunction(min, Nullable(DateTime64(6, 'UTC'))) CODEC(T64, ZSTD(1)),
+    last_received_at SimpleAggregateFunction(max, Nullable(DateTime64(6, 'UTC'))) CODEC(T64, ZSTD(1)),
+    delivered_received_at SimpleAggregateFunction(min, Nullable(DateTime64(6, 'UTC'))) CODEC(T64, ZSTD(1))
         COMMENT 'When the first report of a delivery was received',
-    failed_received_at SimpleAggregateFunction(min, Nullable(DateTime64(6, 'UTC'))) CODEC(ZSTD(1))
+    failed_received_at SimpleAggregateFunction(min, Nullable(DateTime64(6, 'UTC'))) CODEC(T64, ZSTD(1))
         COMMENT 'When the first report of a failure was received',
     events SimpleAggregateFunction(groupUniqArrayArray, Array(UInt32)) COMMENT 'Hashes of the event_ids of its reports',
     superseded SimpleAggregateFunction(groupUniqArrayArray, Array(UInt32))
@@ -212,11 +206,10 @@ CREATE TABLE IF NOT EXISTS ${local}.messages ${on_cluster} (
     finals SimpleAggregateFunction(groupBitOr, UInt8)
         COMMENT 'Bits 0 to 4: this final status was reported; 5, 6: a failure, a delivery was (also by a poll without time)',
     days SimpleAggregateFunction(groupUniqArrayArray, Array(Date)) COMMENT 'The days of its reports in the table reports',
-    submitted_at SimpleAggregateFunction(min, Nullable(DateTime64(6, 'UTC'))) CODEC(ZSTD(1)),
-    deadline_at SimpleAggregateFunction(min, Nullable(DateTime64(6, 'UTC'))) CODEC(ZSTD(1)),
-    submission SimpleAggregateFunction(max, Tuple(
-        version UInt64, reference String, tags Map(String, String))) CODEC(ZSTD(1))
-        COMMENT 'Of the submission that was received first',
+    submitted_at SimpleAggregateFunction(min, Nullable(DateTime64(6, 'UTC'))) CODEC(T64, ZSTD(1)),
+    deadline_at SimpleAggregateFunction(min, Nullable(DateTime64(6, 'UTC'))) CODEC(T64, ZSTD(1)),
+    submission SimpleAggregateFunction(max, String) CODEC(ZSTD(1))
+        COMMENT 'Of the submission that was received first: 16 digits of its version, then its reference and tags as JSON',
     claimed SimpleAggregateFunction(max, UInt8)
         COMMENT '1: its submission belongs to messages of the same id that have a message_stamp',
     replaced SimpleAggregateFunction(max, UInt8) COMMENT '1: the message was computed anew under a later generation',
@@ -228,7 +221,7 @@ CREATE TABLE IF NOT EXISTS ${local}.messages ${on_cluster} (
     INDEX recipient_filter recipient TYPE bloom_filter(0.001) GRANULARITY 1
 )
 ENGINE = ${replicated}AggregatingMergeTree
-PARTITION BY toRelativeDayNum(home) % 64
+PARTITION BY toRelativeDayNum(home) % 32
 PRIMARY KEY (home, message_key)
 ORDER BY (home, message_key, generation, message_row)
 ${settings}, ${quiet}
@@ -249,6 +242,7 @@ CREATE TABLE IF NOT EXISTS ${local}.reports_to_messages ${on_cluster} (
     home Date,
     message_key UInt64,
     generation UInt32,
+    message_row UInt64,
     day Date,
     event_id UUID,
     supersedes Nullable(UUID),
@@ -268,8 +262,7 @@ CREATE TABLE IF NOT EXISTS ${local}.reports_to_messages ${on_cluster} (
     provider_text LowCardinality(String),
     occurred_at Nullable(DateTime64(3, 'UTC')),
     received_at DateTime64(6, 'UTC'),
-    source LowCardinality(String),
-    rank UInt8
+    source LowCardinality(String)
 )
 ENGINE = Null
 COMMENT 'Keeps nothing: what is inserted becomes rows of messages';
@@ -280,6 +273,10 @@ CREATE MATERIALIZED VIEW IF NOT EXISTS ${local}.messages_from_reports ${on_clust
 TO ${local}.messages AS
 WITH
     toUInt64(source != 'poll') AS callback,
+    transform(
+        status,
+        ['scheduled', 'accepted', 'enroute', 'expired', 'deleted', 'undeliverable', 'rejected', 'delivered'],
+        [1, 2, 3, 4, 4, 4, 4, 5], 0) AS rank,
     bitShiftLeft(toUInt64(rank), 61)
         + if(occurred_at IS NULL,
             bitShiftLeft(callback, 59) + bitShiftLeft(toUInt64(greatest(toUnixTimestamp64Milli(received_at), 0)), 15),
@@ -291,10 +288,10 @@ WITH
             ['scheduled', 'accepted', 'enroute', 'expired', 'deleted', 'undeliverable', 'rejected', 'delivered'],
             [1, 2, 3, 4, 5, 6, 7, 8], 9) AS precedence
 SELECT
-    home, message_key, generation, provider, account, message_id, recipient, message_stamp,
-    precedence AS verdict,
-    (precedence, reason, country, operator) AS outcome,
-    (precedence, provider_status, provider_code, provider_text, sender, reference) AS details,
+    home, message_key, generation, message_row, provider, account, message_id, recipient, message_stamp,
+    (precedence, reason, country, operator, provider_status, provider_code, provider_text) AS outcome,
+    sender,
+    reference,
     received_at AS first_received_at,
     received_at AS last_received_at,
     if(rank = 5, received_at, NULL) AS delivered_received_at,
@@ -312,17 +309,27 @@ FROM ${local}.reports_to_messages;
 CREATE MATERIALIZED VIEW IF NOT EXISTS ${local}.reports_feed ${on_cluster}
 TO ${local}.reports_to_messages AS
 SELECT
-    home, message_key, generation, day, event_id, supersedes, provider, account, message_id, reference, message_stamp,
+    home, message_key, generation, message_row, day, event_id, supersedes, provider, account, message_id, reference, message_stamp,
     recipient, country, operator, sender, status, reason, provider_status, provider_code, provider_text, occurred_at,
-    received_at, source, rank
+    received_at, source
 FROM ${local}.reports
 WHERE is_deleted = 0 AND generation = 0 AND revision = 0;
+
+-- When they were received counts all the same. No message is shown by such a row alone, since `ready` is 0 in it.
+CREATE MATERIALIZED VIEW IF NOT EXISTS ${local}.receipts_feed ${on_cluster}
+TO ${local}.messages AS
+SELECT
+    home, message_key, generation, message_row, provider, account, message_id, recipient, message_stamp,
+    received_at AS last_received_at
+FROM ${local}.reports
+WHERE is_deleted = 0 AND generation > 0 AND revision = 0;
 
 -- The same for submissions. message_stamp is that of the reports that the submission belongs to, or empty.
 CREATE TABLE IF NOT EXISTS ${local}.submissions_to_messages ${on_cluster} (
     home Date,
     message_key UInt64,
     generation UInt32,
+    message_row UInt64,
     provider LowCardinality(String),
     account LowCardinality(String),
     message_id String,
@@ -343,34 +350,40 @@ ENGINE = Distributed('${cluster}', '${local}', 'submissions_to_messages', messag
 CREATE MATERIALIZED VIEW IF NOT EXISTS ${local}.messages_from_submissions ${on_cluster}
 TO ${local}.messages AS
 SELECT
-    home, message_key, generation, provider, account, message_id, recipient, message_stamp,
-    (0, '', country, '') AS outcome,
+    home, message_key, generation, message_row, provider, account, message_id, recipient, message_stamp,
+    (0, '', country, '', '', '', '') AS outcome,
     submitted_at, deadline_at,
-    (version, reference, tags) AS submission
+    concat(
+        leftPad(toString(version), 16, '0'),
+        toJSONString(CAST((reference, tags), 'Tuple(reference String, tags Map(String, String))'))) AS submission
 FROM ${local}.submissions_to_messages;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS ${local}.submissions_feed ${on_cluster}
 TO ${local}.submissions_to_messages AS
 SELECT
-    home, message_key, generation, provider, account, message_id, recipient, '' AS message_stamp, country, reference,
+    home, message_key, generation, message_row, provider, account, message_id, recipient, '' AS message_stamp, country, reference,
     submitted_at, deadline_at, tags, version
 FROM ${local}.submissions;
 
 -- The inner SELECT reads whole columns: FINAL does not merge a column of which only an element is read.
 CREATE VIEW IF NOT EXISTS ${database}.messages ${on_cluster} AS
+WITH
+    outcome.precedence AS precedence,
+    JSONExtract(
+        substring(submission, 17), 'Tuple(reference String, tags Map(LowCardinality(String), String))') AS submitted
 SELECT
     provider, account, message_id, recipient, message_stamp,
     outcome.country AS country,
     outcome.operator AS operator,
-    details.sender AS sender,
-    if(details.reference != '', details.reference, submission.reference) AS reference,
+    sender,
+    if(reported_reference != '', reported_reference, submitted.reference) AS reference,
     transform(
-        bitAnd(verdict, 15), [1, 2, 3, 4, 5, 6, 7, 8],
+        bitAnd(precedence, 15), [1, 2, 3, 4, 5, 6, 7, 8],
         ['scheduled', 'accepted', 'enroute', 'expired', 'deleted', 'undeliverable', 'rejected', 'delivered'],
         'unknown') AS status,
     outcome.reason AS reason,
-    bitShiftRight(verdict, 61) >= 4 AS final,
-    bitShiftRight(verdict, 61) = 4 AS failed,
+    bitShiftRight(precedence, 61) >= 4 AS final,
+    bitShiftRight(precedence, 61) = 4 AS failed,
     multiIf(
         NOT failed, '',
         outcome.reason IN ('expired', 'absent_subscriber', 'handset_error', 'network_error', 'throttled',
@@ -378,11 +391,11 @@ SELECT
         outcome.reason IN ('deleted', 'no_route', 'invalid_number', 'blocklisted', 'subscriber_barred', 'content_rejected',
             'not_registered', 'unsupported'), 'permanent',
         'unknown') AS retryable,
-    details.provider_status AS provider_status,
-    details.provider_code AS provider_code,
-    details.provider_text AS provider_text,
-    if(bitTest(verdict, 60), fromUnixTimestamp64Milli(
-        toInt64(bitAnd(bitShiftRight(verdict, 16), 17592186044415)) - 2208988800000, 'UTC'), NULL) AS occurred_at,
+    outcome.provider_status AS provider_status,
+    outcome.provider_code AS provider_code,
+    outcome.provider_text AS provider_text,
+    if(bitTest(precedence, 60), fromUnixTimestamp64Milli(
+        toInt64(bitAnd(bitShiftRight(precedence, 16), 17592186044415)) - 2208988800000, 'UTC'), NULL) AS occurred_at,
     length(events) - length(arrayIntersect(events, superseded)) AS reports,
     first_received_at,
     last_received_at,
@@ -401,16 +414,17 @@ SELECT
         NULL) AS latency_seconds,
     submitted_at IS NULL AS orphan,
     submitted_at IS NOT NULL AND NOT final AND deadline_at < now64(6, 'UTC') AS missing,
-    submission.tags AS tags
+    submitted.tags AS tags
 FROM (
     SELECT
-        provider, account, message_id, recipient, message_stamp, verdict, outcome, details, events, superseded,
+        provider, account, message_id, recipient, message_stamp, outcome, sender, reference AS reported_reference,
+        events, superseded,
         first_received_at, last_received_at, delivered_received_at, failed_received_at, finals, submitted_at,
         deadline_at, submission, claimed
     FROM ${internal}.messages FINAL
     WHERE replaced = 0 AND (generation = 0 OR ready = 1)
 )
-WHERE NOT (claimed = 1 AND verdict = 0)
+WHERE NOT (claimed = 1 AND precedence = 0)
 SETTINGS ${exact}
 COMMENT 'One row a message and recipient: its state by its reports and its submission. Bound a question by first_received_at or submitted_at';
 
@@ -451,8 +465,8 @@ CREATE TABLE IF NOT EXISTS ${local}.inbound ${on_cluster} (
     sender String CODEC(ZSTD(1)),
     recipient LowCardinality(String),
     content String CODEC(ZSTD(3)),
-    occurred_at Nullable(DateTime64(3, 'UTC')) CODEC(ZSTD(1)),
-    received_at DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
+    occurred_at Nullable(DateTime64(3, 'UTC')) CODEC(T64, ZSTD(1)),
+    received_at DateTime64(6, 'UTC') CODEC(T64, ZSTD(1)),
     source LowCardinality(String),
     stamp_day Date,
     raw String CODEC(ZSTD(3)),
@@ -466,7 +480,7 @@ CREATE TABLE IF NOT EXISTS ${local}.inbound ${on_cluster} (
     INDEX sender_filter sender TYPE bloom_filter(0.001) GRANULARITY 1
 )
 ENGINE = ${replicated}ReplacingMergeTree(version)
-PARTITION BY toRelativeDayNum(stamp_day) % 64
+PARTITION BY toRelativeDayNum(stamp_day) % 32
 ORDER BY (stamp_day, event_id)
 ${settings}, ${quiet}
 COMMENT 'Every copy of every inbound message, until a merge leaves one of each; read it through ${database}.inbound';
@@ -495,14 +509,14 @@ CREATE TABLE IF NOT EXISTS ${local}.dead_letters ${on_cluster} (
     headers String CODEC(ZSTD(3)),
     body String CODEC(ZSTD(3)),
     body_encoding LowCardinality(String),
-    received_at DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
+    received_at DateTime64(6, 'UTC') CODEC(T64, ZSTD(1)),
     resolved_at Nullable(DateTime64(3, 'UTC')),
     resolution String COMMENT 'Empty: a receipt; else what came of a replay at received_at',
     INDEX received_at_range received_at TYPE minmax GRANULARITY 1,
     INDEX id_filter id TYPE bloom_filter(0.001) GRANULARITY 1
 )
 ENGINE = ${replicated}ReplacingMergeTree
-PARTITION BY toRelativeDayNum(toDate(received_at)) % 64
+PARTITION BY toRelativeDayNum(toDate(received_at)) % 32
 ORDER BY (id, received_at, resolution)
 ${settings}
 COMMENT 'One row a receipt of what could not be read, and one a replay of it; read it through ${database}.dead_letters';

@@ -10,7 +10,6 @@ import pytest
 from normalizers.model import DeliveryReport, Reason, Status
 from normalizers.submissions import Submission
 from sinks.clickhouse.store import Store
-from sinks.records import report_record, submission_record
 from sinks.stream import Topic
 from tests.deploy.alerts.fixtures import Watched
 from tests.factories import make_report, make_submission
@@ -22,11 +21,8 @@ MONDAY = datetime(NOW.year, NOW.month, NOW.day, 9, tzinfo=UTC) - timedelta(days=
 
 def insert(store: Store, records: Sequence[DeliveryReport | Submission]) -> None:
     """Insert reports and submissions."""
-    submissions = [submission_record(record).value for record in records if isinstance(record, Submission)]
-    reports = [report_record(record).value for record in records if isinstance(record, DeliveryReport)]
-    for topic, values in ((Topic.SUBMISSIONS, submissions), (Topic.REPORTS, reports)):
-        if values:
-            store.insert(topic, values)
+    store.insert(Topic.SUBMISSIONS, [record for record in records if isinstance(record, Submission)])
+    store.insert(Topic.REPORTS, [record for record in records if isinstance(record, DeliveryReport)])
 
 
 def run(store: Store, name: str) -> list[tuple[Any, ...]]:

@@ -16,7 +16,6 @@ from ingest.settings.settings import Settings
 from normalizers import PROVIDERS
 from normalizers.model import CodeSource, Status
 from sinks.clickhouse.store import Store
-from sinks.records import report_record
 from sinks.stream import Topic
 from tests.factories import make_report
 from tests.ingest.connections.in_process import InProcessClient
@@ -77,7 +76,7 @@ async def test_codes_in_no_table_come_with_the_settings_that_add_them(store: Sto
         make_report(status=Status.UNDELIVERABLE, unmapped=True, provider_status="3", provider_code="206"),
         make_report(provider="juhe", provider_status="DELIVRD"),
     ]
-    store.insert(Topic.REPORTS, [report_record(report).value for report in reports])
+    store.insert(Topic.REPORTS, reports)
     rows = await unmapped_codes(InProcessClient(store), effective_accounts(OURS))
     found = {(row["provider"], row["kind"], row["code"], row["reports"]) for row in rows}
     assert found == {

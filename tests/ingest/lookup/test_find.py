@@ -11,7 +11,7 @@ from ingest.settings.settings import Settings
 from normalizers.errors import Fault
 from normalizers.model import Reason, Status
 from sinks.clickhouse.store import Store
-from sinks.records import report_record, submission_record
+from sinks.rows import check
 from sinks.stream import Topic
 from tests.factories import NOON, make_letter, make_report, make_submission
 from tests.ingest.connections.in_process import InProcessClient
@@ -28,11 +28,11 @@ def client(store: Store) -> InProcessClient:
         make_report(**failed, provider_code="23", occurred_at=NOON + timedelta(seconds=9), received_at=NOON),
         make_report(provider="juhe", message_id="4C36", recipient="+8613800138000", country="CN"),
     ]
-    store.insert(Topic.REPORTS, [report_record(report).value for report in reports])
+    store.insert(Topic.REPORTS, reports)
     sent = make_submission(reference="order-7", tags={"campaign": "x"})
-    store.insert(Topic.SUBMISSIONS, [submission_record(sent).value])
+    store.insert(Topic.SUBMISSIONS, [sent])
     letter = make_letter(why=Fault.MISSING_FIELD, location="$[0].stat", body=b'[{"mid": "4C36FF"}]')
-    store.insert(Topic.DEAD_LETTERS, [letter.value])
+    store.insert(Topic.DEAD_LETTERS, [check(Topic.DEAD_LETTERS, letter.value)])
     return InProcessClient(store)
 
 

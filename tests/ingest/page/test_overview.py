@@ -16,10 +16,9 @@ from ingest.page.period import Period
 from ingest.page.rows import Mask
 from ingest.settings.accounts import effective_accounts
 from ingest.settings.settings import Settings
-from normalizers.model import Note, Reason, Status
+from normalizers.model import DeliveryReport, Note, Reason, Status
 from sinks.clickhouse.migrate import migrate
 from sinks.clickhouse.store import open_server
-from sinks.records import report_record
 from sinks.stream import Topic
 from tests.factories import make_report
 from tests.ingest.query.fixtures import QueryServer
@@ -33,24 +32,22 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def _reports(account: str, ago: timedelta, count: int, failed: int) -> Iterator[bytes]:
+def _reports(account: str, ago: timedelta, count: int, failed: int) -> Iterator[DeliveryReport]:
     at = _now() - ago
     for index in range(count):
         fails = index < failed
-        yield report_record(
-            make_report(
-                account=account,
-                message_id=f"{account}-{ago}-{index}",
-                status=Status.UNDELIVERABLE if fails else Status.DELIVERED,
-                reason=Reason.NO_ROUTE if fails else None,
-                occurred_at=at - timedelta(seconds=5),
-                received_at=at + timedelta(milliseconds=index),
-                notes=(Note.NO_MESSAGE_IDENTITY,) if account == "new" else (),
-            )
-        ).value
+        yield make_report(
+            account=account,
+            message_id=f"{account}-{ago}-{index}",
+            status=Status.UNDELIVERABLE if fails else Status.DELIVERED,
+            reason=Reason.NO_ROUTE if fails else None,
+            occurred_at=at - timedelta(seconds=5),
+            received_at=at + timedelta(milliseconds=index),
+            notes=(Note.NO_MESSAGE_IDENTITY,) if account == "new" else (),
+        )
 
 
-def _traffic() -> Iterator[bytes]:
+def _traffic() -> Iterator[DeliveryReport]:
     week = [timedelta(days=day) + _HALF_HOUR for day in (1, 2, 3, 7)]
     for account, lately, failed_before in (("bad-as-ever", 300, 50), ("bad-since", 300, 2), ("gone", 0, 0)):
         for ago in week:

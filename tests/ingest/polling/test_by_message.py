@@ -23,7 +23,6 @@ from normalizers.model import Status
 from normalizers.submissions import Submission
 from sinks.clickhouse.pending import Message, Position, Window, read_page
 from sinks.clickhouse.store import Store
-from sinks.records import report_record, submission_record
 from sinks.stream import Topic
 from tests.factories import make_report, make_submission
 from tests.ingest.polling.accounts import make_account, make_server
@@ -76,7 +75,7 @@ def recent(message_id: str, provider: str = "santo", **given: Any) -> Submission
 
 def submit(store: Store, *submissions: Submission) -> None:
     """Insert submissions."""
-    store.insert(Topic.SUBMISSIONS, [submission_record(submission).value for submission in submissions])
+    store.insert(Topic.SUBMISSIONS, submissions)
 
 
 def states(store: Store) -> dict[str, str]:
@@ -116,7 +115,7 @@ async def test_nobody_asks_about_what_is_known(store: Store, tmp_path: Path) -> 
     for name, status in (("a", Status.REJECTED), ("b", Status.ENROUTE)):
         number = f"+86{mobile_of(name)}"
         report = make_report(**same, message_id=name, recipient=number, status=status)
-        store.insert(Topic.REPORTS, [report_record(report).value])
+        store.insert(Topic.REPORTS, [report])
     async with poller_of(server, tmp_path, drained) as poller:
         await poller.tick()
     assert asked(server) == 1
@@ -239,7 +238,7 @@ async def test_a_poll_after_a_detailed_callback_confirms(store: Store, tmp_path:
     )
 
     async def after_callback(request: web.Request) -> web.StreamResponse:
-        drained.store.insert(Topic.REPORTS, [report_record(callback).value])
+        drained.store.insert(Topic.REPORTS, [callback])
         answer = {"errcode": "000", "mtstat": "failed", "msgid": "a", "da": request.query["da"]}
         return web.json_response([answer])
 

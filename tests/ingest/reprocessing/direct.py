@@ -20,7 +20,7 @@ class DirectProducer:
     async def append(self, records: Sequence[Record]) -> None:
         """Insert the records."""
         for topic, group in groupby(records, key=lambda record: record.topic):
-            self._store.insert(topic, [check(topic, record.value).value for record in group])
+            self._store.insert(topic, [check(topic, record.value) for record in group])
 
     async def close(self) -> None:
         """Do nothing."""

@@ -14,7 +14,6 @@ from clickhouse_connect.driver.client import Client
 
 from sinks.clickhouse.migrate import Migration, migrate, migrations
 from sinks.clickhouse.store import Store, open_embedded
-from sinks.records import report_record
 from sinks.stream import Topic
 from tests.factories import make_report
 
@@ -48,7 +47,7 @@ WANTED: Final = (*migrations(), LATER)
 def insert(store: Store, number: int) -> None:
     """Insert a report of a message of its own, whose raw text has `number` bytes."""
     report = make_report(message_id=f"m{number}", raw="x" * number)
-    store.insert(Topic.REPORTS, [report_record(report).value])
+    store.insert(Topic.REPORTS, [report])
 
 
 def assert_exact(store: Store, numbers: range, *views: str) -> None:

@@ -79,6 +79,10 @@ class Oracle:
             if key_of(report)[:3] in read_again:
                 found.setdefault(key_of(report), []).append(report)
         shown = {key: _message(copies, counted) for key, copies in found.items()}
+        for copy in self.copies:  # the last receipt is kept when a message is computed anew from its reports
+            if key_of(copy) in shown:
+                message = shown[key_of(copy)]
+                message["last"] = max(message["last"], copy.received_at)
         for submission in self.submissions:
             owners = [
                 key

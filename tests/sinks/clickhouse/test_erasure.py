@@ -7,13 +7,13 @@ from typing import NamedTuple
 import msgspec
 import pytest
 
-from normalizers.model import InboundMessage, Source
 from sinks.clickhouse.erasure import ErasedTable, erase, keep_old_parts
 from sinks.clickhouse.migrate import migrate
 from sinks.clickhouse.store import Store
 from sinks.records import inbound_record, report_record, submission_record
+from sinks.rows import check
 from sinks.stream import Record
-from tests.factories import NOON, make_letter, make_report, make_resolution, make_submission
+from tests.factories import make_inbound, make_letter, make_report, make_resolution, make_submission
 
 NUMBER = "+8618688888888"
 NATIONAL = "18688888888"
@@ -29,10 +29,9 @@ _VIEWS = {
 
 def _inbound(sender: str, content: str, name: str) -> Record:
     return inbound_record(
-        InboundMessage(
-            event_id=f"00000000-0000-0000-0000-00000000000{name}", provider="juhe", account="default", message_id=name,
-            sender=sender, recipient="10690", content=content, occurred_at=NOON, received_at=NOON,
-            source=Source.CALLBACK, raw=f'{{"mobile":"{sender}"}}', normalizer=1, identity=1, stamp_day=NOON.date(),
+        make_inbound(
+            event_id=f"00000000-0000-0000-0000-00000000000{name}", message_id=name, sender=sender, content=content,
+            raw=f'{{"mobile":"{sender}"}}',
         )
     )  # fmt: skip
 
@@ -113,7 +112,7 @@ def erased(engine: Store) -> Iterator[Erased]:
     store = Store(engine.client, "erasing")
     migrate(store)
     for record in _records():
-        store.insert(record.topic, [record.value])
+        store.insert(record.topic, [check(record.topic, record.value)])
     before = _counts(store)
     cut_short = f"ALTER TABLE {store.internal}.submissions_lately DELETE WHERE recipient = '{NUMBER}'"
     store.client.command(cut_short, settings={"mutations_sync": 2})  # its file names the number

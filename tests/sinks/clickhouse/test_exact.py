@@ -8,7 +8,6 @@ import pytest
 
 from normalizers.model import DeliveryReport
 from sinks.clickhouse.store import Store
-from sinks.records import report_record, submission_record
 from sinks.stream import Topic
 from tests.factories import NOON, make_report
 from tests.sinks.clickhouse.oracle import Key, Oracle, Traffic
@@ -22,9 +21,9 @@ def insert(store: Store, oracle: Oracle, traffic: Traffic, count: int) -> None:
     oracle.copies += reports
     oracle.submissions += submissions
     if submissions:
-        store.insert(Topic.SUBMISSIONS, [submission_record(submission).value for submission in submissions])
+        store.insert(Topic.SUBMISSIONS, submissions)
     if reports:
-        store.insert(Topic.REPORTS, [report_record(report).value for report in reports])
+        store.insert(Topic.REPORTS, reports)
 
 
 def check(store: Store, oracle: Oracle) -> None:
@@ -83,7 +82,7 @@ def test_an_index_never_hides_the_copy_that_stays(store: Store) -> None:
     """A question about a time counts no late copy of a report that was received before it."""
     for hours in (0, 1):
         report = make_report(received_at=NOON + timedelta(hours=hours))
-        store.insert(Topic.REPORTS, [report_record(report).value])
+        store.insert(Topic.REPORTS, [report])
     late = "WHERE received_at >= toDateTime64('2026-11-20 12:30:00', 6, 'UTC')"
     for name in ("reports", "messages"):
         column = late.replace("received_at", "first_received_at") if name == "messages" else late
@@ -96,7 +95,7 @@ def test_scattered_times_are_few_parts(store: Store) -> None:
     """An insert of reports from any number of days makes at most 64 parts a table, and days far apart keep apart."""
     times = [NOON - timedelta(days=13 * day) for day in range(700)]
     reports = [make_report(message_id=str(at), occurred_at=at, stamp_day=at.date()) for at in times]
-    store.insert(Topic.REPORTS, [report_record(report).value for report in [*reports, *reports]])
+    store.insert(Topic.REPORTS, [*reports, *reports])
     parts = f"SELECT count() FROM system.parts WHERE active AND database = '{store.internal}' AND table = 'reports'"
     assert int(str(store.client.command(parts))) <= 64
     assert store.client.command(f"SELECT count() FROM {store.database}.reports") == 700
@@ -106,7 +105,7 @@ def test_a_report_without_a_time_is_stored_at_the_home_of_its_message(store: Sto
     """All copies of a report without a time are in the day on which its message was first heard of."""
     for days in (3, 0, 40):
         report = make_report(occurred_at=None, received_at=NOON + timedelta(days=days))
-        store.insert(Topic.REPORTS, [report_record(report).value])
+        store.insert(Topic.REPORTS, [report])
     stored = f"SELECT DISTINCT toString(day) FROM {store.internal}.reports"
     assert store.client.command(stored) == str((NOON + timedelta(days=3)).date())
     assert store.client.command(f"SELECT count() FROM {store.database}.reports") == 1

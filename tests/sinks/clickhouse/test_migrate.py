@@ -16,6 +16,7 @@ from sinks.clickhouse.migrate import migrate, rendered
 from sinks.clickhouse.store import Store, open_server
 from sinks.errors import RefusedError
 from sinks.stream import Topic
+from tests.factories import make_inbound
 from tests.ingest.query.fixtures import QueryServer, writable_server
 from tests.sinks.clickhouse.later import LATER, WANTED, assert_exact, insert
 
@@ -156,9 +157,6 @@ def test_blocks_that_are_alike_are_both_inserted(store: Store) -> None:
     table = f"{store.internal}.inbound"
     store.client.command(f"ALTER TABLE {table} MODIFY SETTING non_replicated_deduplication_window = 100")
     store.client.command(f"SYSTEM STOP MERGES {table}")
-    value = (
-        b'{"event_id": "00000000-0000-0000-0000-000000000001", "provider": "cm", "received_at": "2026-11-20T12:00:00Z"}'
-    )
     for _ in range(2):
-        store.insert(Topic.INBOUND, [value])
+        store.insert(Topic.INBOUND, [make_inbound()])
     assert store.client.command(f"SELECT count() FROM {table}") == 2

@@ -5,7 +5,6 @@ from pathlib import Path
 
 from sinks.clickhouse.parts import Part, PartChecker
 from sinks.clickhouse.store import Store
-from sinks.records import report_record
 from sinks.stream import Topic
 from tests.factories import make_report
 from tests.waiting import until
@@ -17,7 +16,7 @@ def insert(store: Store, *ids: str) -> None:
     """Store reports, one part each."""
     for message_id in ids:
         raw = "".join(chr(33 + (number * 7919) % 90) for number in range(2000))
-        store.insert(Topic.REPORTS, [report_record(make_report(message_id=message_id, raw=raw)).value])
+        store.insert(Topic.REPORTS, [make_report(message_id=message_id, raw=raw)])
 
 
 def flip(folder: Path) -> None:

@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from normalizers.model import Status
 from sinks.clickhouse.pending import Message, Position, Window, read_page
 from sinks.clickhouse.store import Store
-from sinks.records import report_record, submission_record
 from sinks.stream import Topic
 from tests.factories import NOON, make_report, make_submission
 from tests.sinks.clickhouse.asking import ask_of
@@ -40,7 +39,7 @@ async def test_a_window_is_read_in_order_whatever_the_size_of_a_page(store: Stor
     others = [
         make_submission(message_id="x", **{name: "santo"}, submitted_at=at[1]) for name in ("provider", "account")
     ]
-    store.insert(Topic.SUBMISSIONS, [submission_record(submission).value for submission in [*reversed(made), *others]])
+    store.insert(Topic.SUBMISSIONS, [*reversed(made), *others])
     for most in (1, 2, 3, 100):
         found = await pages(store, Window(start=seconds(0), end=seconds(2)), most)
         assert [message.position.message_id for page in found for message in page] == ["m1", "m2", "m3", "m4"]
@@ -52,7 +51,7 @@ async def test_a_message_is_final_by_its_state(store: Store) -> None:
     store.insert(
         Topic.SUBMISSIONS,
         [
-            submission_record(make_submission(message_id=name, recipient=number, received_at=NOON)).value
+            make_submission(message_id=name, recipient=number, received_at=NOON)
             for name in "abc"
             for number in ("+1", "+2")
         ],
@@ -62,7 +61,7 @@ async def test_a_message_is_final_by_its_state(store: Store) -> None:
         make_report(message_id="a", recipient="+2", status=Status.ENROUTE),
         make_report(message_id="b", recipient="+2", provider="santo"),
     ]
-    store.insert(Topic.REPORTS, [report_record(report).value for report in reports])
+    store.insert(Topic.REPORTS, reports)
     [page] = await pages(store, Window(start=seconds(-1), end=seconds(1)), 100)
     assert {message.position[1:] for message in page if message.final} == {("a", "+1")}
     assert len(page) == 6
@@ -74,7 +73,7 @@ async def test_what_has_aged_out_is_left_out(store: Store) -> None:
         make_submission(message_id=name, received_at=NOON, deadline_at=NOON + timedelta(hours=hours))
         for name, hours in (("old", 1), ("new", 3))
     ]
-    store.insert(Topic.SUBMISSIONS, [submission_record(submission).value for submission in submissions])
+    store.insert(Topic.SUBMISSIONS, submissions)
     window = Window(start=seconds(-1), end=seconds(1), expiring_after=seconds(2 * 3600))
     [[message]] = await pages(store, window, 100)
     assert message.position.message_id == "new"
@@ -123,7 +122,7 @@ async def test_a_million_pending_take_no_more_memory_than_a_page(store: Store) -
 async def test_the_store_may_be_asked_about_now(store: Store) -> None:
     """Times of today go both ways to the microsecond."""
     at = datetime.now(UTC)
-    store.insert(Topic.SUBMISSIONS, [submission_record(make_submission(received_at=at)).value])
+    store.insert(Topic.SUBMISSIONS, [make_submission(received_at=at)])
     micros = int(at.replace(microsecond=0).timestamp()) * 1_000_000 + at.microsecond
     [[message]] = await pages(store, Window(start=micros - 1, end=micros), 10)
     assert message.position.received_at == micros

@@ -17,6 +17,7 @@ from sinks.clickhouse.store import open_embedded
 from sinks.journal.consumer import JournalConsumer
 from sinks.journal.writer import Journal
 from sinks.records import report_record
+from sinks.rows import check
 from sinks.stream import Topic
 from tests.factories import make_report
 
@@ -28,7 +29,7 @@ async def main():
     for number in range({_INSERTS}):
         await journal.append([report_record(make_report(message_id=f"m-{{number}}-{{each}}")) for each in range(20)])
         batch = await consumer.read(most=100, wait_seconds=5)
-        store.insert(Topic.REPORTS, [record.value for record in batch.records])
+        store.insert(Topic.REPORTS, [check(Topic.REPORTS, record.value) for record in batch.records])
         await consumer.commit(batch)
     await consumer.close()
     await journal.close()

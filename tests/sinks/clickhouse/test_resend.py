@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from sinks.clickhouse.migrate import migrate
 from sinks.clickhouse.store import Store, open_server
 from sinks.records import report_record, submission_record
+from sinks.rows import check
 from sinks.stream import Record, Topic
 from tests.factories import make_letter, make_report, make_submission
 from tests.ingest.query.fixtures import QueryServer, writable_server
@@ -99,7 +100,7 @@ def test_an_insert_that_is_sent_twice_counts_once(writable_server: QueryServer) 
     with through_proxy(writable_server) as (store, proxy):
         for topic in (Topic.REPORTS, Topic.SUBMISSIONS, Topic.DEAD_LETTERS):
             proxy.closings, before = 1, proxy.requests
-            store.insert(topic, [record.value for record in records(topic)])
+            store.insert(topic, [check(topic, record.value) for record in records(topic)])
             assert proxy.requests - before >= 2, "the insert was not sent again"
 
         def count(sql: str) -> int:

@@ -4,7 +4,6 @@ from datetime import UTC, datetime, timedelta
 
 from sinks.clickhouse.retention import apply_retention
 from sinks.clickhouse.store import TABLES, Store
-from sinks.records import report_record
 from sinks.stream import Topic
 from tests.factories import make_report
 
@@ -25,7 +24,7 @@ def test_rows_are_kept_as_long_as_the_settings_say(store: Store) -> None:
     now = datetime.now(UTC)
     for age in (1, 40):
         report = make_report(message_id=f"{age} days old", received_at=now - timedelta(days=age))
-        store.insert(Topic.REPORTS, [report_record(report).value])
+        store.insert(Topic.REPORTS, [report])
     assert message_ids(store) == {"1 days old", "40 days old"}
     apply_retention(store, keep(30))
     assert message_ids(store) == {"1 days old"}

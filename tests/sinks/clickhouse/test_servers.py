@@ -11,13 +11,14 @@ from sinks.clickhouse.servers import Servers
 from sinks.clickhouse.store import Store, open_server
 from sinks.errors import BusyError
 from sinks.stream import Topic
+from tests.factories import make_report
 from tests.ingest.query.fixtures import QueryServer, writable_server
-from tests.sinks.clickhouse.test_resend import ClosingProxy, records
+from tests.sinks.clickhouse.test_resend import ClosingProxy
 
 __all__ = ["writable_server"]
 
 NOBODY = "127.0.0.1:9"
-REPORTS = [record.value for record in records(Topic.REPORTS)]
+REPORTS = [make_report(message_id=f"m-{number}") for number in range(10)]
 
 
 class Replicas(NamedTuple):

@@ -9,7 +9,6 @@ import pytest
 from normalizers.model import DeliveryReport, Source, Status
 from normalizers.submissions import Submission
 from sinks.clickhouse.store import Store
-from sinks.records import report_record, submission_record
 from sinks.stream import Topic
 from tests.factories import NOON, make_report, make_submission
 
@@ -20,9 +19,9 @@ def insert(store: Store, *records: DeliveryReport | Submission) -> None:
     """Insert records one by one, in the order given."""
     for record in records:
         if isinstance(record, Submission):
-            store.insert(Topic.SUBMISSIONS, [submission_record(record).value])
+            store.insert(Topic.SUBMISSIONS, [record])
         else:
-            store.insert(Topic.REPORTS, [report_record(record).value])
+            store.insert(Topic.REPORTS, [record])
 
 
 def rows(store: Store, sql: str) -> list[dict[str, Any]]:
@@ -240,8 +239,8 @@ def test_messages_with_reports_are_as_many_as_without_submissions(store: Store) 
 def test_asking_for_a_message_reads_no_others(store: Store, where: str) -> None:
     """A message is found by its key in both tables, without reading all of them."""
     many = range(30_000)
-    store.insert(Topic.REPORTS, [report_record(make_report(message_id=f"b{n:04}")).value for n in many])
-    store.insert(Topic.SUBMISSIONS, [submission_record(make_submission(message_id=f"b{n:04}")).value for n in many])
+    store.insert(Topic.REPORTS, [make_report(message_id=f"b{n:04}") for n in many])
+    store.insert(Topic.SUBMISSIONS, [make_submission(message_id=f"b{n:04}") for n in many])
     plan = str(store.client.command(f"EXPLAIN indexes = 1 SELECT status FROM {store.database}.messages WHERE {where}"))
     [filtered] = re.findall(r"message_id_filter.*?Granules: (\d+)/", plan.replace("\\n", "\n"), re.DOTALL)
     assert int(filtered) <= 4, plan
