@@ -78,11 +78,8 @@ class Oracle:
         for report in self.reports().values():
             if key_of(report)[:3] in read_again:
                 found.setdefault(key_of(report), []).append(report)
-        shown = {key: _message(copies, counted) for key, copies in found.items()}
-        for copy in self.copies:  # the last receipt is kept when a message is computed anew from its reports
-            if key_of(copy) in shown:
-                message = shown[key_of(copy)]
-                message["last"] = max(message["last"], copy.received_at)
+        received = {key: max(copy.received_at for copy in self.copies if key_of(copy) == key) for key in found}
+        shown = {key: {**_message(copies, counted), "last": received[key]} for key, copies in found.items()}
         for submission in self.submissions:
             owners = [
                 key
@@ -121,7 +118,6 @@ def _message(copies: Sequence[DeliveryReport], counted: set[str]) -> dict[str, A
         },
         "reports": len({copy.event_id for copy in copies} & counted),
         "first": min(copy.received_at for copy in copies),
-        "last": max(copy.received_at for copy in copies),
         "conflict": len(final) > 1 or {4, 5} <= ranks,
         "submitted": None,
     }
