@@ -39,6 +39,7 @@ _MOST_HEAD_BYTES: Final = 128 * 1024
 #: long on average, counted in pieces of so many bytes at least.
 _LEAST_CHUNK_BYTES: Final = 24
 _COUNTED_BYTES: Final = 4096
+_PENALTY_SECONDS: Final = 1.0
 _BEYOND_ASCII: Final = re.compile(rb"[\x80-\xff]")
 
 
@@ -72,6 +73,7 @@ class CallbackConnection(HttpConnection):
         self._in_request_line = True
         self._head_began = False
         self._head_bytes = 0
+        self._refused = False
         self._chunked = False
         self.address = ""
         self.admitted = False
@@ -105,6 +107,8 @@ class CallbackConnection(HttpConnection):
 
     def data_received(self, data: bytes) -> None:
         """Feed aiohttp's parser; bytes beyond ASCII in a request's target, which it refuses, are percent-encoded."""
+        if self._refused:
+            return
         before, handled = self._payload, self._request_count
         in_body = not before.is_eof()
         if _is_too_fine(data) and (self._chunked if in_body else b"chunked" in data.lower()):
@@ -122,18 +126,27 @@ class CallbackConnection(HttpConnection):
                 before.set_exception(RequestPayloadError("the parser refused its continuation"))
                 before.feed_eof()
         elif data:
-            self._in_request_line = self._in_request_line and b"\n" not in data.lstrip()
-            self._head_began = True
-            self._head_bytes += len(data)
-            self.head_since = self.head_since or self._loop.time()
-            if self._head_bytes > _MOST_HEAD_BYTES:
-                self._refuse(_TOO_LONG, "a head that does not end")
+            self._await_rest_of_head(data)
         self.active_at = self._loop.time()
 
+    def _await_rest_of_head(self, data: bytes) -> None:
+        self._in_request_line = self._in_request_line and b"\n" not in data.lstrip()
+        self._head_began = True
+        self._head_bytes += len(data)
+        self.head_since = self.head_since or self._loop.time()
+        if self._head_bytes > _MOST_HEAD_BYTES:
+            self._refuse(_TOO_LONG, "a head that does not end")
+
     def _refuse(self, answer: bytes, error: str) -> None:
-        """Answer a request that costs too much to parse, and close."""
+        """Read no more of a request that costs too much to parse, and answer it later: its sender can't try at once."""
         catalogue.count_refused(Refusal.NOT_HTTP)
         _seldom.warning("request refused", cause=Refusal.NOT_HTTP, error=error, client=self.address)
+        self._refused = True
+        if self.transport is not None:
+            self.transport.pause_reading()
+        self._loop.call_later(_PENALTY_SECONDS, self._close_with, answer)
+
+    def _close_with(self, answer: bytes) -> None:
         if self.transport is not None:
             self.transport.write(answer)
         self.force_close()

@@ -86,9 +86,9 @@ async def tiny_chunks(target: _Target) -> None:
 
 
 async def endless_heads(target: _Target) -> None:
-    """Hold a hundred heads of a megabyte open, each but for its end."""
+    """Hold forty heads of a megabyte open, each but for its end."""
     lines = b"".join(b"A%d: %s\r\n" % (number, b"x" * 8000) for number in range(120))
-    await asyncio.gather(*(_hold(target, b"GET / HTTP/1.1\r\nHost: x\r\n" + lines) for _ in range(100)))
+    await asyncio.gather(*(_hold(target, b"GET / HTTP/1.1\r\nHost: x\r\n" + lines) for _ in range(40)))
 
 
 ATTACKS: tuple[Attack, ...] = (bombs, partial_bodies, trickles, wrong_secrets, tiny_chunks, endless_heads)
