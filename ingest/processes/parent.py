@@ -5,6 +5,7 @@ import signal
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -65,7 +66,7 @@ async def run(settings: Settings, parts: Parts, config: Path | None) -> None:
         stages = _stages(settings.receiver.workers, parts, config, totals)
         meter = LagMeter(totals, drains=parts.store)
         disk = DiskMeter(settings.data_dir, journals(settings.data_dir), totals)
-        checks = {**_checks(settings, parts, stages, meter, totals), "disk": _faultless(disk.fault)}
+        checks = {**_checks(settings, parts, stages, meter, totals), "disk": partial(_tell, disk.fault)}
         producer = LateProducer(lambda: open_producer(settings.data_dir, settings.kafka, f"admin-{parts.command}"))
         app = make_app(Admin(checks, totals), settings.admin)
         app.router.add_post("/submissions", make_submissions(settings, producer).post)
@@ -136,29 +137,19 @@ def _stages(workers: int, parts: Parts, config: Path | None, totals: Totals) -> 
 def _checks(
     settings: Settings, parts: Parts, stages: Sequence[Sequence[Child]], meter: LagMeter, totals: Totals
 ) -> Mapping[str, Check]:
-    checks: dict[str, Check] = {child.name: _started(child) for stage in stages for child in stage}
+    checks: dict[str, Check] = {child.name: partial(_tell, child.fault) for stage in stages for child in stage}
     if parts.store:
-        checks["drain"] = _faultless(meter.fault)
+        checks["drain"] = partial(_tell, meter.fault)
     if parts.store and settings.clickhouse.url is None:
-        checks["parts"] = _faultless(lambda: _damage(totals))
-        checks["query"] = _answers(f"http://{settings.query.listen}/?query=SELECT%201")
+        checks["parts"] = partial(_tell, partial(_damage, totals))
+        checks["query"] = partial(_ask, [f"http://{settings.query.listen}/?query=SELECT%201"])
     elif parts.store:
-        checks["clickhouse"] = _any_answers([ping_url(server) for server in settings.clickhouse.servers])
+        checks["clickhouse"] = partial(_ask, [ping_url(server) for server in settings.clickhouse.servers])
     return checks
 
 
-def _started(child: Child) -> Check:
-    async def check() -> str:
-        return "" if child.ready.is_set() else "not started"
-
-    return check
-
-
-def _faultless(fault: Callable[[], str]) -> Check:
-    async def check() -> str:
-        return fault()
-
-    return check
+async def _tell(fault: Callable[[], str]) -> str:
+    return fault()
 
 
 def _damage(totals: Totals) -> str:
@@ -166,27 +157,20 @@ def _damage(totals: Totals) -> str:
     return f"{damaged} of the store's parts can't be read; the log names them" if damaged else ""
 
 
-def _answers(url: str) -> Check:
-    async def check() -> str:
-        try:
-            timeout = aiohttp.ClientTimeout(total=_CHECK_SECONDS)
-            # No secret is sent here, so the certificate is not checked; the first insert checks it.
-            async with aiohttp.ClientSession(timeout=timeout) as session, session.get(url, ssl=False) as response:
-                return "" if response.ok else f"answers {response.status}"
-        except (aiohttp.ClientError, TimeoutError) as error:
-            return type(error).__name__
-
-    return check
+async def _ask(urls: Sequence[str]) -> str:
+    """Return an empty text if one of the URLs answers, else the fault of each."""
+    faults = await asyncio.gather(*map(_ask_one, urls))
+    return "" if "" in faults else "; ".join(faults)
 
 
-def _any_answers(urls: Sequence[str]) -> Check:
-    checks = [_answers(url) for url in urls]
-
-    async def check() -> str:
-        faults = await asyncio.gather(*(each() for each in checks))
-        return "" if "" in faults else "; ".join(faults)
-
-    return check
+async def _ask_one(url: str) -> str:
+    try:
+        timeout = aiohttp.ClientTimeout(total=_CHECK_SECONDS)
+        # No secret is sent here, so the certificate is not checked; the first insert checks it.
+        async with aiohttp.ClientSession(timeout=timeout) as session, session.get(url, ssl=False) as response:
+            return "" if response.ok else f"answers {response.status}"
+    except (aiohttp.ClientError, TimeoutError) as error:
+        return type(error).__name__
 
 
 async def _announce(settings: Settings, parts: Parts, stages: Sequence[Sequence[Child]]) -> None:

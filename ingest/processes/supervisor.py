@@ -50,6 +50,10 @@ class Child:
     process: asyncio.subprocess.Process | None = None
     _stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
+    def fault(self) -> str:
+        """Say that the process has not started; empty if it has."""
+        return "" if self.ready.is_set() else "not started"
+
     async def keep_alive(self) -> None:
         """Run the process, and again whenever it ends, until it is stopped; raises `UnusableError`."""
         backoff = Backoff(_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS)
