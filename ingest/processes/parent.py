@@ -66,7 +66,7 @@ async def run(settings: Settings, parts: Parts, config: Path | None) -> None:
         stages = _stages(settings.receiver.workers, parts, config, totals)
         meter = LagMeter(totals, drains=parts.store)
         disk = DiskMeter(settings.data_dir, journals(settings.data_dir), totals)
-        checks = {**_checks(settings, parts, stages, meter, totals), "disk": partial(_tell, disk.fault)}
+        checks = _checks(settings, parts, stages, totals, meter=meter, disk=disk)
         producer = LateProducer(lambda: open_producer(settings.data_dir, settings.kafka, f"admin-{parts.command}"))
         app = make_app(Admin(checks, totals), settings.admin)
         app.router.add_post("/submissions", make_submissions(settings, producer).post)
@@ -135,7 +135,13 @@ def _stages(workers: int, parts: Parts, config: Path | None, totals: Totals) -> 
 
 
 def _checks(
-    settings: Settings, parts: Parts, stages: Sequence[Sequence[Child]], meter: LagMeter, totals: Totals
+    settings: Settings,
+    parts: Parts,
+    stages: Sequence[Sequence[Child]],
+    totals: Totals,
+    *,
+    meter: LagMeter,
+    disk: DiskMeter,
 ) -> Mapping[str, Check]:
     checks: dict[str, Check] = {child.name: partial(_tell, child.fault) for stage in stages for child in stage}
     if parts.store:
@@ -145,7 +151,7 @@ def _checks(
         checks["query"] = partial(_ask, [f"http://{settings.query.listen}/?query=SELECT%201"])
     elif parts.store:
         checks["clickhouse"] = partial(_ask, [ping_url(server) for server in settings.clickhouse.servers])
-    return checks
+    return {**checks, "disk": partial(_tell, disk.fault)}
 
 
 async def _tell(fault: Callable[[], str]) -> str:
