@@ -24,11 +24,11 @@ import msgspec
 from normalizers import polling, read
 from normalizers.codes import find_meaning
 from normalizers.errors import Fault, MalformedError
-from normalizers.identity import Identity
+from normalizers.identity import Identity, event_id
 from normalizers.model import Callback, Code, CodeTable, DeliveryReport, InboundMessage, Item, Reason, Status
 from normalizers.msisdn import read_number
 from normalizers.provider import Provider
-from normalizers.records import Parser, delivery_report, inbound_message
+from normalizers.records import Parser, delivery_report
 from normalizers.spelling import spell_chinese_number, spell_code, spell_stamp
 
 PARSER: Final = Parser("juhe", version=1, identity=1)
@@ -174,17 +174,22 @@ def _inbound(callback: Callback, fields: read.Fields, where: str, raw: str) -> I
     time = read.optional(fields, "time", where)
     stamp = spell_stamp(time, read.UTC_8)
     sender, _ = _number(callback, mobile)
-    return inbound_message(
-        callback,
-        PARSER,
-        said=(message_id, spell_chinese_number(mobile), content, stamp.text),
+    said = message_id, spell_chinese_number(mobile), content, stamp.text
+    return InboundMessage(
+        event_id=event_id(PARSER.provider, callback.account.name, said, "inbound"),
+        provider=PARSER.provider,
+        account=callback.account.name,
         message_id=message_id,
         sender=sender,
         recipient=read.optional(fields, "accessCode", where),
         content=content,
         occurred_at=read.time(time, callback.account.timezone or read.UTC_8),
+        received_at=callback.received_at,
+        source=callback.source,
         stamp_day=stamp.day,
         raw=raw,
+        normalizer=PARSER.version,
+        identity=PARSER.identity,
     )
 
 

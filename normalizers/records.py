@@ -1,4 +1,4 @@
-"""Makes records of a provider's fields, and adds the fields that every record has."""
+"""Makes delivery reports of a provider's fields, and adds the fields that every record has."""
 
 from collections.abc import Sequence
 from datetime import date, datetime
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from normalizers.codes import CodeMeaning
 from normalizers.identity import event_id
-from normalizers.model import Callback, DeliveryReport, InboundMessage, Note, Status
+from normalizers.model import Callback, DeliveryReport, Note, Status
 from normalizers.spelling import NO_DAY
 
 
@@ -79,38 +79,6 @@ def delivery_report(
         custom=custom,
         unmapped=unmapped or code is None,
         notes=notes,
-        stamp_day=stamp_day,
-        raw=raw,
-        normalizer=parser.version,
-        identity=parser.identity,
-    )
-
-
-def inbound_message(
-    callback: Callback,
-    parser: Parser,
-    *,
-    said: Sequence[str],
-    message_id: str,
-    sender: str,
-    recipient: str,
-    content: str,
-    occurred_at: datetime | None,
-    stamp_day: date,
-    raw: str,
-) -> InboundMessage:
-    """Return the inbound message that a provider's fields make; `said` is as in `delivery_report`."""
-    return InboundMessage(
-        event_id=event_id(parser.provider, callback.account.name, said, "inbound"),
-        provider=parser.provider,
-        account=callback.account.name,
-        message_id=message_id,
-        sender=sender,
-        recipient=recipient,
-        content=content,
-        occurred_at=occurred_at,
-        received_at=callback.received_at,
-        source=callback.source,
         stamp_day=stamp_day,
         raw=raw,
         normalizer=parser.version,
