@@ -48,7 +48,11 @@ _SUBMITS: Final = (
 _LETTERS: Final = """
 SELECT id, provider, account, why, location, detail, receipts, last_received_at
 FROM dead_letters
-WHERE position(body, {what:String}) > 0 OR position(query, {what:String}) > 0
+WHERE id IN (
+    SELECT id FROM dead_letter_receipts
+    WHERE received_at >= now() - INTERVAL 30 DAY
+        AND (position(body, {what:String}) > 0 OR position(query, {what:String}) > 0)
+)
 ORDER BY last_received_at DESC
 LIMIT {most:UInt32}
 """

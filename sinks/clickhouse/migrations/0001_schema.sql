@@ -129,6 +129,8 @@ CREATE TABLE IF NOT EXISTS ${local}.submissions ${on_cluster} (
     message_row UInt64 COMMENT 'As in reports',
     version UInt64 MATERIALIZED 281474976710655 - toUInt64(greatest(toUnixTimestamp64Milli(received_at), 0))
         CODEC(T64, ZSTD(1)) COMMENT 'Which of several copies stays: the first one received',
+    INDEX received_at_range received_at TYPE minmax GRANULARITY 1,
+    INDEX submitted_at_range submitted_at TYPE minmax GRANULARITY 1,
     INDEX message_id_filter message_id TYPE bloom_filter(0.001) GRANULARITY 1,
     INDEX recipient_filter recipient TYPE bloom_filter(0.001) GRANULARITY 1,
     INDEX reference_filter reference TYPE bloom_filter(0.001) GRANULARITY 1
@@ -439,7 +441,7 @@ FROM ${database}.messages
 WHERE NOT orphan
 GROUP BY hour, provider, account, country
 HAVING missing_reports > 0
-COMMENT 'Messages that were submitted and have no final report by their deadline, by the hour of submission';
+COMMENT 'Messages that were submitted and have no final report by their deadline, by the hour of submission. Bound a question by hour';
 
 -- A country that never reports has had no share for long; in an outage the last day's falls behind.
 CREATE VIEW IF NOT EXISTS ${database}.country_returns ${on_cluster} AS
@@ -453,9 +455,9 @@ SELECT
     if(due_lately > 0, returned_lately / due_lately, NULL) AS share_lately,
     maxIf(last_received_at, final) AS last_returned_at
 FROM ${database}.messages
-WHERE NOT orphan AND deadline_at < now64(6, 'UTC')
+WHERE submitted_at >= now64(6, 'UTC') - INTERVAL 30 DAY AND deadline_at < now64(6, 'UTC')
 GROUP BY provider, account, country
-COMMENT 'Whether a country returns reports: of the submissions whose deadline has passed, the share that got a final report';
+COMMENT 'Whether a country returns reports: of the submissions of 30 days whose deadline has passed, the share that got a final report';
 
 CREATE TABLE IF NOT EXISTS ${local}.inbound ${on_cluster} (
     event_id UUID,
@@ -743,7 +745,7 @@ ALTER TABLE ${database}.country_returns ${on_cluster}
     COMMENT COLUMN provider 'Provider: cm, juhe, santo, cloudsms, cmessages',
     COMMENT COLUMN account 'Account at the provider, as the settings name it',
     COMMENT COLUMN country 'Country of the recipient: ISO 3166-1 alpha-2, or empty',
-    COMMENT COLUMN due 'Submissions whose deadline has passed',
+    COMMENT COLUMN due 'Submissions of the last 30 days whose deadline has passed',
     COMMENT COLUMN returned 'Of those, with a final report',
     COMMENT COLUMN share 'returned / due',
     COMMENT COLUMN due_lately 'Submissions whose deadline passed in the last day',

@@ -1,0 +1,67 @@
+"""Every saved question, and every query of the page, reads by an index of time or of an id: no other one grows with history."""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import pytest
+
+from ingest.page import queries
+from sinks.clickhouse.migrate import migrate
+from sinks.clickhouse.store import Store
+from sinks.records import report_record, submission_record
+from sinks.stream import Topic
+from tests.deploy.queries.test_queries import QUERIES
+from tests.factories import make_letter, make_report, make_submission
+
+NOW = datetime.now(UTC)
+_BOUNDS = re.compile(r"Name: \w*(?:received_at|submitted_at)_range|Keys:\s+id\s")
+#: Values for the parameters of the page's queries, by type; times are those of the last day.
+_VALUES = {"Int64": int(NOW.timestamp() * 1000), "UInt16": 10, "String": "x", "Array(String)": ["x"]}
+_EARLIER = ("since", "before", "newest", "past", "oldest")
+
+
+def asked() -> Iterator[tuple[str, str]]:
+    """Yield the queries and their names."""
+    for path in sorted(QUERIES.glob("*.sql")):
+        yield path.stem, path.read_text("utf-8").replace("dlr.", "")
+    for name, sql in vars(queries).items():
+        if isinstance(sql, str) and sql.lstrip().startswith("SELECT"):
+            yield f"page: {name}", sql
+
+
+def parameters(sql: str) -> dict[str, object]:
+    """Return values for a query's parameters."""
+    found = dict(re.findall(r"\{(\w+):([^}]+)\}", sql))
+    day = int(timedelta(days=1).total_seconds() * 1000)
+    values = {name: _VALUES[kind] for name, kind in found.items()}
+    return values | {name: values[name] - day for name in _EARLIER if isinstance(values.get(name), int)}  # type: ignore[operator]
+
+
+@pytest.fixture(scope="module")
+def filled(engine: Store) -> Iterator[Store]:
+    """Give a store with a row in every table."""
+    store = Store(engine.client, "bounds")
+    migrate(store)
+    store.insert(Topic.REPORTS, [report_record(make_report(received_at=NOW)).value])
+    store.insert(Topic.SUBMISSIONS, [submission_record(make_submission(submitted_at=NOW)).value])
+    store.insert(Topic.DEAD_LETTERS, [make_letter(received_at=NOW).value])
+    yield store
+    for database in (store.database, store.internal):
+        store.client.command(f"DROP DATABASE {database}")
+
+
+ASKED: Final = dict(asked())
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_a_query_reads_by_an_index_of_time_or_id(filled: Store, name: str) -> None:
+    """Each table that a query reads is narrowed by an index of a time, or by the id that is asked for."""
+    sql = ASKED[name]
+    filled.client.command(f"USE {filled.database}")
+    rows = filled.client.query(f"EXPLAIN indexes = 1 {sql}", parameters=parameters(sql)).result_rows
+    plan = "\n".join(line for (line,) in rows)
+    _, *reads = re.split(r"\bReadFromMergeTree", plan)
+    assert reads, plan
+    assert [read for read in reads if not _BOUNDS.search(read)] == [], name
