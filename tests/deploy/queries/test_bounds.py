@@ -10,7 +10,7 @@ import pytest
 from ingest.page import queries
 from sinks.clickhouse.migrate import migrate
 from sinks.clickhouse.store import Store
-from sinks.records import report_record, submission_record
+from sinks.rows import check
 from sinks.stream import Topic
 from tests.deploy.queries.test_queries import QUERIES
 from tests.factories import make_letter, make_report, make_submission
@@ -44,9 +44,9 @@ def filled(engine: Store) -> Iterator[Store]:
     """Give a store with a row in every table."""
     store = Store(engine.client, "bounds")
     migrate(store)
-    store.insert(Topic.REPORTS, [report_record(make_report(received_at=NOW)).value])
-    store.insert(Topic.SUBMISSIONS, [submission_record(make_submission(submitted_at=NOW)).value])
-    store.insert(Topic.DEAD_LETTERS, [make_letter(received_at=NOW).value])
+    store.insert(Topic.REPORTS, [make_report(received_at=NOW)])
+    store.insert(Topic.SUBMISSIONS, [make_submission(submitted_at=NOW)])
+    store.insert(Topic.DEAD_LETTERS, [check(Topic.DEAD_LETTERS, make_letter(received_at=NOW).value)])
     yield store
     for database in (store.database, store.internal):
         store.client.command(f"DROP DATABASE {database}")
