@@ -8,9 +8,12 @@ from typing import Annotated, Final
 
 import typer
 
+from ingest import logs
 from ingest.cli_shared import Config, explained, read_time
 from ingest.commands.output import FORMAT_HELP
 from ingest.settings.loading import load
+from ingest.settings.secrets import secret_mask
+from ingest.settings.settings import Settings
 
 app: Final = typer.Typer()
 dead_letters: Final = typer.Typer(
@@ -102,7 +105,7 @@ def replay_letters(
         since=since,
         until=until,
     )
-    if not asyncio.run(replay(load(config), wanted)):
+    if not asyncio.run(replay(_logging("replay", config), wanted)):
         sys.exit(1)
 
 
@@ -137,7 +140,14 @@ def renormalize(
         unmapped=unmapped,
         unchanged=every,
     )
-    asyncio.run(run_renormalize(load(config), wanted, dry_run=dry_run))
+    asyncio.run(run_renormalize(_logging("renormalize", config), wanted, dry_run=dry_run))
+
+
+def _logging(command: str, config: Path | None) -> Settings:
+    """Return the settings of a command that writes to the stream, which warns of Kafka in the log."""
+    settings = load(config)
+    logs.set_up(command, secret_mask(settings))
+    return settings
 
 
 @app.command()

@@ -5,8 +5,10 @@ A file `restoring` stands in the folder from the beginning to the end. A restore
 dlrhub does not start on what it has left.
 """
 
+import os
 import shutil
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Final
 
@@ -46,6 +48,7 @@ def restore(backup: Path, data_dir: Path, database: str, say: Callable[[str], No
             shutil.copytree(path, data_dir / path.name)
         elif path.suffix == ".db":
             shutil.copyfile(path, data_dir / path.name)
+    os.sync()  # a power loss must not leave half of the files without the mark
     (data_dir / _RESTORING).unlink()
 
 
@@ -57,12 +60,9 @@ def _restore_tables(backup: Path, folder: Path, database: str, say: Callable[[st
             raise RefusedError(
                 f"{backup} is of another version of dlrhub, whose migration {name} this one does not have"
             )
-    store = open_embedded(folder, database)
-    try:
+    with closing(open_embedded(folder, database)) as store:
         migrate(store, wanted=[known[name] for name in manifest.migrations])
         for table, names in manifest.parts.items():
             kept = backup.parent.parent / "parts" / table
             attach(store, engine_path(folder), {table: [(name.rpartition("-")[0], kept / name) for name in names]})
             say(f"{table}: {len(names)} parts")
-    finally:
-        store.close()

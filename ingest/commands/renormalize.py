@@ -32,26 +32,31 @@ async def run_renormalize(settings: Settings, wanted: ReportFilter, *, dry_run: 
             ending.push_async_callback(producer.close)
         store = await ending.enter_async_context(any_store(settings))
         async for progress in renormalize(store, producer, rereader, wanted):
-            _tell(progress, time.monotonic() - started)
+            _tell(progress, started)
     if sys.stderr.isatty():
         sys.stderr.write("\n")
     _print_changes(progress)
     verb = "would change" if dry_run else "changed"
     typer.echo(
-        f"{progress.read} reports read again, {progress.changed} {verb}, {progress.unreadable} can't be read any more"
+        f"{progress.read} reports read again, {progress.changed} {verb}, {progress.unreadable} can't be read any more;"
+        f" {_rate(progress, started):,.0f} reports/s"
     )
     if progress.changed and not dry_run:
         typer.echo("The store shows the changes within seconds, while a drain runs.")
 
 
-def _tell(progress: Progress, seconds: float) -> None:
+def _tell(progress: Progress, started: float) -> None:
     """Show how far the run is, on a terminal."""
     if sys.stderr.isatty():
-        rate = progress.read / seconds if seconds else 0.0
+        rate = _rate(progress, started)
         sys.stderr.write(
             f"\r{progress.read:,} of {progress.total:,} reports, {rate:,.0f}/s, {progress.changed:,} change "
         )
         sys.stderr.flush()
+
+
+def _rate(progress: Progress, started: float) -> float:
+    return progress.read / max(time.monotonic() - started, 1e-3)
 
 
 def _print_changes(progress: Progress) -> None:

@@ -119,15 +119,18 @@ class Program:
             check=False,
         )
 
-    def cut_short(self, *command: str, seconds: float) -> None:
-        """Run another command with the same settings, and SIGKILL it after so many seconds."""
+    def cut_short(self, *command: str, lines: int = 0, seconds: float) -> None:
+        """Run another command with the same settings, and SIGKILL it so many seconds after it has printed so many lines."""
         with subprocess.Popen(
             [*_DLRHUB, *command],
             cwd=self.folder,
             env={**os.environ, **self.environment},
-            stdout=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
         ) as running:
+            assert running.stdout is not None
+            for _ in range(lines):
+                running.stdout.readline()
             with suppress(subprocess.TimeoutExpired):
                 running.wait(seconds)
             running.kill()

@@ -36,7 +36,7 @@ def _read_again(program: Program, ask: Ask) -> None:
     _wait_for(ask, "SELECT countIf(revision = 1) FROM reports", REPORTS // 2)
     _wait_for(ask, "SELECT countIf(resolved_at IS NOT NULL) FROM dead_letters", LETTERS)
     assert " 0 changed" in program.call("renormalize")
-    assert "resolved:" not in program.call("dead-letters", "replay", "--all")
+    assert program.call("dead-letters", "replay", "--all") == ""
 
 
 def test_reading_again_goes_through_kafka(tmp_path: Path, kafka: str, writable_server: QueryServer, name: str) -> None:
