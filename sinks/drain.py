@@ -20,10 +20,10 @@ from sinks.records import LetterKind, dead_letter_record
 from sinks.rows import Row, check, written
 from sinks.stream import BATCH_BYTES, Batch, Consumer, Record, Topic
 
-#: After an insert there is a pause this many times as long, up to a second: few large inserts cost a store that has
+#: After an insert there is a pause this many times as long, up to half a second: few large inserts cost a store that has
 #: much to do less than many small ones.
 _PAUSE_PER_INSERT: Final = 10
-_LONGEST_PAUSE_SECONDS: Final = 1.0
+_LONGEST_PAUSE_SECONDS: Final = 0.5
 
 
 class Watch(Protocol):
@@ -57,7 +57,7 @@ class Drain:
     ) -> None:
         """
         Read at most `batch_rows` rows and about `batch_bytes` at a time, and pause for `batch_seconds` after an insert
-        while fewer rows wait, or longer, but no more than a second, where inserts take long.
+        while fewer rows wait, or longer, but no more than half a second, where inserts take long.
 
         A stopped drain goes on to the end of the stream, or, without `to_the_end`, to the end of its batch: other
         programs may write to the stream for ever. `complete` makes a row of a topic's value before that is checked; it
