@@ -54,14 +54,7 @@ def list_letters(
     from ingest.commands.dead_letters import print_list  # noqa: PLC0415 - quick help does without the store's client
     from ingest.reprocessing.letters import LetterFilter  # noqa: PLC0415
 
-    wanted = LetterFilter(
-        provider=provider,
-        account=account,
-        why=why,
-        since=since,
-        until=until,
-        resolved=resolved,
-    )
+    wanted = LetterFilter(provider=provider, account=account, why=why, since=since, until=until, resolved=resolved)
     asyncio.run(print_list(load(config), wanted, limit, output_format))
 
 
@@ -97,14 +90,7 @@ def replay_letters(
 
     if not (letter_id or provider or account or why or since or until or every):
         raise typer.BadParameter("name a letter, give a filter such as --provider, or say --all")
-    wanted = LetterFilter(
-        letter_id=letter_id,
-        provider=provider,
-        account=account,
-        why=why,
-        since=since,
-        until=until,
-    )
+    wanted = LetterFilter(letter_id=letter_id, provider=provider, account=account, why=why, since=since, until=until)
     if not asyncio.run(replay(_logging("replay", config), wanted)):
         sys.exit(1)
 
@@ -133,12 +119,7 @@ def renormalize(
     from ingest.reprocessing.renormalize import ReportFilter  # noqa: PLC0415
 
     wanted = ReportFilter(
-        provider=provider,
-        account=account,
-        since=since,
-        until=until,
-        unmapped=unmapped,
-        unchanged=every,
+        provider=provider, account=account, since=since, until=until, unmapped=unmapped, unchanged=every
     )
     asyncio.run(run_renormalize(_logging("renormalize", config), wanted, dry_run=dry_run))
 
