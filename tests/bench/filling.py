@@ -1,5 +1,5 @@
 """
-A store filled inside the engine: reports of thirty days with duplicates, late ones and unmerged parts.
+A store filled inside the engine: reports of many days with duplicates, late ones and unmerged parts.
 
 Rows are made by the engine itself, since a client would need many times as long, so the homes that `Store.insert` would
 find are computed here. A message has an `accepted` and a final report; one of ten is of a provider without times, one
@@ -10,7 +10,6 @@ from typing import Final
 
 from sinks.clickhouse.store import Store
 
-DAYS: Final = 30
 _KEY: Final = "reinterpretAsUInt64(substring(MD5(concat(provider, '\\0', account, '\\0', message_id)), 1, 8))"
 _COLUMNS: Final = (
     "event_id, provider, account, message_id, reference, recipient, country, operator, sender, status, reason,"
@@ -53,20 +52,21 @@ _COPIES: Final = "cityHash64(i, k, 11) % 100 = 0"
 class Filler:
     """Fills one store, day by day."""
 
-    def __init__(self, store: Store, rows: int) -> None:
-        """Spread about so many rows over the days."""
+    def __init__(self, store: Store, rows: int, days: int) -> None:
+        """Spread about so many rows over so many days."""
         self._store = store
-        self._messages = max(1, round(rows / DAYS / 2.03))
+        self._days = days
+        self._messages = max(1, round(rows / days / 2.03))
 
     def fill(self) -> None:
         """Insert the oldest day first; the last week's copies come last, and the last day in 24 parts."""
-        for day in reversed(range(DAYS)):
+        for day in reversed(range(self._days)):
             parts = 24 if day == 0 else 2
             for part in range(parts):
                 first, end = (self._messages * at // parts for at in (part, part + 1))
                 self._insert(day, first, end - first)
                 self._submit(day, first, end - first)
-        for day in reversed(range(DAYS)):
+        for day in reversed(range(self._days)):
             seconds = 600_000 if day > 7 else max(day, 1) * 80_000
             self._insert(day, 0, self._messages, only=_COPIES, shift=f"3600 + cityHash64(i, 13) % {seconds}")
 
