@@ -48,8 +48,11 @@ class LetterFilter:
 
     def condition(self) -> tuple[str, Parameters]:
         """Return the filter as a condition in SQL, and the values bound in it."""
-        texts = {"id": self.letter_id, "provider": self.provider, "account": self.account, "why": self.why}
+        texts = {"id": self.letter_id, "provider": self.provider, "account": self.account}
         found, parameters = matching(texts, "last_received_at", self.since, self.until)
+        if self.why:  # a copy that came after a change of the program may have another fault than the first one
+            found.append("id IN (SELECT id FROM dead_letter_receipts WHERE why = {why:String})")
+            parameters["why"] = self.why
         return " AND ".join(found if self.resolved else [*found, "resolved_at IS NULL"]), parameters
 
 

@@ -135,13 +135,14 @@ async def test_one_letter_is_replayed_alone(open_page: Open, store: Store) -> No
         ({"provider": "juhe", "account": "other"}, {2}),
         ({"provider": "cm"}, set()),
         ({"why": "bad_value"}, {3}),
+        ({"range": "15m", "why": "not_json"}, {1}),
         ({"range": "15m", "why": "empty"}, set()),
     ],
 )
 async def test_the_list_and_the_replay_have_one_filter(open_page: Open, asked: dict[str, str], found: set[int]) -> None:
     """Provider, account and why name the same letters in the list and in a replay of all that match."""
     letters = {1: _letter(1), 2: _letter(2, account="other"), 3: _letter(3, why=Fault.BAD_VALUE)}
-    client = await open_page(*letters.values())
+    client = await open_page(*letters.values(), _letter(1, why=Fault.NOT_JSON))  # the first one again
     expected = {letters[index].key for index in found}
     listed = await (await client.get("/api/dead-letters", params=asked)).json()
     assert {letter["id"] for letter in listed["letters"]} == expected
