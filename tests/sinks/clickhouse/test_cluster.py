@@ -9,6 +9,7 @@ from typing import Final, cast
 import pytest
 from clickhouse_connect.driver.client import Client
 
+from normalizers.code_rows import CodeRow
 from sinks.clickhouse.erasure import erase
 from sinks.clickhouse.migrate import migrate, migrations, rendered
 from sinks.clickhouse.retention import apply_retention
@@ -117,22 +118,7 @@ def test_an_erasure_reaches_every_server(engine: Store) -> None:
 
 def test_the_codes_are_replaced_on_a_cluster(sharded: Store) -> None:
     """The table of codes holds what was written last."""
-    row = dict.fromkeys(
-        (
-            "provider",
-            "account",
-            "kind",
-            "code",
-            "status",
-            "reason",
-            "persistence",
-            "meaning",
-            "english",
-            "source",
-            "document",
-        ),
-        "x",
-    )
+    row = dict.fromkeys(CodeRow.__struct_fields__, "x")
     for _ in range(2):
         sharded.replace_codes([row])
     assert sharded.client.command(f"SELECT count() FROM {sharded.database}.codes") == 1

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from clickhouse_connect.driver.client import Client
 
+from normalizers.code_rows import CodeRow
 from normalizers.errors import Fault
 from normalizers.model import DeliveryReport, Reason, Source, Status
 from sinks.clickhouse.migrate import migrate, migrations
@@ -366,21 +367,8 @@ def test_a_migration_that_was_changed_is_refused(store: Store) -> None:
 
 def test_the_codes_are_replaced_as_a_whole(store: Store) -> None:
     """The table of codes holds what the program knows now, and nothing that it knew before."""
-    columns = (
-        "provider",
-        "account",
-        "kind",
-        "code",
-        "status",
-        "reason",
-        "persistence",
-        "meaning",
-        "english",
-        "source",
-        "document",
-    )
     for code in ("0", "1"):
-        store.replace_codes([{**dict.fromkeys(columns, ""), "provider": "cm", "code": code}])
+        store.replace_codes([{**dict.fromkeys(CodeRow.__struct_fields__, ""), "provider": "cm", "code": code}])
         assert rows(store, "SELECT provider, code FROM dlr.codes") == [{"provider": "cm", "code": code}]
 
 
