@@ -19,6 +19,7 @@ NOW = datetime.now(UTC)
 _BOUNDS = re.compile(r"Name: \w*(?:received_at|submitted_at)_range|Keys:\s+id\s")
 #: Values for the parameters of the page's queries, by type; times are those of the last day.
 _VALUES = {"Int64": int(NOW.timestamp() * 1000), "UInt16": 10, "String": "x", "Array(String)": ["x"]}
+_NAMED = {"provider": "cm", "account": "default"}
 _EARLIER = ("since", "before", "newest", "past", "oldest")
 
 
@@ -35,7 +36,7 @@ def parameters(sql: str) -> dict[str, object]:
     """Return values for a query's parameters."""
     found = dict(re.findall(r"\{(\w+):([^}]+)\}", sql))
     day = int(timedelta(days=1).total_seconds() * 1000)
-    values = {name: _VALUES[kind] for name, kind in found.items()}
+    values = {name: _NAMED.get(name, _VALUES[kind]) for name, kind in found.items()}
     return values | {name: values[name] - day for name in _EARLIER if isinstance(values.get(name), int)}  # type: ignore[operator]
 
 

@@ -2,7 +2,7 @@
 
 import random
 import re
-from pathlib import Path
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Final, cast
 
@@ -12,14 +12,15 @@ from clickhouse_connect.driver.client import Client
 from normalizers.code_rows import CodeRow
 from sinks.clickhouse.erasure import erase
 from sinks.clickhouse.migrate import migrate, migrations, rendered
+from sinks.clickhouse.pending import Window, read_page
 from sinks.clickhouse.retention import apply_retention
 from sinks.clickhouse.store import Store
 from sinks.stream import Topic
-from tests.factories import make_report
+from tests.deploy.queries.test_bounds import ASKED, NOW, parameters
+from tests.factories import NOON, make_report, make_submission
+from tests.sinks.clickhouse.asking import ask_of
 from tests.sinks.clickhouse.oracle import Oracle, Traffic
 from tests.sinks.clickhouse.test_exact import check, insert, merge
-
-QUERIES = sorted(Path("deploy/queries").glob("*.sql"))
 
 
 def shards_of(store: Store, table: str) -> set[int]:
@@ -71,11 +72,36 @@ def test_the_statements_for_a_cluster_can_be_parsed(sharded: Store, engine: Stor
         engine.client.command(f"EXPLAIN AST {sql}")
 
 
-@pytest.mark.parametrize("path", QUERIES, ids=lambda path: path.stem)
-def test_a_saved_question_works_on_two_shards(sharded: Store, path: Path) -> None:
-    """The saved questions give the same answers over two shards."""
-    sharded.insert(Topic.REPORTS, [make_report(message_id=f"m{number}") for number in range(20)])
-    sharded.client.query(path.read_text("utf-8").replace("dlr.", f"{sharded.database}."))
+def answers(store: Store) -> dict[str, list[str]]:
+    """Ask every saved question and every query of the page; which ids are shown as examples is left open."""
+    store.client.command(f"USE {store.database}")
+    found = {name: store.client.query(sql, parameters=parameters(sql)).result_rows for name, sql in ASKED.items()}
+    return {name: sorted(re.sub(r"\['.*?'\]", "", str(row)) for row in rows) for name, rows in found.items()}
+
+
+def test_questions_have_the_same_answers_on_two_shards(store: Store, sharded: Store) -> None:
+    """Saved questions and queries of the page don't depend on how many shards there are."""
+    for each in (store, sharded):
+        traffic = Traffic(3)
+        for _ in range(3):
+            insert(each, Oracle(), traffic, 40)
+        lately = NOW - timedelta(hours=1)
+        each.insert(Topic.REPORTS, [make_report(message_id=f"n{number}", received_at=lately) for number in range(30)])
+    alone = answers(store)
+    assert sum(map(bool, alone.values())) > len(alone) / 2
+    assert answers(sharded) == alone
+
+
+async def test_pollers_read_over_two_shards(sharded: Store) -> None:
+    """A poller finds the submissions of an account, and which of them have a final report, on whichever shard they are."""
+    sharded.insert(Topic.SUBMISSIONS, [make_submission(message_id=f"m{number}") for number in range(20)])
+    sharded.insert(Topic.REPORTS, [make_report(message_id=f"m{number}") for number in range(10)])
+    start = int(NOON.timestamp()) * 1_000_000
+    window = Window(start=start - 1, end=start + 1)
+    found = await read_page(ask_of(sharded), "cm", "default", window, None, 100)
+    assert {message.position.message_id: message.final for message in found} == {
+        f"m{number}": number < 10 for number in range(20)
+    }
 
 
 def test_migrating_and_retention_touch_the_storage_tables(sharded: Store) -> None:
