@@ -88,6 +88,11 @@ def replace_file(path: Path, content: bytes) -> None:
     new.replace(path)
 
 
+def is_deleted(file: int) -> bool:
+    """Tell whether an open file has no name any more, so that nobody else can read it."""
+    return os.fstat(file).st_nlink == 0
+
+
 def write_all(file: int, content: bytes, start: int) -> None:
     """Write all of `content` at byte `start`; raises `OSError` if the disk takes only a part of it."""
     written = os.pwrite(file, content, start)

@@ -28,6 +28,7 @@ from sinks.journal.positions import (
     CURSOR,
     Cursor,
     Mark,
+    is_deleted,
     read_cursor,
     read_mark,
     sync_folder,
@@ -112,6 +113,9 @@ class JournalReader:
             self._rereading = False
 
     def _write_cursor(self, position: int) -> None:
+        if self._cursor is not None and is_deleted(self._cursor):
+            os.close(self._cursor)
+            self._cursor = None
         if self._cursor is None:
             self._cursor = os.open(self.folder / CURSOR, os.O_RDWR | os.O_CREAT, 0o600)
             sync_folder(self.folder)
@@ -124,6 +128,8 @@ class JournalReader:
 
     def trim(self) -> None:
         """Delete the segments that are drained, aged, and no longer written to."""
+        if self._cursor is not None and is_deleted(self._cursor):
+            self._write_cursor(self.committed)
         if self._rereading:
             return
         segments = self._segments()

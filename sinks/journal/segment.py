@@ -194,8 +194,9 @@ class SegmentFile:
 
 
 def segments_in(folder: Path) -> list[Segment]:
-    """Return a journal's segments in their order, by their names."""
-    return sorted(filter(None, map(Segment.at, folder.glob(f"*{SUFFIX}"))))
+    """Return a journal's segments in their order, by their names; what is no file (a pipe blocks its reader) is none."""
+    files = (path for path in folder.glob(f"*{SUFFIX}") if path.is_file())
+    return sorted(filter(None, map(Segment.at, files)))
 
 
 def has_group(segment: Segment) -> bool:

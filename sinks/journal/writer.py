@@ -27,6 +27,7 @@ from sinks.group_commit import GroupCommit
 from sinks.journal.positions import (
     ACKNOWLEDGED,
     Mark,
+    is_deleted,
     make_cursor,
     read_cursor,
     read_mark,
@@ -104,6 +105,10 @@ class Journal:
 
     async def _ready_segment(self) -> "_OpenSegment":
         """Return the segment that the next group goes to, a new one where that is due."""
+        if self._mark_file is not None and is_deleted(self._mark_file):
+            self._leave_segment()
+            os.close(self._mark_file)
+            self._mark_file = None
         if self._mark_file is None:
             await self._in_thread(self._open)
         if lack := lack_of_room(self.folder, *self._least_free):

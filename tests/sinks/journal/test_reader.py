@@ -10,7 +10,7 @@ import pytest
 
 from sinks.journal.consumer import JournalConsumer, lag
 from sinks.journal.damage import damages
-from sinks.journal.segment import SegmentFile, segments_in
+from sinks.journal.segment import Segment, SegmentFile, segments_in
 from sinks.journal.verification import Verification, verify
 from sinks.journal.writer import Journal
 from tests.sinks.journal.records import (
@@ -294,20 +294,51 @@ async def test_a_damaged_position_loses_and_invents_nothing(tmp_path: Path, name
     assert lost(tmp_path) == 0
 
 
-async def test_one_damaged_journal_holds_up_no_other(tmp_path: Path) -> None:
-    """While one journal can't be opened at all, the others are read."""
+async def test_one_damaged_journal_holds_up_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the segments of one journal can't be opened, the others are read."""
     await write(tmp_path / "a", 1)
     await write(tmp_path / "b", 2)
-    [path] = segment_files(tmp_path / "a")
-    content = path.read_bytes()
-    path.unlink()
-    path.mkdir()
+    opened = SegmentFile.__init__
+
+    def open_file(file: SegmentFile, segment: Segment) -> None:
+        if segment.path.parent.name == "a":
+            raise PermissionError
+        opened(file, segment)
+
     consumer = JournalConsumer(tmp_path)
-    assert await values(consumer) == [2]
-    path.rmdir()
-    path.write_bytes(content)
+    with monkeypatch.context() as patch:
+        patch.setattr(SegmentFile, "__init__", open_file)
+        assert await values(consumer) == [2]
     assert await values(consumer) == [1]
     await consumer.close()
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+async def test_what_is_no_file_is_no_segment(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    """A pipe or a folder with a segment's name stops neither reader nor writer, nor a verification."""
+    await write(tmp_path / "j", 1)
+    make(tmp_path / "j" / "00000000000000099999-deadbeef.segment")
+    await write(tmp_path / "j", 2)
+    assert await values_in(tmp_path) == [1, 2]
+    assert verify(tmp_path / "j").missing == lost(tmp_path) == 0
+
+
+@pytest.mark.parametrize("name", ["cursor", "acknowledged"])
+async def test_a_position_that_is_deleted_while_it_is_used_is_written_again(tmp_path: Path, name: str) -> None:
+    """The lag stays exact though somebody deletes the mark or the cursor of a journal that is in use."""
+    journal, consumer = Journal(tmp_path / "j"), JournalConsumer(tmp_path, trim_seconds=0)
+    await append(journal, 1, 2, 3)
+    await consumer.commit(await consumer.read(most=100, wait_seconds=0))
+    (tmp_path / "j" / name).unlink()
+    if name == "cursor":
+        assert await values(consumer) == []
+        assert lag(tmp_path) == 0
+    await append(journal, 4)
+    assert lag(tmp_path) == 1
+    assert await values(consumer) == [4]
+    await consumer.close()
+    await journal.close()
+    assert lost(tmp_path) == 0
 
 
 async def test_drained_segments_are_deleted_once_they_have_aged(tmp_path: Path) -> None:
