@@ -134,15 +134,17 @@ def _rendered(statements: Iterable[str], store: Store) -> list[str]:
 
 def _wait_for_inserts(store: Store) -> None:
     """
-    Wait until every insert has ended that runs now.
+    Wait until every insert into this store has ended that runs now.
 
     It may have begun before a materialized view was made, and doesn't feed it; what a migration copies has its rows then.
     """
-    processes, started = store.on_all_servers("system.processes"), time.monotonic()
+    inserts = (
+        f"SELECT count() FROM {store.on_all_servers('system.processes')}"  # noqa: S608 - our own names
+        f" WHERE query_kind = 'Insert' AND position(query, '{store.database}_') > 0"
+    )
+    started = time.monotonic()
     while True:
-        age = time.monotonic() - started
-        sql = f"SELECT count() FROM {processes} WHERE query_kind = 'Insert' AND elapsed > {age}"  # noqa: S608 - a number
-        if not int(str(store.client.command(sql))):
+        if not int(str(store.client.command(f"{inserts} AND elapsed > {time.monotonic() - started}"))):
             return
         time.sleep(_POLL_SECONDS)
 
