@@ -15,7 +15,7 @@ FROM dlr.messages
 WHERE reports > 0
     AND first_received_at >= since
     AND first_received_at < until
-    AND (provider, account) IN (SELECT provider, account FROM dlr.messages WHERE submitted_at >= since AND submitted_at < until)
+    AND (provider, account) IN (SELECT provider, account FROM dlr.submissions WHERE submitted_at >= since AND submitted_at < until)
 GROUP BY day, provider, account
 HAVING orphans > 0
 ORDER BY day DESC, provider, account
