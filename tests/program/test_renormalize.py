@@ -82,12 +82,21 @@ def test_kills_of_renormalize_and_of_the_store_change_nothing(tmp_path: Path) ->
     assert expected != before
     moments = random.Random(15)  # noqa: S311 - moments to kill at
     with killed:
+        killed.cut_short("renormalize", seconds=seconds * moments.uniform(0.9, 1.1))
+        _wait_for_half_a_batch(killed)
         for _ in range(3):
-            killed.cut_short("renormalize", seconds=seconds * moments.uniform(0.6, 1))
-            time.sleep(moments.uniform(0, 0.5))
             os.kill(killed.child("store"), signal.SIGKILL)
             time.sleep(0.3)
             killed.wait_until_ready()
+            killed.cut_short("renormalize", seconds=seconds * moments.uniform(0.6, 1))
         killed.call("renormalize")
         wait_until_drained(killed)
         assert stored(killed.ask) == expected
+
+
+def _wait_for_half_a_batch(program: Program) -> None:
+    """Return while the store has reports of a batch, and not yet their messages; or, if that was missed, soon."""
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline:
+        if program.ask("SELECT countIf(revision > 0) > 0 AS begun FROM reports") == [{"begun": 1}]:
+            return
