@@ -10,7 +10,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
-from ingest.metrics.catalogue import DRAIN_STALLED, STORE_ROWS, STREAM_LAG
+from ingest.metrics.catalogue import DRAIN_STALLED, SPILL_RECORDS, STORE_ROWS, STREAM_LAG
 from ingest.metrics.series import Totals
 from sinks.errors import BusyError
 
@@ -43,7 +43,7 @@ class LagMeter:
 
     async def measure(self, sources: Sequence[Source]) -> None:
         """
-        Measure once, and add up what waits in all sources.
+        Measure once, and add up what waits in all sources, and in the spill on the way to Kafka.
 
         A source that does not answer counts as before: the records that waited there still wait. Until each has
         answered once, a sum of 0 is not published, since it may be wrong.
@@ -61,7 +61,8 @@ class LagMeter:
         self._lag = lag if lag or len(self._known) == len(sources) else None
         if self._lag is not None:
             stalled = {DRAIN_STALLED.name: [((), self._stalled())]} if self._drains else {}
-            self._totals.update("lag", {STREAM_LAG.name: [((), self._lag)], **stalled})
+            waiting = self._lag + self._totals.sum_of(SPILL_RECORDS)
+            self._totals.update("lag", {STREAM_LAG.name: [((), waiting)], **stalled})
 
     def fault(self) -> str:
         """Say that the drain makes no progress though records wait; empty if it does, or none wait."""

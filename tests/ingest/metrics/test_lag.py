@@ -2,7 +2,7 @@
 
 import pytest
 
-from ingest.metrics.catalogue import ALL, BUILD_INFO, DRAIN_STALLED, STORE_ROWS, STREAM_LAG, build_info
+from ingest.metrics.catalogue import ALL, BUILD_INFO, DRAIN_STALLED, SPILL_RECORDS, STORE_ROWS, STREAM_LAG, build_info
 from ingest.metrics.lag import LagMeter
 from ingest.metrics.series import Totals
 from sinks.errors import BusyError
@@ -32,6 +32,15 @@ async def test_what_waits_in_every_stream_is_added_up() -> None:
     totals = Totals(ALL)
     await LagMeter(totals).measure([Stream(3).lag, Stream(4).lag])
     assert told(totals) == [7]
+
+
+async def test_what_waits_for_kafka_on_the_disk_is_not_in_the_store_either() -> None:
+    """The lag counts the records of the spill, of every receiver."""
+    totals = Totals(ALL)
+    for receiver, spilled in (("receiver-0", 5), ("receiver-1", 6)):
+        totals.update(receiver, {SPILL_RECORDS.name: [((), spilled)]})
+    await LagMeter(totals).measure([Stream(3).lag])
+    assert told(totals) == [14]
 
 
 async def test_a_stream_that_can_t_be_asked_keeps_its_lag() -> None:
