@@ -42,12 +42,18 @@ def kafka_settings(bootstrap: str, prefix: str, partitions: int) -> dict[str, st
 
 
 def counts(ask: Ask) -> set[int]:
-    """Count the reports by each of the ways that an analyst may; they have to agree."""
-    [row] = ask(
-        "SELECT (SELECT count() FROM reports) AS r, (SELECT sum(reports) FROM stats) AS s,"
-        " (SELECT count() FROM messages) AS m"
-    )
-    return {int(value) for value in row.values()}
+    """Count the reports by each of the ways that an analyst may, once the insert that was under way has ended."""
+    deadline = time.monotonic() + 10
+    while True:
+        [row] = ask(
+            "SELECT (SELECT count() FROM reports) AS r, (SELECT sum(reports) FROM stats) AS s,"
+            " (SELECT count() FROM messages) AS m, (SELECT sum(reports) FROM messages) AS in_messages"
+        )
+        found = {name: int(value) for name, value in row.items()}
+        if found.pop("in_messages") == found["r"]:
+            return set(found.values())
+        assert time.monotonic() < deadline, f"messages and reports differ: {row}"
+        time.sleep(0.05)
 
 
 class Server:
