@@ -269,7 +269,7 @@ async def test_a_table_that_takes_nothing_makes_no_dead_letters(
     def time_out(topic: Topic, rows: Sequence[Row]) -> None:
         nonlocal tries
         tries += 1
-        if topic is Topic.REPORTS and tries < 20:
+        if topic is Topic.REPORTS and tries < 12:
             raise BatchTooLargeError("time-out")
         insert(topic, rows)
 
