@@ -51,7 +51,7 @@ def test_a_real_report_is_one_row(tmp_path: Path) -> None:
         ):
             assert program.callback(path, body)[0] == 200, path
         deadline = time.monotonic() + 30
-        while program.ask("SELECT countIf(message_id = 'U-1') AS n FROM reports")[0]["n"] == 0:
+        while program.ask("SELECT countIf(message_id = 'U-1') AS n FROM messages")[0]["n"] == 0:
             assert time.monotonic() < deadline
             time.sleep(0.2)
         counted = program.ask("SELECT message_id, count() AS n FROM reports GROUP BY message_id ORDER BY message_id")
