@@ -2,12 +2,11 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime
-from typing import NamedTuple
+from typing import NamedTuple, TypedDict, Unpack
 
 from normalizers.codes import CodeMeaning
 from normalizers.identity import event_id
 from normalizers.model import Callback, DeliveryReport, Note, Status
-from normalizers.spelling import NO_DAY
 
 
 class Parser(NamedTuple):
@@ -23,6 +22,21 @@ class Parser(NamedTuple):
     identity: int
 
 
+class Details(TypedDict, total=False):
+    """Fields that not every provider has; a report without one has the default of `DeliveryReport`."""
+
+    supersedes: str | None
+    message_stamp: str
+    stamp_day: date
+    reference: str
+    operator: str
+    sender: str
+    provider_code: str
+    provider_text: str
+    custom: object
+    notes: tuple[Note, ...]
+
+
 def delivery_report(
     callback: Callback,
     parser: Parser,
@@ -35,16 +49,7 @@ def delivery_report(
     occurred_at: datetime | None,
     raw: str,
     unmapped: bool = False,
-    supersedes: str | None = None,
-    message_stamp: str = "",
-    stamp_day: date = NO_DAY,
-    reference: str = "",
-    operator: str = "",
-    sender: str = "",
-    provider_code: str = "",
-    provider_text: str = "",
-    custom: object = None,
-    notes: tuple[Note, ...] = (),
+    **details: Unpack[Details],
 ) -> DeliveryReport:
     """
     Return the report that a provider's fields make.
@@ -57,30 +62,21 @@ def delivery_report(
     recipient, country = number
     return DeliveryReport(
         event_id=event_id(parser.provider, callback.account.name, said),
-        supersedes=supersedes,
         provider=parser.provider,
         account=callback.account.name,
         message_id=message_id,
-        message_stamp=message_stamp,
-        reference=reference,
         recipient=recipient,
         country=country,
-        operator=operator,
-        sender=sender,
         status=Status.UNKNOWN if code is None else code.status,
         reason=None if code is None else code.reason,
         code_source=code_source,
         provider_status=provider_status,
-        provider_code=provider_code,
-        provider_text=provider_text,
         occurred_at=occurred_at,
         received_at=callback.received_at,
         source=callback.source,
-        custom=custom,
         unmapped=unmapped or code is None,
-        notes=notes,
-        stamp_day=stamp_day,
         raw=raw,
         normalizer=parser.version,
         identity=parser.identity,
+        **details,
     )

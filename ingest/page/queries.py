@@ -16,8 +16,10 @@ RANGES: Final = {"15m": 900, "1h": 3600, "6h": 21_600, "24h": 86_400, "7d": 7 * 
 #: In how many steps a range is shown: beside an account's name, and in its plot.
 TREND_STEPS: Final = 30
 PLOT_STEPS: Final = 60
-#: How many of an account's commonest codes are looked at for the one behind its commonest reason.
+#: How many of an account's commonest codes are looked at for the one behind its commonest reason, and how many codes
+#: are counted to find them.
 TOP_CODES: Final = 5
+COUNTED_CODES: Final = 50
 
 
 def _reports(first: str = "since", last: str = "until") -> str:
@@ -53,7 +55,9 @@ SELECT
     countIf(lately AND alike) AS alike,
     toUnixTimestamp64Milli(max(received_at)) / 1000 AS last_received,
     sumMapIf([reason], [toUInt64(1)], lately AND failed) AS reasons,
-    topKIf({TOP_CODES}, 10)((reason, provider_status, provider_code), lately AND failed) AS codes,
+    arraySlice(arraySort(code -> (-code.2, code.1),
+        topKIf({COUNTED_CODES}, 3, 'counts')((reason, provider_status, provider_code), lately AND failed)
+    ), 1, {TOP_CODES}).1 AS codes,
     countResampleIf(0, {TREND_STEPS}, 1)(step, lately AND final) AS final_trend,
     countResampleIf(0, {TREND_STEPS}, 1)(step, lately AND failed) AS failure_trend,
     quantilesTDigestIf(0.5, 0.95)(delay, lately AND occurred_at IS NOT NULL) AS delays

@@ -92,4 +92,4 @@ class Servers:
             name = getattr(error, "name", None)
             if name in _CREDENTIALS:
                 raise RefusedError(f"clickhouse: the server does not let us in: {name}") from None
-            raise BusyError(f"clickhouse: {name or 'the server can not be reached'}") from error
+            raise BusyError(f"clickhouse: {name}" if name else "clickhouse: the server can't be reached") from error

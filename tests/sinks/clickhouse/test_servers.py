@@ -72,7 +72,7 @@ def test_an_insert_that_was_carried_out_counts_once(replicas: Replicas) -> None:
 def test_the_first_server_that_answers_is_used(writable_server: QueryServer) -> None:
     """A store opens while its first server is away, and says so where all are."""
     open_server(f"http://{NOBODY},127.0.0.1:{writable_server.port}").close()
-    with pytest.raises(BusyError, match="can not be reached"):
+    with pytest.raises(BusyError, match="can't be reached"):
         open_server(f"http://{NOBODY},{NOBODY}")
 
 
