@@ -1,8 +1,8 @@
 """
-The ground floor: providers' reports, and their meaning.
+The ground floor: turns a provider's bytes into records with a common meaning.
 
-Bytes in, records out. Nothing here reads a clock, a socket or a setting. A provider is one file, and one line in the
-registry below, or a package that is installed beside this one: either way it is served, and tested.
+Nothing here reads a clock, a socket or a setting. A provider is one file and one name in the registry below, or an
+installed package of its own.
 """
 
 from collections.abc import Mapping

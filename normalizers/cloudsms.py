@@ -1,10 +1,10 @@
 """
-CloudSMS: one JSON envelope a callback, by POST, answered by another.
+CloudSMS: one JSON envelope of results a callback, by POST; the answer is JSON, too.
 
 Source: 《CloudSMS平台Web API接口文档》 v2.4, 平台短信状态报告推送 (request and answer), 参数详细解释 (states and result
-codes). Times are UTC+8. AUTH_KEY is required in the table and absent from the example, so that it is checked if the
-account has one. LOCAL_REJECTED (60) stands below the table of states. A message without an operator's report within 25
-hours is reported as EXPIRED. The document names no retry.
+codes). Times are UTC+8. The document's table has AUTH_KEY as required and its example has none, so that it is checked
+only for an account that has one. LOCAL_REJECTED (60) stands below the table of states. A message without an operator's
+report within 25 hours is reported as EXPIRED. The document names no retry.
 """
 
 import hmac
@@ -58,7 +58,7 @@ _METHOD: Final = "SMS_PUSH_REPORT"
 _LIST: Final = "SMS_RESULT_LIST"
 _CUSTOM: Final = "CUSTOMER_BODY"
 _LAST_SERIAL: Final = 65535
-#: Many times the document's limit (32 characters); it bounds the text that every report of a callback repeats.
+#: The limit of a shared field, which every report of a callback repeats; the document's own is 32 characters.
 _LONGEST: Final = 512
 #: How many bytes of shared fields the reports of one callback may repeat; beyond that only the first has all of them.
 _MOST_REPEATED: Final = 256 * 1024
@@ -66,7 +66,7 @@ _SHARED: Final = ("METHOD", "TYPE", "SERIAL", "TIME", "REPORT_TIME", "SMS_UID", 
 
 
 class _Envelope(NamedTuple):
-    """Fields that all reports of one callback share; `members` are the envelope's, without AUTH_KEY and the results."""
+    """The fields that all reports of a callback share; `members` are all of them but AUTH_KEY, still encoded."""
 
     message_id: str
     sender: str
@@ -77,7 +77,7 @@ class _Envelope(NamedTuple):
 
 
 def parse(callback: Callback) -> Sequence[Item]:
-    """Read the results in an envelope; raises `ForbiddenError` before anything else if AUTH_KEY is wrong."""
+    """Read the results in an envelope, after its AUTH_KEY is checked."""
     fields = _authentic(callback)
     members = read.json_members(read.body(callback))
     envelope = _envelope(callback.account, fields, members)
@@ -106,7 +106,7 @@ def _alone(envelope: _Envelope, element: msgspec.Raw) -> bytes:
 
 
 def _shortened(envelope: _Envelope, first: str) -> _Envelope:
-    """Return the envelope of later reports: fields that are read, and the id of the first, which has the rest."""
+    """Return the envelope for all reports but the first: the fields that are read, and the first one's id."""
     members = {name: envelope.members[name] for name in _SHARED if name in envelope.members}
     if envelope.custom is None:
         return envelope._replace(members=members)
@@ -115,7 +115,7 @@ def _shortened(envelope: _Envelope, first: str) -> _Envelope:
 
 
 def _authentic(callback: Callback) -> read.Fields:
-    """Return the envelope's fields; a body that can't be read can't be authentic either."""
+    """Return the envelope's fields; raises `ForbiddenError` if AUTH_KEY is wrong, or can't be read."""
     key = callback.account.auth_key
     if key is None:
         return read.json_object(read.body(callback))
@@ -181,7 +181,7 @@ def _report(callback: Callback, envelope: _Envelope, where: str, element: msgspe
     return delivery_report(
         callback,
         PARSER,
-        said=(
+        words=(
             envelope.message_id,
             spell_split_number(calling_code, number),
             state.lstrip("0") or "0",
@@ -222,7 +222,7 @@ _CHANNEL_NOT_EXIST: Final = _Result(5, "Channel_not_exist")
 _FAULTS: Final[Mapping[Fault, _Result]] = MappingProxyType(
     {
         Fault.EMPTY: _Result(4, "Empty_data"),
-        Fault.BAD_VALUE: _Result(0x10000001, "Invalid_parameter"),  # so in the text; cut in the table
+        Fault.BAD_VALUE: _Result(0x10000001, "Invalid_parameter"),  # the document's table has it cut off
         Fault.NOT_JSON: _Result(0x10000003, "Invalid_context"),
         Fault.MISSING_FIELD: _Result(0x10000007, "Lost_info"),
     }
@@ -264,8 +264,8 @@ PROVIDER: Final = Provider(
     identity=Identity(
         words=("SMS_UID", "COUNTRY_CODE and DEST_MSISDN", "SMS_STATE", "REPORT_TIME"),
         because=(
-            "TIME and SERIAL belong to the packet: an attempt to deliver the same report again has others; REPORT_TIME "
-            "is the report's own and optional"
+            "TIME and SERIAL belong to the packet, and differ when the same report is sent again; REPORT_TIME is the "
+            "report's own, and optional"
         ),
         document="CloudSMS平台Web API接口文档 v2.4, 平台短信状态报告推送",
     ),

@@ -3,12 +3,12 @@ CM.com: one report a callback, by GET or by POST.
 
 Source: "CM Messaging API", section 5 (status reports: four states, POST JSON, GET with parameters that the customer
 names). The error codes are of an older CM document, docs.cm.nl/http_SR.pdf, section 4, as transcribed by others: the
-newer one lists none. CM retries what is not answered 2xx for up to seven days. The document's parameters are also read
-from the URL of a POST, and from a form.
+newer one lists none. CM repeats a callback that is not answered 2xx for up to seven days. The parameters of the GET are
+also read from the URL of a POST, and from a form.
 
-The callback carries no id of CM's own, so that `message_id` is the customer's REFERENCE. Section 5 fills `received` of
-a POST with the GET's CREATED_S: when the message was created, which is the same in all of its reports. That tells
-messages apart whose REFERENCE is empty or shared.
+A callback has no id of CM's own, so that `message_id` is the customer's REFERENCE. CREATED_S (`received` in a POST) is
+when the message was created. It is the same in all reports on a message, and so tells messages apart whose REFERENCE is
+empty or shared.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ from normalizers import read
 from normalizers.codes import find_meaning, refine
 from normalizers.errors import Fault, MalformedError
 from normalizers.identity import Identity
-from normalizers.model import Account, Callback, Code, CodeTable, DeliveryReport, Item, Note, Reason, Status
+from normalizers.model import Account, Callback, Code, CodeTable, DeliveryReport, Item, Note, Reason, Status, error_code
 from normalizers.msisdn import read_number
 from normalizers.provider import Provider
 from normalizers.records import Parser, delivery_report
@@ -40,35 +40,32 @@ CODES: Final = CodeTable(
 )
 
 
-def _why(reason: Reason, meaning: str) -> Code:
-    """Return a row that gives a reason alone: the status comes from `CODES`."""
-    return Code(Status.UNKNOWN, reason, meaning)
-
-
 ERRORS: Final = CodeTable(
     {
-        "5": _why(Reason.UNKNOWN, "not delivered; no further detail"),
-        "7": _why(
+        "5": error_code(Reason.UNKNOWN, "not delivered; no further detail"),
+        "7": error_code(
             Reason.INSUFFICIENT_SUBSCRIBER_CREDIT, "not yet delivered for lack of subscriber credit; being retried"
         ),
-        "8": _why(Reason.EXPIRED, "expired in the SMSC without a reason"),
-        "20": _why(Reason.UNSUPPORTED, "cannot be delivered in this form"),
-        "21": _why(Reason.INSUFFICIENT_SUBSCRIBER_CREDIT, "not delivered for lack of subscriber credit"),
-        "22": _why(Reason.INSUFFICIENT_SUBSCRIBER_CREDIT, "not delivered: subscriber credit too low at the pre-check"),
-        "23": _why(Reason.INVALID_NUMBER, "number wrong or invalid or barred"),
-        "24": _why(Reason.ABSENT_SUBSCRIBER, "subscriber temporarily absent"),
-        "25": _why(Reason.NETWORK_ERROR, "temporary network failure"),
-        "26": _why(Reason.HANDSET_ERROR, "temporary handset failure (memory full or busy)"),
-        "27": _why(Reason.HANDSET_ERROR, "handset incompatible"),
-        "28": _why(Reason.CONTENT_REJECTED, "suspected spam"),
-        "29": _why(Reason.CONTENT_REJECTED, "content not allowed"),
-        "30": _why(Reason.SPEND_LIMIT, "subscriber spend limit reached"),
-        "31": _why(Reason.INSUFFICIENT_SUBSCRIBER_CREDIT, "subscriber cannot be billed"),
-        "33": _why(Reason.SUBSCRIBER_BARRED, "parental lock"),
-        "34": _why(Reason.SUBSCRIBER_BARRED, "age check failed"),
-        "35": _why(Reason.PROVIDER_ERROR, "age check not done"),
-        "36": _why(Reason.PROVIDER_ERROR, "age check communication error"),
-        "37": _why(Reason.BLOCKLISTED, "national blocklist"),
+        "8": error_code(Reason.EXPIRED, "expired in the SMSC without a reason"),
+        "20": error_code(Reason.UNSUPPORTED, "cannot be delivered in this form"),
+        "21": error_code(Reason.INSUFFICIENT_SUBSCRIBER_CREDIT, "not delivered for lack of subscriber credit"),
+        "22": error_code(
+            Reason.INSUFFICIENT_SUBSCRIBER_CREDIT, "not delivered: subscriber credit too low at the pre-check"
+        ),
+        "23": error_code(Reason.INVALID_NUMBER, "number wrong or invalid or barred"),
+        "24": error_code(Reason.ABSENT_SUBSCRIBER, "subscriber temporarily absent"),
+        "25": error_code(Reason.NETWORK_ERROR, "temporary network failure"),
+        "26": error_code(Reason.HANDSET_ERROR, "temporary handset failure (memory full or busy)"),
+        "27": error_code(Reason.HANDSET_ERROR, "handset incompatible"),
+        "28": error_code(Reason.CONTENT_REJECTED, "suspected spam"),
+        "29": error_code(Reason.CONTENT_REJECTED, "content not allowed"),
+        "30": error_code(Reason.SPEND_LIMIT, "subscriber spend limit reached"),
+        "31": error_code(Reason.INSUFFICIENT_SUBSCRIBER_CREDIT, "subscriber cannot be billed"),
+        "33": error_code(Reason.SUBSCRIBER_BARRED, "parental lock"),
+        "34": error_code(Reason.SUBSCRIBER_BARRED, "age check failed"),
+        "35": error_code(Reason.PROVIDER_ERROR, "age check not done"),
+        "36": error_code(Reason.PROVIDER_ERROR, "age check communication error"),
+        "37": error_code(Reason.BLOCKLISTED, "national blocklist"),
     },
     document="docs.cm.nl/http_SR.pdf, section 4",
 )
@@ -94,7 +91,7 @@ class _ReportFields(NamedTuple):
 
 
 def parse(callback: Callback) -> Sequence[Item]:
-    """Read the parameters of a GET, of a POST's URL or of a form, or the messages of a POST."""
+    """Read the parameters of a GET, of a form or of a POST's URL, or the messages of a JSON POST."""
     content = read.without_mark(callback.body).strip()
     is_empty = bool(callback.query) and content in {b"{}", b"[]"}
     if callback.method != "POST" or is_empty or not read.holds_json(content):
@@ -130,7 +127,7 @@ def _from_parameters(callback: Callback, encoded: bytes, where: str) -> Delivery
     fields = _fields(callback.account, encoded)
     if fields.keys().isdisjoint(_PARAMETERS):
         raise MalformedError(Fault.EMPTY, where, "has none of the parameters of a report")
-    said = _ReportFields(
+    values = _ReportFields(
         status=read.filled(fields, "STATUS", where),
         number=read.filled(fields, "GSM", where),
         reference=read.optional(fields, "REFERENCE", where),
@@ -140,14 +137,14 @@ def _from_parameters(callback: Callback, encoded: bytes, where: str) -> Delivery
         created=read.optional(fields, "CREATED_S", where),
         reported=read.optional(fields, "DATETIME_S", where),
     )
-    return _report(callback, said, read.as_text(encoded))
+    return _report(callback, values, read.as_text(encoded))
 
 
 def _from_message(callback: Callback, where: str, element: msgspec.Raw) -> DeliveryReport:
     fields = read.json_object(element, where)
     status = read.nested(fields, "status", where)
     where_status = f"{where}.status"
-    said = _ReportFields(
+    values = _ReportFields(
         status=read.filled(status, "code", where_status),
         number=read.filled(fields, "to", where),
         reference=read.optional(fields, "reference", where),
@@ -157,45 +154,41 @@ def _from_message(callback: Callback, where: str, element: msgspec.Raw) -> Deliv
         created=read.optional(fields, "received", where),
         reported="",
     )
-    return _report(callback, said, bytes(element).decode())
+    return _report(callback, values, bytes(element).decode())
 
 
 def _error_text(fields: read.Fields, names: Sequence[str], where: str) -> str:
-    for name in names:
-        text = read.optional(fields, name, where)
-        if text:
-            return text
-    return ""
+    return next(filter(None, (read.optional(fields, name, where) for name in names)), "")
 
 
-def _report(callback: Callback, said: _ReportFields, raw: str) -> DeliveryReport:
+def _report(callback: Callback, values: _ReportFields, raw: str) -> DeliveryReport:
     account = callback.account
-    status = find_meaning(said.status, CODES, account.codes)
-    meaning, unmapped = refine(status, said.error_code, ERRORS, account.reasons)
-    created = spell_stamp(said.created, UTC)
-    stamp = created if said.created else spell_stamp(said.reported, UTC)
-    identified = said.reference or said.created
+    status = find_meaning(values.status, CODES, account.codes)
+    meaning, unmapped = refine(status, values.error_code, ERRORS, account.reasons)
+    created = spell_stamp(values.created, UTC)
+    stamp = created if values.created else spell_stamp(values.reported, UTC)
+    identified = values.reference or values.created
     return delivery_report(
         callback,
         PARSER,
-        said=(
-            said.reference,
-            spell_number(said.number),
-            spell_code(said.status),
-            spell_code(said.error_code),
+        words=(
+            values.reference,
+            spell_number(values.number),
+            spell_code(values.status),
+            spell_code(values.error_code),
             stamp.text,
-            "" if said.reference else spell_code(said.operator),
+            "" if values.reference else spell_code(values.operator),
         ),
-        message_id=said.reference,
+        message_id=values.reference,
         message_stamp=created.text,
-        reference=said.reference,
-        number=read_number(said.number, default_region=account.default_region, international=True),
-        operator=said.operator,
+        reference=values.reference,
+        number=read_number(values.number, default_region=account.default_region, international=True),
+        operator=values.operator,
         meaning=meaning,
-        provider_status=said.status,
-        provider_code=said.error_code,
-        provider_text=said.error_text,
-        occurred_at=read.time(said.reported or said.created, account.timezone or UTC),
+        provider_status=values.status,
+        provider_code=values.error_code,
+        provider_text=values.error_text,
+        occurred_at=read.time(values.reported or values.created, account.timezone or UTC),
         unmapped=unmapped,
         notes=() if identified else (Note.NO_MESSAGE_IDENTITY,),
         stamp_day=stamp.day,
@@ -224,9 +217,8 @@ PROVIDER: Final = Provider(
             "OPERATOR where REFERENCE is empty",
         ),
         because=(
-            "a POST has CREATED_S, as `received`, and no DATETIME_S, so that CREATED_S alone makes one report by GET "
-            "and by POST the same; OPERATOR is not among the parameters of the document's GET, so that it counts only "
-            "where no REFERENCE says which message it is"
+            "both GET and POST (as `received`) have CREATED_S, and only GET has DATETIME_S; OPERATOR is no parameter of "
+            "the document's GET, so that it counts only if no REFERENCE says which message it is"
         ),
         document="CM Messaging API, section 5",
     ),

@@ -1,5 +1,5 @@
 """
-cmessages (财信): calls nobody back; it has to be asked.
+cmessages (财信): sends no callbacks, and has to be polled.
 
 Source: 《财信CM接口文档》, 短信查询 (`POST /sms/query`): the answer is an array of id, mobile and message_status, with
 neither a code nor a time. Numbers are mainland China's. 认证: every request is signed, with Beijing's time. Status Code
@@ -18,6 +18,7 @@ from normalizers.codes import find_meaning
 from normalizers.identity import Identity
 from normalizers.model import Callback, Code, CodeTable, DeliveryReport, Item, Reason, Status
 from normalizers.msisdn import read_number
+from normalizers.polling import PollOutcome, Verdict
 from normalizers.provider import Provider
 from normalizers.records import Parser, delivery_report
 from normalizers.spelling import spell_chinese_number, spell_code
@@ -34,25 +35,23 @@ CODES: Final = CodeTable(
     document="财信CM接口文档, 短信查询",
 )
 
-#: Error Codes: the reasons for turning down a request. A code that is not here is the request's own fault.
+#: Error Codes: why a request failed. Any other code means that the request itself is at fault.
 _ERRORS: Final = {
-    "1009": polling.Verdict(polling.PollOutcome.DENIED, "1009 余额不足"),
-    "1010": polling.Verdict(polling.PollOutcome.DENIED, "1010 账号锁定"),
-    "1011": polling.Verdict(polling.PollOutcome.FAILED, "1011 系统错误"),
+    "1009": Verdict(PollOutcome.DENIED, "1009 余额不足"),
+    "1010": Verdict(PollOutcome.DENIED, "1010 账号锁定"),
+    "1011": Verdict(PollOutcome.FAILED, "1011 系统错误"),
 }
 _ERROR: Final = re.compile(rb"(?<!\d)(?:100[1236-9]|101[01])(?!\d)")
 _STATUSES: Final = {
-    401: polling.Verdict(polling.PollOutcome.DENIED, "HTTP 401: the app id is invalid or locked"),
-    403: polling.Verdict(
-        polling.PollOutcome.DENIED, "HTTP 403: the signature was rejected (app_key, or this machine's clock)"
-    ),
+    401: Verdict(PollOutcome.DENIED, "HTTP 401: the app id is invalid or locked"),
+    403: Verdict(PollOutcome.DENIED, "HTTP 403: the signature was rejected (app_key, or this machine's clock)"),
 }
 
 _REGION: Final = "CN"
 
 
 def parse(callback: Callback) -> Sequence[Item]:
-    """Read an answer to a query; an empty array says that none of the messages is known."""
+    """Read an answer to a query; it is an empty array if none of the messages is known."""
     elements = read.json_elements(read.body(callback))
     return read.each(elements, lambda where, element: _report(callback, where, element))
 
@@ -66,7 +65,7 @@ def _report(callback: Callback, where: str, element: msgspec.Raw) -> DeliveryRep
     return delivery_report(
         callback,
         PARSER,
-        said=(message_id, spell_chinese_number(mobile), spell_code(status)),
+        words=(message_id, spell_chinese_number(mobile), spell_code(status)),
         message_id=message_id,
         number=read_number(mobile, default_region=region, international=False),
         meaning=find_meaning(status, CODES, callback.account.codes),
@@ -98,29 +97,20 @@ def _query(asking: polling.Asking) -> polling.PollRequest:
     return _request("/sms/query", asking, id_list=ids)
 
 
-def _read(callback: Callback, _: Sequence[polling.Subject]) -> Sequence[Item]:
-    return parse(callback)
-
-
-def _read_balance(body: bytes) -> float:
-    balance = read.json_object(body).get("balance")
-    return read.amount(balance, "$.balance")
-
-
-def _judge(status: int, body: bytes) -> polling.Verdict:
+def _judge(status: int, body: bytes) -> Verdict:
     verdict = _STATUSES.get(status) or polling.judge_status(status)
-    is_error = verdict.outcome is polling.PollOutcome.REFUSED or (
-        verdict.outcome is polling.PollOutcome.ANSWERED and _says_nothing(read.first_object(body))
+    is_error = verdict.outcome is PollOutcome.REFUSED or (
+        verdict.outcome is PollOutcome.ANSWERED and _has_no_result(read.first_object(body))
     )
     error = _ERROR.search(body) if is_error else None
     if error is None:
         return verdict
     code = error[0].decode()
-    return _ERRORS.get(code) or polling.Verdict(polling.PollOutcome.REFUSED, f"error code {code}")
+    return _ERRORS.get(code) or Verdict(PollOutcome.REFUSED, f"error code {code}")
 
 
-def _says_nothing(fields: read.Fields) -> bool:
-    """Tell whether an answer is an object that answers nothing: an error under HTTP 200."""
+def _has_no_result(fields: read.Fields) -> bool:
+    """Tell whether an answer under HTTP 200 is an error: an object without a result."""
     return bool(fields) and fields.keys().isdisjoint({"message_status", "balance"})
 
 
@@ -130,9 +120,7 @@ PROVIDER: Final = Provider(
     reread=reread,
     identity=Identity(
         words=("id", "mobile", "message_status"),
-        because=(
-            "the answer to a query has nothing else, and asking again about an unchanged message is the same report"
-        ),
+        because="an answer has no other fields, and an unchanged message that is asked about again is the same report",
         document="财信CM接口文档, 短信查询",
     ),
     methods=(),
@@ -143,7 +131,7 @@ PROVIDER: Final = Provider(
         url="https://api.cmessages.com",
         sizes=polling.Sizes(1, 100, 1000),
         judge=_judge,
-        by_message=polling.PollQuestion("query", _query, _read),
-        balance=polling.Balance(lambda asking: _request("/sms/get_balance", asking), _read_balance),
+        by_message=polling.PollQuestion("query", _query, lambda callback, _: parse(callback)),
+        balance=polling.Balance(lambda asking: _request("/sms/get_balance", asking), read.balance),
     ),
 )

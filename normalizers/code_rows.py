@@ -1,4 +1,4 @@
-"""The code tables as rows: those of `dlr.codes` and of `dlrhub codes`, and the codes that are in none of them."""
+"""The code tables as rows, for `dlr.codes` and `dlrhub codes`; and the codes of a report that are in no table."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
@@ -17,9 +17,9 @@ class CodeRow(msgspec.Struct, frozen=True, kw_only=True):
     """
     The meaning of one code. The fields are the columns of `dlr.codes`.
 
-    `account` is empty if every account's reports are read so. `kind` is `error` for a code that gives a reason alone
-    (CM), else `status`. `code` is written as the document writes it, a family of codes as `MO:NNNN` or `MK:*`.
-    `persistence` says whether sending again can help. `meaning` is in the words of `document`, `english` in English.
+    `account` is empty if the code holds for every account. `kind` is `error` for a code that gives a reason alone (CM),
+    else `status`. `code` is spelled as in the document, a family of codes as `MO:NNNN` or `MK:*`. `persistence` says
+    whether sending again can help. `meaning` is in the words of `document`, `english` in English.
     """
 
     provider: str

@@ -8,7 +8,7 @@ from normalizers.smpp import MESSAGE_STATES
 
 
 class CodeMeaning(NamedTuple):
-    """A code's meaning, and the table that it is from; `code` is None if none does."""
+    """A code's meaning and the table it was found in; `code` is None if it is in no table."""
 
     code: Code | None
     source: CodeSource
@@ -21,9 +21,9 @@ def refine(
     meaning: CodeMeaning, error_code: str, table: CodeTable, added: CodeTable | None
 ) -> tuple[CodeMeaning, bool]:
     """
-    Return what a status means together with an error code, and whether one of the two is in no table.
+    Return the meaning of a status together with an error code, and whether one of the two is in no table.
 
-    The error code gives a failure its reason; of a delivered message it says nothing.
+    The error code gives a failure its reason; it is ignored if the message was delivered.
     """
     code, source = meaning
     if not error_code or (code is not None and code.status is Status.DELIVERED):
@@ -39,10 +39,9 @@ def refine(
 
 def find_meaning(code: str, table: CodeTable, added: CodeTable | None, state: str = "") -> CodeMeaning:
     """
-    Look a code up: in what the operator `added` in the settings, then in the provider's own table.
+    Look a code up in the table that the operator `added` in the settings, then in the provider's own.
 
-    `state` is the word to look up among SMPP's message states if both have no such code; empty for a provider whose
-    document does not speak that vocabulary.
+    If neither has it, `state` is looked up among SMPP's message states, unless it is empty.
     """
     if added is not None:
         found = added.find(code)

@@ -2,8 +2,8 @@
 The errors of callbacks.
 
     CallbackError            the provider's side is at fault
-    ├── MalformedError       it can't be read: kept as a dead letter, answered `malformed`
-    └── ForbiddenError       it isn't authenticated: nothing is kept, answered `forbidden`
+    ├── MalformedError       the callback can't be read: kept as a dead letter, answered `malformed`
+    └── ForbiddenError       the callback isn't authenticated: not kept, answered `forbidden`
 """
 
 import traceback
@@ -11,20 +11,20 @@ from enum import StrEnum
 
 
 class Fault(StrEnum):
-    """Why something could not be read: all values of every `why`."""
+    """Why something could not be read: the values of `why` in errors, dead letters and metrics."""
 
     EMPTY = "empty"
     NOT_JSON = "not_json"
     MISSING_FIELD = "missing_field"
     BAD_VALUE = "bad_value"
-    #: Our own parser failed: the bytes are kept, to be replayed once it is mended.
+    #: Our own parser failed: the bytes are kept, and can be replayed after the parser is mended.
     PARSER_ERROR = "parser_error"
-    #: The store would not take the row that was made of it.
+    #: ClickHouse refused the row.
     REFUSED_BY_STORE = "refused_by_store"
 
 
 class CallbackError(Exception):
-    """A callback that can't be taken as it came."""
+    """A callback that is refused because of its content."""
 
 
 class MalformedError(CallbackError):
@@ -44,7 +44,7 @@ class MalformedError(CallbackError):
 
 
 def parser_failure(error: Exception) -> MalformedError:
-    """Describe a bug in a parser of ours by its type and place: its text may hold a phone number."""
+    """Describe a bug in our parser by type and place, without its text, which may hold a phone number."""
     place = traceback.extract_tb(error.__traceback__)[-1]
     return MalformedError(Fault.PARSER_ERROR, "$", f"{type(error).__name__} at {place.name}:{place.lineno}")
 

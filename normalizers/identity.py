@@ -19,9 +19,9 @@ class Identity:
     """
     A provider's rule for which items are one and the same report.
 
-    `words` names the provider's fields that the id of a report is made of, beside the names of provider and account;
-    `inbound` those of an inbound message, where the provider has such. `because` gives the reason, `document` the
-    section of the provider's document. Its version is `Parser.identity`: a new one says that ids are made in another way.
+    `words` names the provider's fields that a report's id is made of, beside the names of provider and account;
+    `inbound` names those of an inbound message. `because` gives the reason, `document` the section of the provider's
+    document. Changing the rule needs a new version: `Parser.identity`.
     """
 
     words: Sequence[str]
@@ -31,14 +31,13 @@ class Identity:
 
 
 def event_id(
-    provider: str, account: str, said: Sequence[str], kind: Literal["report", "inbound", "submission"] = "report"
+    provider: str, account: str, words: Sequence[str], kind: Literal["report", "inbound", "submission"] = "report"
 ) -> str:
     """
     Return the id of a record: the same for the same record, by whatever path and however often it comes.
 
-    It is the 128-bit BLAKE2b of a JSON array of the arguments, which no two different lists of them share, written
-    like a UUID in lower case. `said` are the provider's words in canonical spelling; records of two kinds never have
-    the same id.
+    `words` are the provider's, in canonical spelling. The id is the 128-bit BLAKE2b of a JSON array of all arguments,
+    which keeps different arguments apart, written like a UUID in lower case.
     """
-    digest = blake2b(orjson.dumps((kind, provider, account, *said)), digest_size=16).hexdigest()
+    digest = blake2b(orjson.dumps((kind, provider, account, *words)), digest_size=16).hexdigest()
     return f"{digest[:8]}-{digest[8:12]}-{digest[12:16]}-{digest[16:20]}-{digest[20:]}"

@@ -2,14 +2,12 @@
 Juhe (聚合云信): reports and inbound messages in one JSON array, by POST.
 
 Source: 《行业短信 客户接口说明文档》, 2017-10-28, sections 6 (what is pushed, and the answer `OK`) and 9 (codes of
-reports). Its examples leave out `accessCode`; others leave out `flag`, or send it as text, or one object without the
-array. The field table of section 6 names a `list`, as in the answers to polls: an object with one is read, too. The
-document names no retry. The codes that it lists are partly SMPP's message states (DELIVRD, EXPIRED, DELETED), in SMPP's
-own words, so that the others are read as SMPP's.
+reports). Its examples leave out `accessCode`. `flag` may also be missing or text, an array of one may be a lone object,
+and the array may be the `list` of an object, as the field table of section 6 has it. The document names no retry. It
+lists some of SMPP's message states (DELIVRD, EXPIRED, DELETED) as codes, so that the others are read as SMPP's, too.
 
-Sections 3, 4, 5 and 7: how it is asked for the balance, for reports and for inbound messages, and what `status` says of
-the request. A report that was handed over once may not come again. `size` is in no document; clients of the same
-platform send it.
+Sections 3, 4, 5 and 7: polling for the balance, reports and inbound messages, and the `status` of answers. An answer's
+reports may not be handed over again. `size` is in no document; clients of the same platform send it.
 """
 # ruff: noqa: RUF001  (meanings are the document's own words, in its own punctuation)
 
@@ -27,6 +25,7 @@ from normalizers.errors import Fault, MalformedError
 from normalizers.identity import Identity, event_id
 from normalizers.model import Callback, Code, CodeTable, DeliveryReport, InboundMessage, Item, Reason, Status
 from normalizers.msisdn import read_number
+from normalizers.polling import PollOutcome, Verdict
 from normalizers.provider import Provider
 from normalizers.records import Parser, delivery_report
 from normalizers.spelling import spell_chinese_number, spell_code, spell_stamp
@@ -112,12 +111,12 @@ _REGION: Final = "CN"
 
 
 def parse(callback: Callback) -> Sequence[Item]:
-    """Read a list of reports and inbound messages; an empty one is a batch of nothing."""
+    """Read a list of reports and inbound messages, which may be empty."""
     return read.each(_elements(read.body(callback)), lambda where, element: _item(callback, where, element))
 
 
 def _elements(body: bytes) -> list[tuple[str, msgspec.Raw]]:
-    """Return the elements of an array, of the `list` of an object, or an object that is a lone element."""
+    """Return the elements of an array, or of an object's `list`, or the object itself as the only element."""
     if body.lstrip()[:1] == b"{":
         members = read.json_members(body)
         listed = members.get("list")
@@ -155,7 +154,7 @@ def _report(callback: Callback, fields: read.Fields, where: str, raw: str) -> De
     return delivery_report(
         callback,
         PARSER,
-        said=(message_id, spell_chinese_number(mobile), spell_code(stat), stamp.text),
+        words=(message_id, spell_chinese_number(mobile), spell_code(stat), stamp.text),
         message_id=message_id,
         number=_number(callback, mobile),
         sender=read.optional(fields, "accessCode", where),
@@ -174,9 +173,9 @@ def _inbound(callback: Callback, fields: read.Fields, where: str, raw: str) -> I
     time = read.optional(fields, "time", where)
     stamp = spell_stamp(time, read.UTC_8)
     sender, _ = _number(callback, mobile)
-    said = message_id, spell_chinese_number(mobile), content, stamp.text
+    words = message_id, spell_chinese_number(mobile), content, stamp.text
     return InboundMessage(
-        event_id=event_id(PARSER.provider, callback.account.name, said, "inbound"),
+        event_id=event_id(PARSER.provider, callback.account.name, words, "inbound"),
         provider=PARSER.provider,
         account=callback.account.name,
         message_id=message_id,
@@ -203,18 +202,18 @@ def reread(callback: Callback) -> DeliveryReport | InboundMessage:
     return _item(callback, "$", msgspec.Raw(callback.body))
 
 
-#: Section 7: outcomes by `status`; 0 is an answer. A status that is not here may pass.
+#: Section 7: outcomes by `status`, of which 0 is success. Any other status counts as a failure that may pass.
 STATUSES: Final = {
-    "1": polling.Verdict(polling.PollOutcome.REFUSED, "1 消息包格式错误"),
-    "2": polling.Verdict(polling.PollOutcome.DENIED, "2 IP 鉴权错误"),
-    "3": polling.Verdict(polling.PollOutcome.DENIED, "3 账号密码不正确"),
-    "4": polling.Verdict(polling.PollOutcome.REFUSED, "4 版本号错误"),
-    "5": polling.Verdict(polling.PollOutcome.FAILED, "5 其它错误"),
-    "6": polling.Verdict(polling.PollOutcome.DENIED, "6 接入点错误"),
-    "7": polling.Verdict(polling.PollOutcome.DENIED, "7 账号状态异常"),
-    "21": polling.Verdict(polling.PollOutcome.RATE_LIMITED, "21 连接过多"),
-    "100": polling.Verdict(polling.PollOutcome.FAILED, "100 系统内部错误"),
-    "102": polling.Verdict(polling.PollOutcome.REFUSED, "102 单次提交的号码数过多"),
+    "1": Verdict(PollOutcome.REFUSED, "1 消息包格式错误"),
+    "2": Verdict(PollOutcome.DENIED, "2 IP 鉴权错误"),
+    "3": Verdict(PollOutcome.DENIED, "3 账号密码不正确"),
+    "4": Verdict(PollOutcome.REFUSED, "4 版本号错误"),
+    "5": Verdict(PollOutcome.FAILED, "5 其它错误"),
+    "6": Verdict(PollOutcome.DENIED, "6 接入点错误"),
+    "7": Verdict(PollOutcome.DENIED, "7 账号状态异常"),
+    "21": Verdict(PollOutcome.RATE_LIMITED, "21 连接过多"),
+    "100": Verdict(PollOutcome.FAILED, "100 系统内部错误"),
+    "102": Verdict(PollOutcome.REFUSED, "102 单次提交的号码数过多"),
 }
 
 
@@ -226,16 +225,16 @@ def _request(action: str, asking: polling.Asking) -> polling.PollRequest:
     return polling.PollRequest(method="POST", path="/sms", body=body, content_type="application/x-www-form-urlencoded")
 
 
-def _judge(status: int, body: bytes) -> polling.Verdict:
+def _judge(status: int, body: bytes) -> Verdict:
     verdict = polling.judge_status(status)
     code = str(read.first_object(body).get("status") or 0).strip()
-    if verdict.outcome is not polling.PollOutcome.ANSWERED or code == "0":
+    if verdict.outcome is not PollOutcome.ANSWERED or code == "0":
         return verdict
-    return STATUSES.get(code) or polling.Verdict(polling.PollOutcome.FAILED, f"status {code[:8]}")
+    return STATUSES.get(code) or Verdict(PollOutcome.FAILED, f"status {code[:8]}")
 
 
 def _pulled(callback: Callback, as_asked: Callable[[msgspec.Raw], msgspec.Raw]) -> Sequence[Item]:
-    """Read the `list` of an answer, each item as what was asked for; an answer without it is a batch of nothing."""
+    """Read the `list` of an answer, if it has one; `as_asked` gives each item the flag that fits the question."""
     answer = read.json_members(read.body(callback))
     listed = answer.get("list")
     if listed is None and "status" not in answer:
@@ -268,18 +267,10 @@ def _with(element: msgspec.Raw, **values: str) -> msgspec.Raw:
     return msgspec.Raw(msgspec.json.encode({**read.json_members(element), **values}))
 
 
-def _read_reports(callback: Callback, _: Sequence[polling.Subject]) -> Sequence[Item]:
-    """Read reports: items are reports whatever their `flag`, unless they lack a readable `stat`."""
-    return _pulled(callback, _as_report)
-
-
-def _read_inbound(callback: Callback, _: Sequence[polling.Subject]) -> Sequence[Item]:
-    """Read inbound messages, whatever their `flag`."""
-    return _pulled(callback, _as_inbound)
-
-
-def _read_balance(body: bytes) -> float:
-    return read.amount(read.json_object(body).get("balance"), "$.balance")
+def _question(action: str, as_asked: Callable[[msgspec.Raw], msgspec.Raw]) -> polling.PollQuestion:
+    return polling.PollQuestion(
+        action, lambda asking: _request(action, asking), lambda callback, _: _pulled(callback, as_asked)
+    )
 
 
 PROVIDER: Final = Provider(
@@ -290,8 +281,8 @@ PROVIDER: Final = Provider(
         words=("mid", "mobile", "stat", "time"),
         inbound=("mid", "mobile", "content", "time"),
         because=(
-            "the same item is pushed (section 6) and can be asked for (sections 4 and 5); accessCode is in the field "
-            "tables and not in the pushed examples, so that it may come once and be missing the other time"
+            "an item may be pushed (section 6) and also polled (sections 4 and 5); accessCode is left out, because "
+            "section 6 has it in its table of fields and not in its examples"
         ),
         document="行业短信 客户接口说明文档, sections 4 to 6",
     ),
@@ -303,10 +294,7 @@ PROVIDER: Final = Provider(
         credentials=("account", "password"),
         sizes=polling.Sizes(10, 1000, 10_000),
         judge=_judge,
-        mailbox=(
-            polling.PollQuestion("report", lambda asking: _request("report", asking), _read_reports),
-            polling.PollQuestion("mo", lambda asking: _request("mo", asking), _read_inbound),
-        ),
-        balance=polling.Balance(lambda asking: _request("overage", replace(asking, size=0)), _read_balance),
+        mailbox=(_question("report", _as_report), _question("mo", _as_inbound)),
+        balance=polling.Balance(lambda asking: _request("overage", replace(asking, size=0)), read.balance),
     ),
 )

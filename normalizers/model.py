@@ -1,8 +1,4 @@
-"""
-The vocabulary: the common form of every provider's report.
-
-Everything here is a plain value. Nothing reads a clock, a socket or a setting.
-"""
+"""The common vocabulary: statuses, reasons, code tables, callbacks, and the records that callbacks are read into."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -33,12 +29,12 @@ class Status(StrEnum):
 
     @property
     def rank(self) -> int:
-        """Which report decides a message's state, whatever order they arrive in: the highest."""
+        """Of a message's reports, in whatever order they arrive, the one with the highest rank decides its state."""
         return _RANKS.get(self, 4)
 
     @property
     def final(self) -> bool:
-        """Whether nothing is expected to follow."""
+        """Whether no further report is expected."""
         return self.rank >= _RANK_FAILED
 
     @property
@@ -122,28 +118,28 @@ _PERSISTENCE: Final = {
 
 
 class Note(StrEnum):
-    """An oddity of a report that could be read nevertheless."""
+    """An oddity of a report that was stored nevertheless."""
 
-    #: Santo: `sm` and `rsm` both read, and say different things; `sm` was believed.
+    #: Santo: `sm` and `rsm` contradict each other; `sm` was used.
     SM_RSM_DIFFER = "sm_rsm_differ"
-    #: Santo: the id in the report's text is not `msgid`; `msgid` was believed.
+    #: Santo: the id in the report's text is not `msgid`; `msgid` was used.
     ID_DIFFERS = "id_differs"
-    #: Santo: the answer about a message names another number or id than was asked about; the question was believed.
+    #: Santo: the answer about a message has another number or id than the question; the question's was used.
     ANSWER_DIFFERS = "answer_differs"
-    #: CM: neither REFERENCE nor CREATED_S, so that nothing tells this number's messages apart.
+    #: CM: neither REFERENCE nor CREATED_S is there, so that this number's messages can't be told apart.
     NO_MESSAGE_IDENTITY = "no_message_identity"
 
 
 class CodeSource(StrEnum):
-    """Which table a report's status and reason come from."""
+    """The table that a report's status and reason come from."""
 
     #: The provider's own document.
     DOCUMENT = "document"
-    #: SMPP 3.4's message states, which the provider passes on and its document does not list.
+    #: SMPP 3.4's message states; the provider's document does not list the code.
     SMPP = "smpp"
     #: The operator's settings.
     SETTINGS = "settings"
-    #: The code is in no table.
+    #: No table has the code.
     NONE = ""
 
 
@@ -174,8 +170,8 @@ class CodeTable:
     """
     A provider's codes, as its document lists them.
 
-    `exact` is keyed by the code trimmed and upper-cased. `patterns` holds the document's families of codes: its name
-    in the document (`MO:NNNN`), its pattern and its meaning. Exact codes go first. `document` names the document.
+    `exact` is keyed by the code, trimmed and in upper case. `patterns` are families of codes, looked up after the exact
+    ones: name in the document (`MO:NNNN`), pattern and meaning. `document` names the document.
     """
 
     exact: Mapping[str, Code]
@@ -183,7 +179,7 @@ class CodeTable:
     document: str = ""
 
     def find(self, code: str) -> Code | None:
-        """Look a code up; None if the table has no such code, which is neither an error nor a guess."""
+        """Look a code up; None if the table does not have it."""
         known = self.exact.get(code)
         if known is not None:
             return known
@@ -194,18 +190,23 @@ class CodeTable:
         return next((means for _, pattern, means in self.patterns if pattern.fullmatch(code)), None)
 
     def rows(self) -> dict[str, Code]:
-        """Return every row as the document writes it, the families last."""
+        """Return every row by its code as the document writes it, the families last."""
         return {**self.exact, **{name: code for name, _, code in self.patterns}}
+
+
+def error_code(reason: Reason, meaning: str) -> Code:
+    """Return a row of a table of error codes, which give a reason alone: the status comes from another table."""
+    return Code(Status.UNKNOWN, reason, meaning)
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
     """
-    The properties of an account that parsing its callbacks needs.
+    The settings of an account that a parser needs.
 
-    `timezone` overrides the provider's for stamps without an offset. `default_region` (ISO 3166-1 alpha-2) is where
-    a number without country code belongs. `fields` renames CM's GET parameters: document's name -> the customer's.
+    `timezone` overrides the provider's for stamps without an offset. `default_region` (ISO 3166-1 alpha-2) is the country
+    of numbers without a country code. `fields` renames CM's GET parameters: document's name -> the customer's.
     `auth_key` is CloudSMS' AUTH_KEY, checked if it is set. `codes` and `reasons` are the operator's own meanings of
-    codes; they go before the provider's tables of the same names. `keys` are secrets that the provider signs with.
+    codes, which override the provider's tables of the same names. `keys` are secrets that the provider signs with.
     """
 
     name: str = "default"
@@ -220,10 +221,10 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
 
 class Callback(msgspec.Struct, frozen=True, kw_only=True):
     """
-    One HTTP request of a provider (or one answer of it, when it was asked), as bytes.
+    One HTTP request of a provider, or its answer to a poll, as bytes.
 
-    `url` is the address that was called, scheme, host and path, as the provider wrote it: some sign it. It is empty
-    for an answer. `query` is the raw query string, still percent-encoded. Header names are lower case.
+    `url` is the address that the provider called (scheme, host and path), for those that sign it; else it is empty.
+    `query` is the raw query string, still percent-encoded. Header names are lower case.
     """
 
     account: Account
@@ -240,22 +241,22 @@ class DeliveryReport(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """
     One report on one message to one recipient. The fields are the columns of `dlr.reports`.
 
-    `event_id` is the same for the same report by whatever path and however often it comes: the provider's file says
-    what it is made of, and `identity` is the version of that rule. `supersedes` is the id of the answer to a poll that
-    tells the same in fewer words: such an answer does not count beside this report.
+    `event_id` is the same however often and by whatever path a report comes: the provider's `Identity` says what it is
+    made of, and `identity` is the version of that rule. `supersedes` is the id of the answer to a poll that has the same
+    content with less detail: that answer does not count beside this report.
 
     A message is its provider, account, `message_id`, `recipient` and `message_stamp`, which is empty unless the
     provider's message id alone does not tell messages apart (CM).
 
     `recipient` is E.164 with `+`, or as received if it can't be read. `country` is ISO 3166-1 alpha-2 or empty.
-    `code_source` says which table `status` and `reason` come from; `unmapped` that `status`, or the reason of a
-    failure, is unknown because the provider's code is in none. `occurred_at` is the provider's clock in UTC, None if
-    it sends none that can be read. `stamp_day` is the day of the stamp that is part of the identity, as the provider
-    wrote it, 1970-01-01 if there is none: it never changes for one `event_id`.
+    `code_source` says which table `status` and `reason` come from. `unmapped` is true if the status, or the reason of a
+    failure, is unknown because no table has the provider's code. `occurred_at` is the provider's time in UTC, None if
+    there is none that can be read. `stamp_day` is the day of the stamp in the identity, as the provider wrote it,
+    1970-01-01 if there is none: it never changes for one `event_id`.
 
-    `custom` is JSON that the customer attached, its own bytes (`msgspec.Raw`), or None. `notes` lists oddities.
-    `raw` is the item as text; `Provider.reread` makes the same report of it. `normalizer` is the version of the
-    provider's tables and parser that read it, `revision` counts how often it was read again.
+    `custom` is JSON that the customer attached, as its own bytes (`msgspec.Raw`), or None. `notes` lists oddities. `raw`
+    is the item as text, which `Provider.reread` turns into the same report. `normalizer` is the version of the parser and
+    tables that read it; `revision` counts how often it was read again.
     """
 
     event_id: str
@@ -311,9 +312,9 @@ class InboundMessage(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 @dataclass(frozen=True, slots=True)
 class Reject:
     """
-    One item of a callback that can't be read, beside its good neighbours.
+    One item of a callback that can't be read, while others can.
 
-    `raw` is the item in the form that a report's `raw` has, so that a later parser may read it by `Provider.reread`.
+    `raw` has the form of a report's `raw`, so that a later version of the parser may read it by `Provider.reread`.
     """
 
     error: MalformedError

@@ -1,7 +1,7 @@
 """
-Phone numbers: from how a provider writes them to E.164 and the country they belong to.
+Phone numbers: from a provider's spelling to E.164 and the country.
 
-The `phonenumbers` library's data decides. Numbers that `numbering` does not recognise go through the library itself.
+Numbers that the fast path (`numbering`) does not recognise are read by the `phonenumbers` library.
 """
 
 import re
@@ -28,9 +28,9 @@ def read_number(text: str, *, default_region: str | None = None, international: 
     """
     Return a number's E.164 form with `+`, and its country (ISO 3166-1 alpha-2, or empty if there is none).
 
-    `+` and `00` begin an international number. Bare digits are international if `international` says so, and
-    national in `default_region` if they are not or can't be. A text that is no possible number is returned
-    trimmed, with no country.
+    `+` and `00` begin an international number. Bare digits are read as international if `international` is set, else,
+    or if that fails, as national in `default_region`. A text that is no possible number is returned trimmed, with no
+    country.
     """
     text = text.strip()
     digits, plus = _digits(text)
@@ -44,11 +44,11 @@ def read_number(text: str, *, default_region: str | None = None, international: 
 
 def read_split_number(calling_code: str, text: str) -> _Number:
     """
-    Return the same of a number whose calling code came apart from the rest.
+    Read a number whose calling code is in a field of its own; the number may begin with the code nevertheless.
 
-    The rest may begin with the calling code nevertheless. If both readings make a number, the mobile phone's is taken,
-    because mobile phones get messages; if both or none is a mobile phone's, the reading without a second code is taken.
-    A text that is no possible number is returned as the rest came, with the calling code's country if it has only one.
+    If both readings make a number, the mobile phone's is taken; if both or neither is one, the code is taken as not yet
+    part of the number. A text that is no possible number is returned trimmed, with the calling code's country if that is
+    unique.
     """
     text = text.strip()
     code, _ = _digits(calling_code)
@@ -71,7 +71,7 @@ def _is_mobile(digits: str) -> bool:
 
 
 def _digits(text: str) -> tuple[str, bool]:
-    """Return a written number's digits (none if it is no number), and whether it begins as an international one."""
+    """Return a written number's digits, empty if it is no number, and whether it begins with `+` or `00`."""
     plus = text[:1] in _PLUS
     digits = text[1:] if plus else text
     if not (digits.isascii() and digits.isdigit()):

@@ -1,9 +1,8 @@
 """
-Numbering plans: which digits are a valid number, and of which country.
+The fast path for phone numbers: recognises valid ones by compiled patterns.
 
-The `phonenumbers` library's functions take some 50 microseconds a number, more than all the rest of reading a report.
-Here its patterns are compiled once per calling code, on first use, and a number that is valid as it stands is
-recognised by them alone.
+The `phonenumbers` library takes some 50 microseconds a number, more than all the rest of reading a report. Here its
+patterns are compiled once per calling code, on first use.
 """
 
 import re
@@ -41,10 +40,9 @@ class _Plan(NamedTuple):
 
 def recognise(digits: str, region: str | None) -> tuple[str, str] | None:
     """
-    Return a number that is valid as it stands, in E.164, with its country; None if the library has to tell.
+    Return a valid number in E.164 with its country, as the library would; None if the library has to be asked.
 
-    `digits` begin with a calling code, or were dialled within `region` if that is given. The answer is always the
-    library's own.
+    `digits` begin with a calling code, or were dialled within `region` if that is given.
     """
     plan = _plan_of(digits) if region is None else _plan_within(region)
     if plan is None or (plan.within is not None and plan.within.fullmatch(digits) is None):
@@ -58,19 +56,19 @@ def recognise(digits: str, region: str | None) -> tuple[str, str] | None:
 
 
 def country_of(code: str) -> str:
-    """Return the one country that a calling code belongs to, empty if it is none's or several's."""
+    """Return the country of a calling code, empty if there is none or several share it."""
     regions = _REGIONS.get(code, ())
     return regions[0] if len(regions) == 1 and regions[0] != WORLD else ""
 
 
 def _strips(prefix: re.Pattern[str], national: str) -> bool:
-    """Tell whether the library would take this prefix off; some match the empty string, and then it does not."""
+    """Tell whether the library would remove this prefix, which it does not for a pattern that matches nothing."""
     match = prefix.match(national)
     return match is not None and (match.end() > 0 or match.lastindex is not None)
 
 
 def _country(regions: Sequence[_Region], national: str) -> str | None:
-    """Return the same as `region_code_for_number`; None for a number that is not valid."""
+    """Return the country of a national number, as `region_code_for_number` does; None if the number is not valid."""
     for region in regions:
         if region.leading is None:
             if region.valid.fullmatch(national) is not None:
@@ -125,7 +123,7 @@ def _region(name: str, metadata: PhoneMetadata, *, shared: bool) -> _Region:
 
 
 def _valid(metadata: PhoneMetadata) -> re.Pattern[str]:
-    """Return the pattern of a whole valid number: the general one, and one of those of the kinds of numbers."""
+    """Return the pattern of a valid number: it matches the general pattern and that of one kind."""
     kinds = (
         metadata.mobile,  # first: the likeliest recipient of a message
         metadata.fixed_line,

@@ -1,8 +1,4 @@
-"""
-How a provider is polled: its requests, and the meaning of its answers.
-
-These are plain values, as in `normalizers.model`. `ingest.polling` sends the requests and decides when.
-"""
+"""How a provider is polled: its requests, and how answers are read. `ingest.polling` decides when, and sends them."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,9 +17,9 @@ class PollOutcome(StrEnum):
     FAILED = "failed"
     #: Too many requests, or connections.
     RATE_LIMITED = "rate_limited"
-    #: Nothing will be answered until somebody corrects the account, its credentials or its address.
+    #: All requests fail until somebody corrects the account, its credentials or its address.
     DENIED = "denied"
-    #: This request will never be answered; another one may.
+    #: This request will always fail; another one may succeed.
     REFUSED = "refused"
     #: An answer that can't be read.
     UNREADABLE = "unreadable"
@@ -37,7 +33,7 @@ class PollOutcome(StrEnum):
 
 
 class Verdict(NamedTuple):
-    """The outcome of a request by its answer; `detail` is for the log, and of the answer holds its code alone."""
+    """The outcome of a request; `detail` is logged, so it may repeat the answer's error code, and nothing else of it."""
 
     outcome: PollOutcome
     detail: str = ""
@@ -47,7 +43,7 @@ ANSWERED: Final = Verdict(PollOutcome.ANSWERED)
 
 
 class Subject(NamedTuple):
-    """A message to one recipient that is asked about; `recipient` is E.164."""
+    """A message to one recipient that a poll asks about; `recipient` is E.164, or masked or hashed by the settings."""
 
     message_id: str
     recipient: str
@@ -56,10 +52,10 @@ class Subject(NamedTuple):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asking:
     """
-    The values that a request is made from.
+    The values that a request is built from.
 
     `credentials` are the account's, by the names in `Poll.credentials`; `at` is now; `size` is how many items an answer
-    may have; `subjects` are the messages asked about, where it is about some.
+    may have; `subjects` are the messages to ask about.
     """
 
     credentials: Mapping[str, str]
@@ -84,7 +80,7 @@ class PollQuestion:
     """
     One operation of a provider's interface.
 
-    `read` reads the answer's items, given what it was asked about, or raises `MalformedError`.
+    `read` reads the answer's items, given the messages that were asked about, or raises `MalformedError`.
     """
 
     name: str
@@ -113,9 +109,9 @@ class Poll:
     """
     Everything that polling one provider needs.
 
-    `credentials` are the names of an account's secrets; `url` is the provider's address if the account names none (empty:
-    it must). `mailbox` are the questions for all new reports, which the provider may hand over only once; `by_message`
-    is the one about given messages. `judge` tells from the HTTP status and the body what an answer says of the request.
+    `credentials` are the names of an account's secrets; `url` is the provider's address, empty if each account has to
+    name one. `mailbox` are the questions for all new reports, which the provider may hand over only once; `by_message`
+    is the question about given messages. `judge` tells a request's outcome from the answer's HTTP status and body.
     """
 
     credentials: tuple[str, ...]
@@ -131,7 +127,7 @@ _OK: Final = 200
 _TOO_MANY_REQUESTS: Final = 429
 _SERVER_ERROR: Final = 500
 _REQUEST_TIMEOUT: Final = 408
-#: The request itself is at fault; any other status below 500 says that the address or the credentials are.
+#: The request itself is at fault; for any other status below 500 the address or the credentials are.
 _AT_FAULT: Final = frozenset({400, 406, 409, 411, 413, 414, 415, 422})
 
 

@@ -1,8 +1,7 @@
 """
-Personal data: how much of a phone number, and of a person's words, a record keeps.
+Personal data: masks or hashes phone numbers, and drops message texts, as the settings say.
 
-It is applied to each record before the record enters the stream, so that no later part (journal, Kafka, ClickHouse,
-a backup) holds more than the settings allow.
+Applied to each record before it enters the stream, so that neither journal, Kafka, ClickHouse nor a backup holds more.
 """
 
 import hashlib
@@ -30,7 +29,7 @@ class StoredNumbers(StrEnum):
     FULL = "full"
     #: The calling code and the last two digits.
     MASKED = "masked"
-    #: An HMAC-SHA256 of the number: the same number gives the same text, and only the key can tell which.
+    #: An HMAC-SHA256 of the number: the same number gives the same text, which can't be reversed without the key.
     KEYED_HASH = "keyed_hash"
 
 
@@ -48,7 +47,7 @@ class Privacy:
     keys: Sequence[bytes] = ()
 
     def report(self, report: DeliveryReport) -> DeliveryReport:
-        """Return a report with its recipient's number kept as the settings say, in its raw item, too."""
+        """Return a report with its recipient's number kept as the settings say, also in `raw` and other texts."""
         if self.numbers is StoredNumbers.FULL:
             return report
         kept = self.number(report.recipient)
@@ -96,8 +95,7 @@ class Privacy:
         """
         Return the form in which a number is kept; `number` is E.164, or as it came if it could not be read.
 
-        A number that was masked or hashed before stays as it is: pollers and replays read records that are stored
-        already.
+        A number that is masked or hashed already is returned unchanged: pollers and replays start from stored records.
         """
         if _MASK in number or number.startswith(_HASH_PREFIX):
             return number
@@ -119,7 +117,7 @@ class Privacy:
         return replace_runs(text, lambda run: self.number(read_number(digits_of(run))[0]))
 
 
-#: Records are stored as they came.
+#: Records are stored unchanged.
 KEEP_ALL: Final = Privacy()
 
 
@@ -139,5 +137,5 @@ def _masked(number: str) -> str:
 
 
 def _replaced(text: str, number: str, kept: str) -> str:
-    """Return text with the number replaced: as it stands, and in every other spelling."""
+    """Return `text` with every spelling of `number` replaced by `kept`."""
     return replace_number(text.replace(number, kept) if number else text, number, kept)

@@ -1,4 +1,4 @@
-"""The type of a provider: a value that holds all that the rest of the program knows of it."""
+"""The type of a provider: one value with everything that the rest of the program knows about it."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ class Reply(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Replies:
-    """How a provider is answered, by outcome; each is built from the callback that it answers."""
+    """How a provider is answered, by outcome; each answer is built from its callback."""
 
     stored: Callable[[Callback], Reply]
     malformed: Callable[[Callback, MalformedError], Reply]
@@ -57,24 +57,22 @@ def _status_alone(provider_status: str, _: str) -> str:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provider:
     """
-    Everything that the rest of the program knows of a provider.
+    Everything that the rest of the program knows about a provider.
 
-    `parser` has its name and versions. `parse` reads a callback into its items; it raises `MalformedError` if the
-    callback can't be read as a whole, or none of its items can, and `ForbiddenError` if the payload's secret is wrong.
-    `reread` reads the `raw` of a stored record or of a `Reject`, given as the callback's body: into the same record, or
-    with the same fault. `identity` is its rule of identity. `methods` are the HTTP methods it calls back with, none if it
-    has to be polled.
-
-    `codes` is its code table; `reasons` is a second one, of error codes that refine the reason of a failure. With
-    `speaks_smpp`, SMPP's words for the state of a message are read if `codes` has no such code. `code_of` makes the code
-    that `codes` has of a report's `provider_status` and `provider_code`; `code_form` shows how that is written.
-
-    `replies` is how it is answered. `home` is the region whose national numbers it writes, None if it writes
-    international ones. `reports_within` is how long after a submission its last report may come. `known_by_reference`
-    says that a report names a message by the customer's reference. `poll` is how it is polled, if it can be. `renamable`
-    are the parameters whose names the customer may choose at the provider, as the document spells them. `secret_fields`
-    are the fields in which its payloads carry a secret, whose values are never kept. `keys` are the names of the secrets
-    that it signs its callbacks with (`Account.keys`); `Callback.url` is set for a provider that has some.
+    - `parser`: its name and versions. `identity`: which of its items are the same report.
+    - `methods`: the HTTP methods of its callbacks; none if it has to be polled.
+    - `parse` reads a callback into items. It raises `MalformedError` if none of them can be read, and `ForbiddenError`
+      if the payload's secret is wrong. `reread` reads the `raw` of one stored record or `Reject`, given as the body.
+    - `codes`: its code table. `reasons`: a second one, of error codes that refine the reason of a failure. With
+      `speaks_smpp`, a code that is not in `codes` is looked up among SMPP's message states.
+    - `code_of` joins a report's `provider_status` and `provider_code` into a key of `codes`; `code_form` shows its form.
+    - `replies`: how it is answered. `poll`: how it is polled.
+    - `home`: the region whose national numbers it writes, None if it writes international ones.
+    - `reports_within`: how long after a submission its last report may come.
+    - `known_by_reference`: its reports name a message by the customer's reference.
+    - `renamable`: the parameters that the customer may rename at the provider, as the document spells them.
+    - `secret_fields`: the payload's fields that hold a secret; their values are never kept.
+    - `keys`: the names of the secrets that sign its callbacks (`Account.keys`). Only then is `Callback.url` set.
     """
 
     parser: Parser
@@ -98,5 +96,5 @@ class Provider:
 
     @property
     def name(self) -> str:
-        """The provider's name: a URL's segment, a metric's label and a stored value alike."""
+        """The provider's name in URLs, metric labels and stored records."""
         return self.parser.provider

@@ -1,8 +1,7 @@
 """
 Decodes bytes into fields, for all providers.
 
-A value that can't be read raises `MalformedError` with the path of the fault. A value is never part of the error's
-words.
+A value that can't be read raises `MalformedError` with the path of the fault, and never with the value itself.
 """
 
 import math
@@ -25,10 +24,10 @@ _T = TypeVar("_T")
 #: An object's values by name.
 Fields: TypeAlias = Mapping[str, Any]
 
-#: The clock of providers in mainland China and Hong Kong.
+#: The time zone of providers in mainland China and Hong Kong.
 UTC_8: Final = timezone(timedelta(hours=8))
 
-#: Refuses nothing that is JSON but numbers out of a float's range.
+#: Accepts any JSON, except for numbers out of a float's range.
 _value: Final[msgspec.json.Decoder[Any]] = msgspec.json.Decoder()
 _object: Final = msgspec.json.Decoder(dict[str, Any])
 _members: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -36,21 +35,21 @@ _elements: Final = msgspec.json.Decoder(list[msgspec.Raw])
 
 FIRST_YEAR: Final = 1970
 LAST_YEAR: Final = 2100
-#: An array with more items than this that can't be read can't be read as a whole.
+#: An array with more unreadable items than this is refused as a whole.
 MOST_UNREADABLE: Final = 10_000
 _LONGEST_STAMP: Final = 64
-#: Floats below hold every whole number.
+#: Floats below this are exact for whole numbers.
 _EXACT: Final = 2**53
 _COMPACT_STAMP_LENGTH: Final = len("YYYYMMDDhhmmss")
 #: `&` or `=` within a name or a value.
 _ESCAPED_SEPARATOR: Final = re.compile(rb"%(?:26|3[Dd])")
 _NOT_ASCII: Final = re.compile(rb"[\x80-\xff]")
-#: An offset whose `+` became a space on its way through a query string, or that stands apart.
+#: An offset after a space, or one whose `+` a query string turned into a space.
 _LOOSE_OFFSET: Final = re.compile(r"(:\d\d(?:[.,]\d+)?) ([+-]?)(\d\d:?\d\d)$", re.ASCII)
 
 
 def body(callback: Callback) -> bytes:
-    """Return the body without a byte order mark; it has to hold something."""
+    """Return the body without a byte order mark; an empty one is malformed."""
     content = without_mark(callback.body)
     if not content or content.isspace():
         raise MalformedError(Fault.EMPTY, "body", "is empty")
@@ -64,9 +63,9 @@ def without_mark(content: bytes) -> bytes:
 
 def parameters(callback: Callback) -> tuple[bytes, str]:
     """
-    Return the parameters of a callback that is no JSON, still encoded, and where they stand.
+    Return a callback's parameters, still encoded, and whether they are from the `query` or the `body`.
 
-    Those of a POST may be in its body, in its URL, or in both; if both have one, the body's is read.
+    A POST may have them in its body, in its URL, or in both; of two of one name the body's counts.
     """
     if callback.method != "POST":
         return callback.query, "query"
@@ -77,7 +76,7 @@ def parameters(callback: Callback) -> tuple[bytes, str]:
 
 
 def holds_json(content: bytes) -> bool:
-    """Tell whether a body is to be read as JSON, and not as a form, whatever its Content-Type."""
+    """Tell whether a body is JSON, and not a form; its Content-Type is not relied on."""
     return content.lstrip()[:1] in {b"{", b"["}
 
 
@@ -87,12 +86,12 @@ def json_object(raw: bytes | msgspec.Raw, where: str = "$") -> dict[str, Any]:
 
 
 def json_members(raw: bytes | msgspec.Raw, where: str = "$") -> dict[str, msgspec.Raw]:
-    """Return an object with each value as its own bytes, which are not all read yet."""
+    """Return an object with the bytes of each value, not decoded yet."""
     return _decoded(_members, raw, where, "an object")
 
 
 def json_elements(raw: bytes | msgspec.Raw, where: str = "$") -> list[tuple[str, msgspec.Raw]]:
-    """Return an array's elements as their own bytes, each with its path; a lone object stands for an array of one."""
+    """Return the bytes of an array's elements, each with its path; a lone object stands for an array of one."""
     if bytes(raw).lstrip()[:1] == b"{":
         return [(where, msgspec.Raw(raw))]
     elements = _decoded(_elements, raw, where, "an array or an object")
@@ -111,10 +110,8 @@ def _decoded(decoder: msgspec.json.Decoder[_T], raw: bytes | msgspec.Raw, where:
     try:
         return decoder.decode(raw)
     except msgspec.ValidationError as error:
-        if decoder is not _value:
-            _decoded(
-                _value, raw, where, "in range"
-            )  # a body that begins with another kind of value may be no JSON further on
+        if decoder is not _value:  # the decoder stops at a value of another kind, and the rest may be no JSON
+            _decoded(_value, raw, where, "in range")
         raise MalformedError(Fault.BAD_VALUE, where, f"is not {kind}") from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise MalformedError(Fault.NOT_JSON, where, f"is not JSON: {error}") from error
@@ -127,10 +124,10 @@ def each(
     most_unreadable: int = MOST_UNREADABLE,
 ) -> list[Item]:
     """
-    Read every element; one that can't be read becomes a `Reject`, with the `raw` that `keep` makes of it.
+    Read every element; one that can't be read becomes a `Reject`, whose `raw` is `keep(element)`.
 
-    Raises the `MalformedError` of the first bad one if none of the elements can be read, or more than `most_unreadable`
-    can't: reading hundreds of thousands of them would hold up all other callbacks, and the whole is kept anyway.
+    Raises the `MalformedError` of the first bad element if no element can be read, or more than `most_unreadable` can't:
+    reading hundreds of thousands of them would hold up all other callbacks, and the whole callback is kept anyway.
     """
     items: list[Item] = []
     errors: list[MalformedError] = []
@@ -151,8 +148,7 @@ def pairs(encoded: bytes, *fallback: str) -> dict[str, str]:
     """
     Return the fields of a query string or a form body, decoded; of two of one name the last.
 
-    A field that is not UTF-8 is read in the first of the charsets of `fallback` in which it can be, else in Latin-1,
-    in which everything can.
+    A field that is not UTF-8 is decoded by the first charset of `fallback` that can, else as Latin-1.
     """
     found = {}
     if _ESCAPED_SEPARATOR.search(encoded) is None:  # nearly always: decoding all at once is half of the work
@@ -176,7 +172,7 @@ def _unquoted(encoded: bytes, fallback: Sequence[str]) -> str:
 
 
 def as_text(encoded: bytes) -> str:
-    """Return a query string or a form body as text of which `pairs` reads the same: other bytes than ASCII escaped."""
+    """Return a query string or a form body as text that `pairs` reads the same: bytes beyond ASCII are escaped."""
     if encoded.isascii():  # nearly always
         return encoded.decode("ascii")
     return _NOT_ASCII.sub(lambda found: b"%%%02X" % found[0][0], encoded).decode("ascii")
@@ -222,19 +218,19 @@ def _text(value: Any, name: str, where: str) -> str:
     raise MalformedError(Fault.BAD_VALUE, f"{where}.{name}", "is neither text nor a whole number")
 
 
-def amount(value: Any, where: str) -> float:
-    """Return a number that may be text, such as a balance."""
+def balance(answer: bytes) -> float:
+    """Return the `balance` in an answer, a number or text."""
     try:
-        number = float(value)
-    except (TypeError, ValueError, OverflowError):
+        number = float(first_object(answer)["balance"])
+    except (KeyError, TypeError, ValueError, OverflowError):
         number = math.nan
     if not math.isfinite(number):
-        raise MalformedError(Fault.BAD_VALUE, where, "is not a number")
+        raise MalformedError(Fault.BAD_VALUE, "$.balance", "is not a number")
     return number
 
 
 def first_object(raw: bytes) -> dict[str, Any]:
-    """Return an object, or the first of an array, with all its values read; empty if it is neither. Never fails."""
+    """Return an object, or the first one of an array, with all its values read; empty if there is none."""
     try:
         [(where, element), *_] = json_elements(without_mark(raw))
         return json_object(element, where)
@@ -256,15 +252,15 @@ def time(text: str, zone: tzinfo) -> datetime | None:
     """
     Return a stamp in UTC to the millisecond, read in `zone` if it has no offset of its own.
 
-    None if it can't be read or lies outside of 1970 to 2100, which is never a reason to refuse a report: the
-    documents' own examples carry placeholders.
+    None if it can't be read or lies outside of 1970 to 2100. That is no reason to refuse a report: the documents' own
+    examples have placeholders for times.
     """
     return _time(text, zone) if len(text) <= _LONGEST_STAMP else None
 
 
 @lru_cache(maxsize=4096)
 def _time(text: str, zone: tzinfo) -> datetime | None:
-    """Read a stamp; providers tell whole seconds, so that under load many reports have the same."""
+    """Read a stamp; cached, because stamps are in whole seconds and many reports under load share one."""
     try:
         at = _stamp(text)
         at = (at.replace(tzinfo=zone) if at.tzinfo is None else at).astimezone(UTC)

@@ -1,4 +1,4 @@
-"""Makes delivery reports of a provider's fields, and adds the fields that every record has."""
+"""Builds a delivery report from a provider's fields and its callback."""
 
 from collections.abc import Sequence
 from datetime import date, datetime
@@ -11,10 +11,10 @@ from normalizers.model import Callback, DeliveryReport, Note, Status
 
 class Parser(NamedTuple):
     """
-    The reader of a provider's records.
+    The name and versions of a provider's parser, which every record carries.
 
-    `version` is that of its parser and code tables: raise it with every change of the records that they make.
-    `identity` is the version of its rule of identity. Every record has both.
+    Raise `version` with every change of the parser or its code tables that changes records, and `identity` with every
+    change of the rule of identity.
     """
 
     provider: str
@@ -41,7 +41,7 @@ def delivery_report(
     callback: Callback,
     parser: Parser,
     *,
-    said: Sequence[str],
+    words: Sequence[str],
     message_id: str,
     number: tuple[str, str],
     meaning: CodeMeaning,
@@ -52,16 +52,16 @@ def delivery_report(
     **details: Unpack[Details],
 ) -> DeliveryReport:
     """
-    Return the report that a provider's fields make.
+    Return a delivery report.
 
-    `said` are the provider's words that make it one report, in canonical spelling. `number` is the recipient and its
-    country. An unknown `meaning` gives an unknown status: that is no error. `unmapped` says that the reason of
-    a failure is in no table.
+    `words` are the provider's words that its event id is made of, in canonical spelling. `number` is the recipient and
+    its country. A `meaning` without a code gives the status `unknown`, which is no error. `unmapped` says that the
+    error code of a failure is in no table.
     """
     code, code_source = meaning
     recipient, country = number
     return DeliveryReport(
-        event_id=event_id(parser.provider, callback.account.name, said),
+        event_id=event_id(parser.provider, callback.account.name, words),
         provider=parser.provider,
         account=callback.account.name,
         message_id=message_id,

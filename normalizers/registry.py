@@ -16,24 +16,24 @@ from typing import Final
 from normalizers.provider import Provider
 
 GROUP: Final = "dlrhub.providers"
-#: A name is a URL segment, a label of metrics, and part of the name of a module.
+#: A name is used as a URL segment, a metric label and part of a module's name.
 NAME_PATTERN: Final = re.compile(r"[a-z][a-z0-9_]{0,31}")
 
 
 class InvalidProviderError(Exception):
-    """An installed package that names a provider can't be used; the text says which, and why."""
+    """A provider's package can't be used; the text says which, and why."""
 
 
 class ProviderRegistry(Mapping[str, Provider]):
     """
     The providers by name: our own, and those of installed packages.
 
-    Packages are loaded when the registry is first read, not when it is made: a package imports this one. Reading it
-    then raises `InvalidProviderError` if a package can't be used.
+    Packages are loaded when the registry is first read, not when it is made, because they import this package. Reading
+    raises `InvalidProviderError` if a package can't be used.
     """
 
     def __init__(self, own: Mapping[str, Provider], found: Iterable[EntryPoint] | None = None) -> None:
-        """Hold our own providers, and those that are `found` (default: in this environment)."""
+        """Hold our own providers, and those of the entry points `found` (default: all of this environment)."""
         self._own = own
         self._found = found
 

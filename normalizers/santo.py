@@ -1,18 +1,17 @@
 """
 Santo (闪通): one report a callback, by GET or POST (the document names no method): parameters in the URL or in a form.
 
-Source: 《闪通国际短信通道平台 用户 API 手册》 V2.0 Beta, sections 4.3 (what is pushed) and 5.2 (codes of reports); 4.6
-(how it is asked, by message) for the states that an answer to get-rptstatus has, 4.4 for the balance, 5.1 for what a
-request is turned down for. `sm` is hex of `id|state|code`, in the charset that `dc` names;
-`rsm` is the same in clear. The sample ends in `||`. No time is sent, and neither an answer nor a retry is documented.
+Source: 《闪通国际短信通道平台 用户 API 手册》 V2.0 Beta, sections 4.3 (callbacks), 4.4 (balance), 4.6 (polls: get-rptstatus),
+5.1 (errors of requests) and 5.2 (codes of reports). `sm` is hex of `id|state|code`, in the charset that `dc` names;
+`rsm` is the same in clear, in the document's sample with `||` at its end. Callbacks have no time, and neither an answer
+nor a retry is documented.
 
 One id can have many recipients (section 4.2). Numbers are international ones without a prefix; a mobile number of
-mainland China that comes without its country code is read as such. Section 2 names SMPP as the protocol behind the
-platform, and sections 4.1 and 5.2 use SMPP's words (ACCEPTD, REJECTD, DELIVRD), so that a state code that the table of
-5.2 does not list is read as SMPP's.
+mainland China may lack its country code. The platform uses SMPP (section 2) and some of its words (ACCEPTD, REJECTD,
+DELIVRD), so that a code that section 5.2 does not list is read as SMPP's.
 
-An answer to get-rptstatus says only `success` or `failed`. A callback that says the same (state 0; states 400 and 500)
-says more, so that it supersedes such an answer, whichever of them comes first.
+An answer to get-rptstatus has only `success` or `failed`. A callback with the same result (state 0; 400 and 500) has more
+detail, and so supersedes the answer, whichever of them comes first.
 """
 # ruff: noqa: RUF001  (meanings are the document's own words, in its own punctuation)
 
@@ -28,6 +27,7 @@ from normalizers.errors import Fault, MalformedError
 from normalizers.identity import Identity, event_id
 from normalizers.model import Account, Callback, Code, CodeTable, DeliveryReport, Item, Note, Reason, Status
 from normalizers.msisdn import read_number
+from normalizers.polling import PollOutcome, Verdict
 from normalizers.provider import Provider
 from normalizers.records import Parser, delivery_report
 from normalizers.smpp import MESSAGE_STATES
@@ -35,7 +35,7 @@ from normalizers.spelling import spell_chinese_number, spell_code
 
 PARSER: Final = Parser("santo", version=1, identity=1)
 
-#: Keyed `state|code`, as the two stand in `sm`; the last two rows are `mtstat` of an answer to get-rptstatus.
+#: Keyed by `state|code` as in `sm`; the last two rows are for `mtstat` in an answer to get-rptstatus.
 CODES: Final = CodeTable(
     {
         "0|DELIVRD": Code(Status.DELIVERED, None, "下行成功", "Delivered"),
@@ -91,8 +91,8 @@ _DELIVERED_STATE: Final = "0"
 _REGION: Final = "CN"
 
 
-class _Said(NamedTuple):
-    """The fields in `sm` or `rsm`."""
+class _ReportText(NamedTuple):
+    """The text in `sm` or `rsm`: `id|state|code`."""
 
     message_id: str
     state: str
@@ -117,24 +117,24 @@ def _from_parameters(callback: Callback, encoded: bytes, where: str) -> Delivery
 
 
 def _report(callback: Callback, fields: read.Fields, where: str, encoded: bytes) -> DeliveryReport:
-    said, notes = _said(fields, where)
+    text, notes = _text(fields, where)
     message_id = read.optional(fields, "msgid", where)
-    if not message_id and not said.message_id:
+    if not message_id and not text.message_id:
         raise MalformedError(Fault.MISSING_FIELD, f"{where}.msgid", "is missing")
-    if message_id and said.message_id and message_id != said.message_id:
+    if message_id and text.message_id and message_id != text.message_id:
         notes += (Note.ID_DIFFERS,)
-    message_id = message_id or said.message_id
+    message_id = message_id or text.message_id
     number = read.filled(fields, "da", where)
     return delivery_report(
         callback,
         PARSER,
-        said=(message_id, spell_chinese_number(number), "callback", spell_code(said.state), spell_code(said.code)),
-        supersedes=_superseded(callback.account, message_id, number, said.state),
+        words=(message_id, spell_chinese_number(number), "callback", spell_code(text.state), spell_code(text.code)),
+        supersedes=_superseded(callback.account, message_id, number, text.state),
         message_id=message_id,
         number=_number(callback.account, number),
-        meaning=_meaning(callback.account, said),
-        provider_status=said.state,
-        provider_code=said.code,
+        meaning=_meaning(callback.account, text),
+        provider_status=text.state,
+        provider_code=text.code,
         occurred_at=None,
         notes=notes,
         raw=read.as_text(encoded),
@@ -145,37 +145,35 @@ def _number(account: Account, number: str) -> tuple[str, str]:
     return read_number(number, default_region=account.default_region or _REGION, international=True)
 
 
-def _meaning(account: Account, said: _Said) -> CodeMeaning:
+def _meaning(account: Account, text: _ReportText) -> CodeMeaning:
     """Return the meaning of state and code together; an SMPP word that contradicts the state is ignored."""
-    word = MESSAGE_STATES.find(said.code)
+    word = MESSAGE_STATES.find(text.code)
     contradicts = (
         word is not None
         and word.status is not Status.UNKNOWN
-        and said.state in _POLLED_AS
-        and word.status.failed == (said.state == _DELIVERED_STATE)
+        and text.state in _POLLED_AS
+        and word.status.failed == (text.state == _DELIVERED_STATE)
     )
-    return find_meaning(f"{said.state}|{said.code}", CODES, account.codes, state="" if contradicts else said.code)
+    return find_meaning(f"{text.state}|{text.code}", CODES, account.codes, state="" if contradicts else text.code)
 
 
 def _code_of(state: str, code: str) -> str:
-    """Return a report's code as `CODES` has it; an answer to a poll has `mtstat` for its state, and no code."""
+    """Return a report's key in `CODES`; an answer to a poll has `mtstat` as its state, and no code."""
     return f"{state}|{code}" if code or state.isdigit() or not state else f"poll:{state}"
 
 
 def _superseded(account: Account, message_id: str, number: str, state: str) -> str | None:
-    """Return the id of the answer to a poll that says the same as a callback with this state, if there is one."""
+    """Return the id of the answer to a poll that has the same result as a callback with this state."""
     mtstat = _POLLED_AS.get(state)
-    return (
-        None if mtstat is None else event_id(PARSER.provider, account.name, _polled_words(message_id, number, mtstat))
-    )
+    return mtstat and event_id(PARSER.provider, account.name, _polled_words(message_id, number, mtstat))
 
 
 def _polled_words(message_id: str, number: str, mtstat: str) -> tuple[str, ...]:
     return message_id, spell_chinese_number(number), "poll", spell_code(mtstat)
 
 
-def _said(fields: read.Fields, where: str) -> tuple[_Said, tuple[Note, ...]]:
-    """Return the fields of the report: those of `sm` if it can be read, else those of `rsm`."""
+def _text(fields: read.Fields, where: str) -> tuple[_ReportText, tuple[Note, ...]]:
+    """Return the text of `sm` if it can be read, else that of `rsm`."""
     clear = _split(read.optional(fields, "rsm", where))
     coded = _split(_decoded(read.optional(fields, "sm", where), read.optional(fields, "dc", where)))
     if coded is not None:
@@ -194,25 +192,25 @@ def _decoded(coded: str, dc: str) -> str:
         return ""
 
 
-def _split(text: str) -> _Said | None:
+def _split(text: str) -> _ReportText | None:
     parts = [part.strip() for part in text.split("|", _FIELDS)[:_FIELDS]]
     if len(parts) < _FIELDS or not (parts[1] or parts[2]):
         return None
-    return _Said(*parts)
+    return _ReportText(*parts)
 
 
-#: Section 5.1: the reasons for turning down a request. A code that is not here may pass.
+#: Section 5.1: why a request failed. Any other code counts as a failure that may pass.
 ERRORS: Final = {
-    "0100": polling.Verdict(polling.PollOutcome.REFUSED, "0100 请求参数错误"),
-    "0101": polling.Verdict(polling.PollOutcome.REFUSED, "0101 无效的 command 参数"),
-    "0104": polling.Verdict(polling.PollOutcome.DENIED, "0104 账号信息错误"),
-    "0106": polling.Verdict(polling.PollOutcome.DENIED, "0106 账号密码错误"),
-    "0107": polling.Verdict(polling.PollOutcome.DENIED, "0107 账号金额或信用额度不足"),
-    "0108": polling.Verdict(polling.PollOutcome.DENIED, "0108 IP 未在白名单中"),
-    "0110": polling.Verdict(polling.PollOutcome.REFUSED, "0110 目标号码格式错误或群发号码数量超过 100 个"),
-    "0111": polling.Verdict(polling.PollOutcome.REFUSED, "0111 发送内容不能为空"),
-    "0112": polling.Verdict(polling.PollOutcome.REFUSED, "0112 下发国内号码没有对应模板"),
-    "0600": polling.Verdict(polling.PollOutcome.FAILED, "0600 未知错误"),
+    "0100": Verdict(PollOutcome.REFUSED, "0100 请求参数错误"),
+    "0101": Verdict(PollOutcome.REFUSED, "0101 无效的 command 参数"),
+    "0104": Verdict(PollOutcome.DENIED, "0104 账号信息错误"),
+    "0106": Verdict(PollOutcome.DENIED, "0106 账号密码错误"),
+    "0107": Verdict(PollOutcome.DENIED, "0107 账号金额或信用额度不足"),
+    "0108": Verdict(PollOutcome.DENIED, "0108 IP 未在白名单中"),
+    "0110": Verdict(PollOutcome.REFUSED, "0110 目标号码格式错误或群发号码数量超过 100 个"),
+    "0111": Verdict(PollOutcome.REFUSED, "0111 发送内容不能为空"),
+    "0112": Verdict(PollOutcome.REFUSED, "0112 下发国内号码没有对应模板"),
+    "0600": Verdict(PollOutcome.FAILED, "0600 未知错误"),
 }
 #: The document spells the error code's name in each of these ways.
 _ERROR_NAMES: Final = ("errcode", "errode", "mterrcode", "mtterrcode", "mterrocode")
@@ -231,21 +229,21 @@ def _is_number(recipient: str) -> bool:
 def _query(asking: polling.Asking) -> polling.PollRequest:
     [subject] = asking.subjects
     number = subject.recipient.removeprefix("+")
-    named = {"da": number} if _is_number(number) else {}  # the store may keep it masked or hashed, and `da` is optional
+    named = {"da": number} if _is_number(number) else {}  # the store may keep it masked or hashed
     return _request("/get-rptstatus", asking, msgid=subject.message_id, **named)
 
 
-def _judge(status: int, body: bytes) -> polling.Verdict:
+def _judge(status: int, body: bytes) -> Verdict:
     verdict = polling.judge_status(status)
     fields = read.first_object(body) or read.pairs(body)
     error = next((str(fields[name]).strip() for name in _ERROR_NAMES if fields.get(name)), "")
     if error in _NO_ERROR:
         return verdict
-    return ERRORS.get(error) or polling.Verdict(polling.PollOutcome.FAILED, f"error code {error[:8]}")
+    return ERRORS.get(error) or Verdict(PollOutcome.FAILED, f"error code {error[:8]}")
 
 
 def _read_answer(callback: Callback, subjects: Sequence[polling.Subject]) -> Sequence[Item]:
-    """Read an answer to get-rptstatus; a message that nothing is known of has no report in it."""
+    """Read an answer to get-rptstatus, without the messages that have no report yet."""
     elements = [
         (where, element)
         for where, element in read.json_elements(read.body(callback))
@@ -264,7 +262,7 @@ def _mtstat(fields: read.Fields, where: str) -> str:
 
 
 def _answer(callback: Callback, asked: polling.Subject | None, where: str, element: msgspec.Raw) -> DeliveryReport:
-    """Read one answer, about the message that was `asked` about: the document's own example names another one."""
+    """Read one answer as about the message `asked`, even if it names another, as the document's own example does."""
     fields = read.json_object(element, where)
     named = polling.Subject(read.optional(fields, "msgid", where), read.optional(fields, "da", where))
     subject = asked or named
@@ -276,7 +274,7 @@ def _answer(callback: Callback, asked: polling.Subject | None, where: str, eleme
     return delivery_report(
         callback,
         PARSER,
-        said=_polled_words(subject.message_id, subject.recipient, mtstat),
+        words=_polled_words(subject.message_id, subject.recipient, mtstat),
         message_id=subject.message_id,
         number=_number(callback.account, subject.recipient),
         meaning=find_meaning(f"poll:{mtstat}", CODES, callback.account.codes),
@@ -309,10 +307,6 @@ def reread(callback: Callback) -> DeliveryReport:
     return _answer(callback, subject if all(subject) else None, "$.answer", read.member(members, "answer"))
 
 
-def _read_balance(body: bytes) -> float:
-    return read.amount(read.first_object(body).get("balance"), "$.balance")
-
-
 PROVIDER: Final = Provider(
     parser=PARSER,
     parse=parse,
@@ -320,8 +314,8 @@ PROVIDER: Final = Provider(
     identity=Identity(
         words=("msgid", "da", "callback or poll", "state (poll: mtstat)", "code"),
         because=(
-            "no time is sent, so that nothing but its state and code tells two reports on one message apart; a poll's "
-            "answer has an id of its own, which the callback that says the same names as superseded"
+            "there is no time, so that only state and code tell two reports on one message apart; an answer to a poll "
+            "has an id of its own, which the callback with the same result supersedes"
         ),
         document="闪通国际短信通道平台 用户 API 手册, sections 4.3 and 4.6",
     ),
@@ -336,6 +330,6 @@ PROVIDER: Final = Provider(
         sizes=polling.Sizes(1, 1, 1),
         judge=_judge,
         by_message=polling.PollQuestion("get-rptstatus", _query, _read_answer),
-        balance=polling.Balance(lambda asking: _request("/verifyPhoneNumber", asking), _read_balance),
+        balance=polling.Balance(lambda asking: _request("/verifyPhoneNumber", asking), read.balance),
     ),
 )

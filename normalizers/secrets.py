@@ -1,10 +1,9 @@
 """
 Finds secrets in received data, however they are spelled, and replaces them before anything is kept.
 
-The only place that masks secrets. It knows the secrets of the settings, and the names of the fields in which providers
-send theirs (`Provider.secret_fields`), whose values are masked whether they are configured or not. Both are looked for
-in the bytes as they came, and again after each layer of escapes is undone: percent-encoding,
-JSON's and HTML's escapes, the zero bytes of UTF-16. Known secrets are found in base64 and hexadecimal, too.
+It looks for the secrets of the settings, and for the values of the fields in which providers send theirs
+(`Provider.secret_fields`): in the bytes as they came, and again after each layer of escapes is undone (percent-encoding,
+JSON's and HTML's escapes, the zero bytes of UTF-16). Secrets of the settings are found in base64 and hexadecimal, too.
 """
 
 import base64
@@ -14,11 +13,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 MASK: Final = "***"
-#: How many layers of escapes are undone; a proxy or a log adds one at most.
+#: How many layers of escapes are undone.
 _LAYERS: Final = 4
-#: A shorter secret is a part of too many words to be masked inside of them.
+#: A shorter secret is masked as a whole word only: it may be part of many other words.
 _SHORT: Final = 4
-#: A shorter secret has too few characters in base64 that depend on it alone.
+#: A shorter secret is not looked for in base64 and hexadecimal: too few characters there depend on it alone.
 _SHORT_ENCODED: Final = 8
 
 _ESCAPE: Final = re.compile(
@@ -33,7 +32,7 @@ _VALUE: Final = rb"""\\*["']?\s*[:=>]\s*(?:(?P<quote>\\*["'])(?P<quoted>.*?)(?:(
 #: The bytes that end a value.
 _ENDINGS: Final = frozenset((b'"', b"'", b"&", b";", b",", b"}", b"]", b"<", b" ", b"\t", b"\n", b"\r"))
 
-#: Headers that say how a request was made, and hold no secret. Of every other header only the name is kept.
+#: Headers that hold no secret. Of every other header only the name is kept.
 _HARMLESS_HEADERS: Final = frozenset(
     """
     accept accept-charset accept-encoding accept-language cache-control connection content-encoding content-language
@@ -77,7 +76,7 @@ class SecretMask:
         return {str(name): self.text(value) if name in _HARMLESS_HEADERS else MASK for name, value in names}
 
     def may_hold_field(self, text: str) -> bool:
-        """Tell quickly whether a text may have one of the fields: false for sure, true perhaps."""
+        """Tell quickly whether a text may have one of the fields; a text without any may give true as well."""
         return any(name in text for name in self._names) or any(sign in text for sign in ("\\u", "%", "&#"))
 
     def _found(self, layer: "_Layer") -> Iterator[tuple[int, int]]:
@@ -115,10 +114,11 @@ def _encodings(secret: str) -> Iterator[bytes]:
 
 class _Layer(NamedTuple):
     """
-    Bytes with some layers of escapes undone.
+    Bytes with some layers of escapes undone, and where each part came from.
 
-    `pieces` are the positions at which a run of bytes or an escape begins, `origins` if it stood in the layer below:
-    its start, and its end if it was an escape. In `guarded` no byte that came from an escape ends a field's value.
+    `pieces` are the positions in `data` where a run of plain bytes or an escape begins; `origins` has for each its start
+    in the layer below, and its end there if it was an escape (else 0). `guarded` is `data` with `_` for each byte of an
+    escape that would end a field's value.
     """
 
     data: bytes
@@ -136,11 +136,11 @@ class _Layer(NamedTuple):
         return self.below.source(self._origin(start)[0], self._origin(stop - 1)[1])
 
     def _origin(self, at: int) -> tuple[int, int]:
-        """Return start and end of what the byte at this position came from, in the layer below."""
+        """Return start and end, in the layer below, of the bytes that the byte at this position came from."""
         index = bisect_right(self.pieces, at) - 1
         start, stop = self.origins[index]
         if stop:
-            return start, stop  # an escape: all of it
+            return start, stop
         shift = at - self.pieces[index]
         return start + shift, start + shift + 1
 

@@ -19,7 +19,7 @@ MESSAGE_STATES: Final = CodeTable(
         "DELETED": Code(Status.DELETED, Reason.DELETED, "Message has been deleted"),
         "UNDELIV": Code(Status.UNDELIVERABLE, Reason.UNKNOWN, "Message is undeliverable"),
         "ACCEPTD": Code(
-            Status.ACCEPTED, None, "Message is in accepted state (read manually for the subscriber by customer service)"
+            Status.ACCEPTED, None, "Message is in accepted state (read by customer service for the subscriber)"
         ),
         "UNKNOWN": Code(Status.UNKNOWN, None, "Message is in unknown state"),
         "REJECTD": Code(Status.REJECTED, Reason.UNKNOWN, "Message is in a rejected state"),

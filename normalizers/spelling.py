@@ -1,9 +1,9 @@
 """
 Canonical spelling: one form for a value that providers write in several.
 
-An event id is made of words in this spelling. The functions look at the characters alone: no setting, no time zone of
-an account, no telephone number data and no code table plays a part, so that a change of those never changes an id. A
-change of one of these functions does: it needs a new version of the identity rule of every provider that uses it.
+Event ids are made of words in this spelling. The functions depend on the characters alone, and not on settings, phone
+number data or code tables, so that a change of those never changes an id. A change of one of these functions does: it
+needs a new `Parser.identity` for every provider that uses the function.
 """
 
 import re
@@ -41,14 +41,14 @@ def spell_number(text: str) -> str:
 
 
 def spell_chinese_number(text: str) -> str:
-    """Spell a phone number, a mobile one of mainland China without its country code, which is often left out."""
+    """Spell a phone number; mobile numbers of mainland China without their country code, which is often left out."""
     number = spell_number(text)
     mobile = _CHINESE_MOBILE.fullmatch(number)
     return number if mobile is None else mobile[1]
 
 
 def spell_split_number(calling_code: str, text: str) -> str:
-    """Spell a phone number whose calling code comes apart from the rest, and may begin the rest once more."""
+    """Spell a phone number whose calling code is in a field of its own, and may also begin the number."""
     code, number = spell_number(calling_code), spell_number(text)
     while code and number.startswith(code):
         number = number.removeprefix(code).lstrip("0")
@@ -69,15 +69,15 @@ def spell_stamp(text: str, zone: timezone) -> Stamp:
     """
     Spell a time: `2025-11-20T12:00:05`, with a fraction of a second only if there is one.
 
-    `zone` is the one that the provider's document names: a stamp with an offset is brought there, so that it equals the
-    same stamp without. A text that is no stamp stays as it is.
+    `zone` is the one of the provider's document: a stamp with an offset is converted to it, so that it equals the same
+    stamp without an offset. A text that is no stamp keeps its words, in upper case.
     """
     return _spell_stamp(text, zone) if text else NO_STAMP
 
 
 @lru_cache(maxsize=4096)
 def _spell_stamp(text: str, zone: timezone) -> Stamp:
-    """Spell a time; providers tell whole seconds, so that under load many reports have the same."""
+    """Spell a time; cached, because times are in whole seconds and many reports under load share one."""
     found = _STAMP.fullmatch(text.strip())
     try:
         at = None if found is None else _read_stamp(found, zone)

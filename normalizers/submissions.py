@@ -1,7 +1,7 @@
 """
-Submissions: the messages that the customer's own program says it sent, in JSON.
+Submissions: the messages that the customer's own program has sent, as it tells us in JSON.
 
-Reading one brings its recipient and its message id into the form in which the provider's reports will have them.
+Their recipient and message id are brought into the form that the provider's reports will have.
 """
 
 from collections.abc import Iterator, Mapping
@@ -28,8 +28,8 @@ class Submission(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """
     One message to one recipient that was handed to a provider. The fields are the columns of `dlr.submissions`.
 
-    `event_id` is the same for the same provider, account, message_id and recipient. `recipient` is E.164 with `+`, or
-    as it came where it can't be read. No report is expected any more after `deadline_at`. `tags` are the customer's.
+    `event_id` is made of provider, account, message_id and recipient. `recipient` is E.164 with `+`, or as it came if it
+    can't be read. No report is expected after `deadline_at`. `tags` are the customer's.
     """
 
     event_id: str
@@ -50,8 +50,8 @@ class SubmittingAccount:
     """
     An account that submissions may name.
 
-    `reading` is what the parser needs to read its reports. `reports_within` is how long after a submission its last
-    report may come. `privacy` keeps the recipient in the form in which the message's reports have it.
+    `reading` has the account's settings for the parser. `reports_within` is how long after a submission its last report
+    may come. `privacy` keeps the recipient in the form in which the message's reports have it.
     """
 
     provider: Provider
@@ -97,7 +97,7 @@ def _each(
 def read_submission(
     raw: bytes | msgspec.Raw, senders: SubmittingAccounts, received_at: datetime, where: str = "$"
 ) -> Submission:
-    """Read one submission; it was submitted when it was received, unless it says. Raises `MalformedError`."""
+    """Read one submission; `submitted_at` is by default the time of receipt. Raises `MalformedError`."""
     fields = read.json_object(raw, where)
     unknown = sorted(fields.keys() - _FIELDS)
     if unknown:

@@ -52,7 +52,7 @@ class _Digit(NamedTuple):
 
 
 def replace_runs(text: str, replace: Callable[[str], str]) -> str:
-    """Return `text` with each run of digits that may be a number replaced by what `replace` makes of it."""
+    """Return `text` with `replace` applied to each run of digits that may be a phone number."""
     return _RUN.sub(lambda run: replace(run[0]), text)
 
 
@@ -92,7 +92,7 @@ def number_regexp(number: str) -> str:
         return ""
     country = f"(?:(?:{_spelled_re2('00')})?{_spelled_re2(country_code)})?" if country_code else ""
     spelled = f"{country}(?:{_spelled_re2('0')})?{_SEPARATOR_RE2.join(map(_digit_re2, national))}"
-    # Beside a byte that is no UTF-8, [^0-9] matches nothing, and \b does.
+    # \b, because [^0-9] does not match a byte that is no UTF-8.
     return rf"(?i)(^|[^0-9]|\b)(?:{spelled})($|[^0-9]|\b)|{'|'.join(_hexadecimal(national))}"
 
 

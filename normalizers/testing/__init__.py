@@ -1,5 +1,5 @@
 """
-The contract of a provider, as tests: for a package that brings one, as for those of this repository.
+The tests that every provider has to pass, in this repository or in a package of its own.
 
-It needs pytest and hypothesis, which the program does not.
+They need pytest and hypothesis, which the program does not.
 """

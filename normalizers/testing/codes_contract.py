@@ -1,9 +1,9 @@
 """
-The promises of every provider's code tables.
+The tests of every provider's code tables.
 
-Each table exists twice: in the program, and as csv, copied from the provider's document by another hand.
-`<provider>.csv` holds a provider's codes (code, status, reason, meaning), `<provider>-errors.csv` the error codes that
-give a reason alone.
+Each table exists twice: in the program, and as csv, transcribed from the provider's document independently.
+`<provider>.csv` holds the codes (code, status, reason, meaning), `<provider>-errors.csv` the error codes, which give a
+reason alone.
 """
 
 import csv
@@ -22,7 +22,7 @@ class CodesContract:
     codes_folder: ClassVar[Path]
 
     def test_a_table_is_its_documents(self) -> None:
-        """Every code of a provider's document means here what it means there, and there is none besides."""
+        """A provider's table has the codes and meanings of its document, and no others."""
         for name, table in _tables(self.provider).items():
             assert table.rows() == transcribed(self.codes_folder / f"{name}.csv")
             assert table.document
@@ -34,7 +34,7 @@ class CodesContract:
             assert all((code.english or code.meaning).isascii() for code in table.rows().values())
 
     def test_a_failure_has_a_reason_and_nothing_else_has(self) -> None:
-        """A reason says why a message failed, if only that nobody knows."""
+        """A code has a reason exactly if it means a failure; an error code always has one."""
         for code in self.provider.codes.rows().values():
             assert code.meaning
             assert code.status.failed == (code.reason is not None)
@@ -51,7 +51,7 @@ def _tables(provider: Provider) -> dict[str, CodeTable]:
 
 
 def transcribed(file: Path) -> dict[str, Code]:
-    """Return a csv's rows; its codes have no status if it has no such column."""
+    """Return a csv's rows; a csv of error codes has no column `status`."""
     with file.open(encoding="utf-8", newline="") as lines:
         return {row["code"]: _code(row) for row in csv.DictReader(lines)}
 

@@ -1,7 +1,7 @@
 """
-Promises of every provider, for any input.
+The tests that every provider has to pass.
 
-A package runs it over its provider in one file of its tests:
+A provider's package runs them by one class in its tests:
 
     class TestContract(ProviderContract):
         provider = PROVIDER
@@ -50,10 +50,10 @@ from normalizers.testing.variants import (
     with_json,
 )
 
-#: Values of a kind that no provider sends.
+#: Values that no provider sends.
 _OTHERS: Final[list[Any]] = [True, 1.5, [], {}, "\0", 10**40, "9" * 5000, -1]
 
-# A contract's tests run for several providers, each in a class of its own.
+# hypothesis would complain that a test is inherited by several classes.
 _shared = settings(deadline=None, suppress_health_check=[HealthCheck.differing_executors, HealthCheck.too_slow])
 
 _scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
@@ -75,35 +75,37 @@ class ProviderContract(CodesContract):
     def test_there_are_examples(self) -> None:
         """A provider has examples of requests that can be read, and of one that can't."""
         assert self._good()
-        assert any("error" in example.said for example in self._all())
+        assert any("error" in example.expected for example in self._all())
         if self.provider.methods:
-            assert all("reply" in example.said for example in self._all())
+            assert all("reply" in example.expected for example in self._all())
 
     def test_every_example_says_what_it_becomes(self) -> None:
-        """No example is left out because the file beside it is misspelt."""
+        """Every `.http` has its `.json` and vice versa, so that a misspelt name leaves no example out."""
         names = {path.with_suffix("") for path in self.examples_folder.iterdir() if path.suffix in {".http", ".json"}}
         assert all(name.with_suffix(suffix).exists() for name in names for suffix in (".http", ".json"))
 
     def test_an_example_becomes_what_is_written_beside_it(self, subtests: pytest.Subtests) -> None:
-        """A request means what its provider's document says it means."""
+        """An example request is read into the records, or the error, of the file beside it."""
         for example in self._all():
             with subtests.test(str(example)):
                 parsed = self._parsed(example.callback)
-                if "error" in example.said:
-                    assert _error(parsed) == example.said["error"]
+                if "error" in example.expected:
+                    assert _error(parsed) == example.expected["error"]
                 else:
                     assert isinstance(parsed, list), parsed
-                    assert [described(item) for item in parsed] == [completed(said) for said in example.said["items"]]
+                    assert [described(item) for item in parsed] == [
+                        completed(item) for item in example.expected["items"]
+                    ]
 
     def test_an_example_is_answered_as_its_provider_expects(self, subtests: pytest.Subtests) -> None:
-        """A provider is answered in its own words, by which it knows whether to send again."""
+        """An example request gets the reply of the file beside it, by which its provider knows whether to repeat it."""
         for example in self._all():
-            if "reply" in example.said:
+            if "reply" in example.expected:
                 with subtests.test(str(example)):
-                    _check_reply(self._reply(example.callback), example.said["reply"])
+                    _check_reply(self._reply(example.callback), example.expected["reply"])
 
     def test_a_record_says_where_it_came_from(self, subtests: pytest.Subtests) -> None:
-        """Every record names its provider and account, when and how it was received, and what it was read from."""
+        """Every record has its provider and account, when and how it was received, and its raw item."""
         for example in self._good():
             with subtests.test(str(example)):
                 for item in self._records(example.callback):
@@ -124,14 +126,14 @@ class ProviderContract(CodesContract):
     # ---- identity
 
     def test_it_says_what_makes_one_report(self) -> None:
-        """A provider's rule of identity is told with its reason and its document."""
+        """A provider's rule of identity has a reason and a document."""
         rule = self.provider.identity
         assert rule.words
         assert rule.because
         assert rule.document
 
     def test_the_same_request_is_the_same_reports(self, subtests: pytest.Subtests) -> None:
-        """A report delivered twice has one id, however far apart it comes."""
+        """A report that is delivered twice has the same id, however much later."""
         for example in self._good():
             with subtests.test(str(example)):
                 again = replace(example.callback, received_at=RECEIVED_AT.replace(year=2026))
@@ -162,7 +164,7 @@ class ProviderContract(CodesContract):
     # ---- what is kept
 
     def test_raw_alone_can_be_read_again(self, subtests: pytest.Subtests) -> None:
-        """The kept text of an item makes the same record again, and holds no secret."""
+        """A record's `raw` is read into the same record again, and holds no secret."""
         for example in self._good():
             with subtests.test(str(example)):
                 for item in self._records(example.callback):
@@ -171,7 +173,7 @@ class ProviderContract(CodesContract):
                     assert fields(self.provider.reread(kept)) == fields(item)
 
     def test_a_rejected_item_alone_is_refused_again(self, subtests: pytest.Subtests) -> None:
-        """An item that can't be read is kept so that it can be tried again, and fails for the same fault until then."""
+        """The `raw` of an item that can't be read can be tried again, and has the same fault."""
         for example in self._good():
             for item in self.provider.parse(example.callback):
                 if isinstance(item, Reject):
@@ -179,7 +181,7 @@ class ProviderContract(CodesContract):
                         self.provider.reread(_kept(example.callback, item.raw))
                     assert raised.value.why == item.error.why
 
-    # ---- other ways to write the same, and ways to spoil it
+    # ---- variants of the examples: the same in other words, damage, noise
 
     def test_the_order_of_members_does_not_matter(self, subtests: pytest.Subtests) -> None:
         """An object means the same in whatever order its members stand."""
@@ -207,7 +209,7 @@ class ProviderContract(CodesContract):
     def test_a_whole_number_may_be_a_float(self, subtests: pytest.Subtests) -> None:
         """A whole number means the same written as `2` and as `2.0`."""
         for example in self._json():
-            if "items" in example.said:
+            if "items" in example.expected:
                 with subtests.test(str(example)):
                     floats = with_json(example, with_floats(json_body(example)))
                     assert _identities(self._records(floats)) == _identities(self._records(example.callback))
@@ -221,7 +223,7 @@ class ProviderContract(CodesContract):
                     assert self._outcome(with_json(example, null)) == self._outcome(with_json(example, missing))
 
     def test_a_value_of_another_kind_is_refused_or_read(self, subtests: pytest.Subtests) -> None:
-        """A member of a kind that its provider never sends breaks nothing."""
+        """A value of a kind that the provider never sends makes the parser raise nothing but its own errors."""
         for example in self._json():
             with subtests.test(str(example)):
                 for other in _OTHERS:
@@ -231,13 +233,13 @@ class ProviderContract(CodesContract):
     def test_a_duplicate_in_a_batch_has_the_same_id(self, subtests: pytest.Subtests) -> None:
         """An item that a batch holds twice is one report."""
         for example in self._json():
-            if "items" in example.said:
+            if "items" in example.expected:
                 with subtests.test(str(example)):
                     twice = self._records(with_json(example, doubled(json_body(example))))
                     assert set(event_ids(twice)) == set(event_ids(self._records(example.callback)))
 
     def test_a_request_cut_off_anywhere_is_refused_or_read(self, subtests: pytest.Subtests) -> None:
-        """A request that was cut off on its way breaks nothing."""
+        """A request that was cut off makes the parser raise nothing but its own errors."""
         for example in self._all():
             with subtests.test(str(example)):
                 for cut in truncated(example.callback):
@@ -246,7 +248,7 @@ class ProviderContract(CodesContract):
     @_shared
     @given(method=st.sampled_from(["GET", "POST"]), query=st.binary(), body=st.binary(), key=st.none() | st.text())
     def test_noise_is_refused_or_read(self, method: str, query: bytes, body: bytes, key: str | None) -> None:
-        """A parser breaks on no sequence of bytes."""
+        """Random bytes make the parser raise nothing but its own errors."""
         keys = {} if key is None else dict.fromkeys(self.provider.keys, key)
         account = Account(auth_key=key, keys=keys)
         self._outcome(Callback(account=account, method=method, query=query, body=body, received_at=RECEIVED_AT))
@@ -256,7 +258,7 @@ class ProviderContract(CodesContract):
     def test_a_damaged_request_is_refused_or_read(
         self, data: st.DataObject, at: int, length: int, noise: bytes
     ) -> None:
-        """Bytes changed, lost or added on the way break nothing."""
+        """Changed, lost or added bytes make the parser raise nothing but its own errors."""
         callback = data.draw(st.sampled_from(self._all())).callback
         query, body = (part[:at] + noise + part[at + length :] for part in (callback.query, callback.body))
         self._outcome(replace(callback, query=query, body=body))
@@ -264,7 +266,7 @@ class ProviderContract(CodesContract):
     @_shared
     @given(data=st.data())
     def test_any_json_of_known_names_is_refused_or_read(self, data: st.DataObject) -> None:
-        """No values in the members that a parser knows break it."""
+        """Random values of known JSON members make the parser raise nothing but its own errors."""
         known = sorted({name for example in self._json() for _, name in members(json_body(example))}) or [""]
         names = st.sampled_from(known)
         inner = _likely | _scalars | st.dictionaries(names, _likely | _scalars, max_size=3)
@@ -276,7 +278,7 @@ class ProviderContract(CodesContract):
     @_shared
     @given(data=st.data())
     def test_any_values_of_known_parameters_are_refused_or_read(self, data: st.DataObject) -> None:
-        """No values of the parameters that a parser knows break it."""
+        """Random values of known parameters make the parser raise nothing but its own errors."""
         known = {
             pair.partition(b"=")[0].decode("latin-1")
             for example in self._forms()
@@ -295,7 +297,7 @@ class ProviderContract(CodesContract):
         return _examples(self.examples_folder, self.provider.name)
 
     def _good(self) -> list[Example]:
-        return [example for example in self._all() if "items" in example.said]
+        return [example for example in self._all() if "items" in example.expected]
 
     def _json(self) -> list[Example]:
         return [example for example in self._all() if isinstance(json_body(example), dict | list)]
@@ -324,7 +326,7 @@ class ProviderContract(CodesContract):
         return replies.forbidden(callback) if isinstance(parsed, CallbackError) else replies.stored(callback)
 
     def _outcome(self, callback: Callback) -> Any:
-        """Return the result of a request; anything but records, rejects and a `CallbackError` fails the test."""
+        """Return the result of a request; any other exception than a `CallbackError` fails the test."""
         parsed = self._parsed(callback)
         if isinstance(parsed, CallbackError):
             described_error = fault(parsed) if isinstance(parsed, MalformedError) else str(parsed)
@@ -342,7 +344,7 @@ def _identities(records: list[DeliveryReport | InboundMessage]) -> list[tuple[ob
 
 
 def _kept(callback: Callback, raw: bytes) -> Callback:
-    """Return a stored item's `raw` as a callback to read again, for the same account."""
+    """Return an item's `raw` as a callback for `reread`."""
     return Callback(account=callback.account, method="POST", body=raw, received_at=callback.received_at)
 
 
@@ -363,5 +365,5 @@ def _check_reply(reply: Reply, expected: dict[str, Any]) -> None:
 
 
 def _shortened(value: Any) -> Any:
-    """Leave out a library's words on what is wrong with JSON: they change with its version."""
+    """Cut off the JSON library's error message, which changes with its version."""
     return re.sub("(is not JSON: ).+", r"\1…", value) if isinstance(value, str) else value

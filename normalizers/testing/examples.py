@@ -1,10 +1,10 @@
 """
-Example requests, and what they must become.
+Example requests, and the records that they must be read into.
 
-`<case>.http` is a request, made from the provider's document (or an answer, if the provider is polled). `<case>.json`
-beside it says what it must become: `items`, or an `error` (`{"forbidden": true}` for one that must not be let in); the
-`reply`; settings of the `account`; the `url` that was called, where the provider signs it. A record's field that isn't
-named has its default; what is the same in every case (`_CONSTANT`) is not named.
+`<case>.http` is a request, written by the provider's document, or an answer to a poll. `<case>.json` beside it holds the
+expected `items` or `error` (`{"forbidden": true}` for a wrong secret), and the expected `reply`. It may also set fields of
+the `account`, and the `url` that was called. Fields of a record that are not named have their defaults; fields that are
+the same in every case (`_CONSTANT`) are not compared.
 """
 
 import json
@@ -26,8 +26,8 @@ RECEIVED_AT: Final = datetime(2025, 11, 20, 12, 0, 10, tzinfo=UTC)
 _CONSTANT: Final = frozenset(
     "event_id supersedes provider account received_at source raw normalizer identity revision".split()
 )
-#: Values of fields that a case leaves out, for both kinds of records, and for reports.
-_DEFAULTS: Final[Mapping[str, Any]] = {"stamp_day": "1970-01-01"}
+#: Defaults of an inbound message's and of a report's fields.
+_INBOUND_DEFAULTS: Final[Mapping[str, Any]] = {"stamp_day": "1970-01-01"}
 _REPORT_DEFAULTS: Final[Mapping[str, Any]] = {
     "message_stamp": "",
     "reference": "",
@@ -46,12 +46,12 @@ _REPORT_DEFAULTS: Final[Mapping[str, Any]] = {
 
 @dataclass(frozen=True)
 class Example:
-    """One example request, and the content of its `.json`."""
+    """One example request; `expected` is the content of its `.json`."""
 
     provider: str
     case: str
     callback: Callback
-    said: Mapping[str, Any]
+    expected: Mapping[str, Any]
 
     def __str__(self) -> str:
         """Name the case in a test's id."""
@@ -66,20 +66,20 @@ def read_examples(folder: Path, provider: str) -> list[Example]:
 def _read(path: Path, provider: str) -> Example:
     head, _, body = path.read_bytes().partition(b"\r\n\r\n")
     first, *lines = head.split(b"\r\n")
-    said = json.loads(path.with_suffix(".json").read_text("utf-8"))
+    expected = json.loads(path.with_suffix(".json").read_text("utf-8"))
     method, target, _ = first.split(b" ")
-    asked = method.startswith(b"HTTP/")
+    polled = method.startswith(b"HTTP/")
     callback = Callback(
-        account=account(said.get("account", {})),
-        method="POST" if asked else method.decode(),
-        url=said.get("url", ""),
+        account=account(expected.get("account", {})),
+        method="POST" if polled else method.decode(),
+        url=expected.get("url", ""),
         query=target.partition(b"?")[2],
         headers={name.lower(): value for name, value in (line.decode().split(": ", 1) for line in lines)},
         body=body,
         received_at=RECEIVED_AT,
-        source=Source.POLL if asked else Source.CALLBACK,
+        source=Source.POLL if polled else Source.CALLBACK,
     )
-    return Example(provider, path.stem, callback, said)
+    return Example(provider, path.stem, callback, expected)
 
 
 def account(settings: Mapping[str, Any]) -> Account:
@@ -89,26 +89,26 @@ def account(settings: Mapping[str, Any]) -> Account:
 
 
 def described(item: Item) -> dict[str, Any]:
-    """Return an item the way a case writes it."""
+    """Return an item in the form of a case's `items`."""
     if isinstance(item, Reject):
         return {"reject": fault(item.error)}
     kind = "report" if isinstance(item, DeliveryReport) else "inbound"
     return {kind: {name: value for name, value in fields(item).items() if name not in _CONSTANT}}
 
 
-def completed(said: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an item of a case with the defaults that it leaves out."""
-    defaults = {"report": _REPORT_DEFAULTS, "inbound": _DEFAULTS, "reject": {}}
-    return {kind: {**defaults[kind], **values} for kind, values in said.items()}
+def completed(item: Mapping[str, Any]) -> dict[str, Any]:
+    """Return one of a case's `items` with its defaults."""
+    defaults = {"report": _REPORT_DEFAULTS, "inbound": _INBOUND_DEFAULTS, "reject": {}}
+    return {kind: {**defaults[kind], **values} for kind, values in item.items()}
 
 
 def fault(error: MalformedError) -> dict[str, str]:
-    """Return an error the way a case writes it."""
+    """Return an error in the form of a case's `error`."""
     return {"why": error.why, "where": error.where}
 
 
 def fields(item: Item) -> dict[str, Any]:
-    """Return a record's fields as they are written to the stream."""
+    """Return a record's fields as they are written in JSON."""
     written: dict[str, Any] = orjson.loads(msgspec.json.encode(item))
     return written
 

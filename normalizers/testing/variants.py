@@ -1,4 +1,4 @@
-"""Other ways to write an example request, and ways to spoil it."""
+"""Variants of an example request: some that mean the same, and some that are damaged."""
 
 import contextlib
 import json
@@ -15,7 +15,7 @@ Json = Any
 
 
 def json_body(case: Example) -> Json | None:
-    """Return a request's body as a JSON value, None if it is no JSON to every reader."""
+    """Return a request's body as a JSON value, None if it is not JSON (orjson is stricter than json)."""
     with contextlib.suppress(orjson.JSONDecodeError):
         orjson.loads(case.callback.body)
         return json.loads(case.callback.body)
@@ -28,14 +28,14 @@ def with_json(case: Example, value: Json) -> Callback:
 
 
 def turned(value: Json) -> Json:
-    """Return a JSON value with the members of every object the other way round."""
+    """Return a JSON value with the members of every object in reverse order."""
     if isinstance(value, dict):
         return {name: turned(value[name]) for name in reversed(value)}
     return [turned(element) for element in value] if isinstance(value, list) else value
 
 
 def with_floats(value: Json) -> Json:
-    """Return a JSON value with every whole number that a float can hold as one."""
+    """Return a JSON value with every whole number as a float, if a float can hold it."""
     if isinstance(value, dict):
         return {name: with_floats(inner) for name, inner in value.items()}
     if isinstance(value, list):
@@ -51,7 +51,7 @@ def doubled(value: Json) -> Json:
 
 
 def members(value: Json) -> list[tuple[dict[str, Json], str]]:
-    """Return every member of every object in a JSON value, the customer's own left out: the object and the name."""
+    """Return object and name of every member in a JSON value, except inside of the customer's own JSON."""
     if isinstance(value, dict):
         inside = [found for name, inner in value.items() if name != "CUSTOMER_BODY" for found in members(inner)]
         return [(value, name) for name in value] + inside
@@ -59,12 +59,12 @@ def members(value: Json) -> list[tuple[dict[str, Json], str]]:
 
 
 def replaced(value: Json, other: Json) -> Iterator[Json]:
-    """Return a JSON value once for each of its members, with another value there."""
+    """Yield a JSON value once for each of its members, with that member replaced by `other`."""
     return _changed(value, lambda parent, name: parent.update({name: other}))
 
 
 def removed(value: Json) -> Iterator[Json]:
-    """Return a JSON value once for each of its members, without it."""
+    """Yield a JSON value once for each of its members, without that member."""
     return _changed(value, lambda parent, name: parent.pop(name))
 
 
@@ -77,7 +77,7 @@ def _changed(value: Json, change: Callable[[dict[str, Json], str], object]) -> I
 
 
 def truncated(callback: Callback) -> Iterator[Callback]:
-    """Return a request cut off after each of its bytes."""
+    """Yield a request cut off after each of its bytes."""
     for length in range(len(callback.body)):
         yield replace(callback, body=callback.body[:length])
     for length in range(len(callback.query)):

@@ -4,8 +4,8 @@ Coverage-guided fuzzing of every normalizer with atheris, by hand.
     pip install atheris
     python -m tests.normalizers.fuzz [-max_total_time=600] [any other option of libFuzzer]
 
-The example requests are what it begins with. An input that makes a normalizer raise anything but its own errors, or
-return an item that can't be written as JSON, ends the run and is kept in a file `crash-...`.
+It starts from the example requests. An input that makes a normalizer raise anything but its own errors, or return an
+item that can't be written as JSON, ends the run and is kept in a file `crash-...`.
 """
 
 import sys
@@ -39,15 +39,8 @@ def read(data: bytes) -> None:
     if not data:
         return
     query, _, body = data[1:].partition(_END)
-    callback = Callback(
-        account=Account(),
-        method="POST" if body else "GET",
-        url="",
-        query=query,
-        headers={},
-        body=body,
-        received_at=RECEIVED_AT,
-    )
+    method = "POST" if body else "GET"
+    callback = Callback(account=Account(), method=method, query=query, body=body, received_at=RECEIVED_AT)
     try:
         items = PROVIDERS[_NAMES[data[0] % len(_NAMES)]].parse(callback)
     except CallbackError:

@@ -1,4 +1,4 @@
-"""Numbers: the quick way reads them as the library does."""
+"""Phone numbers: the fast path agrees with the phonenumbers library."""
 
 from collections.abc import Iterator
 
@@ -23,13 +23,13 @@ def by_the_library(number: PhoneNumber) -> tuple[str, str]:
 
 
 def agrees(digits: str, region: str | None) -> bool:
-    """Tell whether the quick way recognised a number, which has to be what the library makes of it."""
-    quick = recognise(digits, region)
-    if quick is None:
+    """Tell whether the fast path recognised a number, and check that the library reads the same."""
+    fast = recognise(digits, region)
+    if fast is None:
         return False
     number = phonenumbers.parse(digits if region else f"+{digits}", region)
     assert phonenumbers.is_valid_number(number), (digits, region)
-    assert quick == by_the_library(number), (digits, region)
+    assert fast == by_the_library(number), (digits, region)
     return True
 
 
@@ -47,42 +47,42 @@ def examples() -> Iterator[PhoneNumber]:
 
 
 def test_examples_of_every_region_are_read_as_the_library_reads_them() -> None:
-    """A number of any country is exact by the data of the phonenumbers library, most of them without its help."""
-    quick = total = 0
+    """A number of any country is read as the library reads it; the fast path recognises nearly all."""
+    fast = total = 0
     for number in examples():
         e164, country = by_the_library(number)
         total += 1
-        quick += agrees(e164[1:], None)
+        fast += agrees(e164[1:], None)
         for written in (e164, f"00{e164[1:]}", e164[1:], f" {e164[1:]} ", f"+{e164[1:4]}-{e164[4:]}"):
             assert read_number(written) == (e164, country)
-    assert quick > 0.95 * total
+    assert fast > 0.95 * total
 
 
 def test_national_examples_are_read_as_the_library_reads_them() -> None:
-    """A national number is what the library makes of it in its region."""
-    quick = total = 0
+    """A national number is read as the library reads it in its region."""
+    fast = total = 0
     for region in REGIONS:
         number = phonenumbers.example_number_for_type(region, phonenumbers.PhoneNumberType.MOBILE)
         if number is not None:
             e164, country = by_the_library(number)
             national = phonenumbers.national_significant_number(number)
             total += 1
-            quick += agrees(national, region)
+            fast += agrees(national, region)
             assert read_number(national, default_region=region, international=False) == (e164, country)
-    assert quick > 0.8 * total
+    assert fast > 0.8 * total
 
 
 @settings(deadline=None, max_examples=500)
 @given(code=st.sampled_from(CODES), rest=st.text("0123456789", max_size=15))
 def test_any_digits_are_read_as_the_library_reads_them(code: int, rest: str) -> None:
-    """The quick way never takes digits for a number that the library reads otherwise."""
+    """The fast path never reads digits differently from the library."""
     agrees(f"{code}{rest}", None)
 
 
 @settings(deadline=None, max_examples=500)
 @given(region=st.sampled_from(REGIONS), data=st.data())
 def test_digits_dialled_anywhere_are_read_as_the_library_reads_them(region: str, data: st.DataObject) -> None:
-    """The quick way never takes national digits for a number that the library reads otherwise."""
+    """The fast path never reads national digits differently from the library."""
     metadata = PhoneMetadata.metadata_for_region(region)
     assert metadata is not None
     prefix = data.draw(st.sampled_from(["", metadata.national_prefix or "", str(metadata.country_code), "0", "00"]))
@@ -128,7 +128,7 @@ def test_digits_dialled_anywhere_are_read_as_the_library_reads_them(region: str,
     ],
 )
 def test_an_international_number_is_read_however_it_is_written(text: str, expected: tuple[str, str]) -> None:
-    """A recipient is E.164 if it can be read, and stays as it came if not."""
+    """A number is returned in E.164 if it can be read, else as it came."""
     assert read_number(text) == expected
 
 
@@ -151,7 +151,7 @@ def test_an_international_number_is_read_however_it_is_written(text: str, expect
 def test_a_national_number_belongs_to_the_region_it_was_dialled_in(
     text: str, region: str | None, expected: tuple[str, str]
 ) -> None:
-    """A number without a calling code belongs to the country of its account, else of its provider."""
+    """A number without a calling code is read as one of the default region."""
     assert read_number(text, default_region=region, international=False) == expected
 
 
@@ -167,7 +167,7 @@ def test_a_national_number_belongs_to_the_region_it_was_dialled_in(
     ],
 )
 def test_bare_digits_are_international_first(text: str, expected: tuple[str, str]) -> None:
-    """Digits that may be either are read as international if that makes a valid number, else as national."""
+    """Bare digits are read as international if that makes a valid number, else as national."""
     assert read_number(text, default_region="GB", international=True) == expected
 
 
@@ -202,7 +202,7 @@ def test_bare_digits_are_international_first(text: str, expected: tuple[str, str
     ],
 )
 def test_a_calling_code_that_came_apart_is_not_doubled(code: str, text: str, expected: tuple[str, str]) -> None:
-    """A calling code and a number make one number, also where the number carries the code already."""
+    """A calling code and a number are joined, unless the number begins with the code already."""
     assert read_split_number(code, text) == expected
 
 

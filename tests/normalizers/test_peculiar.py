@@ -1,4 +1,4 @@
-"""Peculiarities of single providers that have no example request."""
+"""Peculiarities of single providers that are not covered by the example requests."""
 
 import pytest
 
@@ -16,7 +16,7 @@ SANTO = "command=RT_REQUEST msgid da dc sm rsm"
     [("cm", parameter) for parameter in CM.split()] + [("santo", parameter) for parameter in SANTO.split()],
 )
 def test_a_query_with_one_known_parameter_is_incomplete_not_empty(name: str, parameter: str) -> None:
-    """A query that holds anything of a report says which part is missing."""
+    """The error of a query with one known parameter names the missing ones, instead of calling the query empty."""
     callback = Callback(account=Account(), method="GET", query=parameter.encode(), received_at=RECEIVED_AT)
     with pytest.raises(MalformedError) as raised:
         PROVIDERS[name].parse(callback)

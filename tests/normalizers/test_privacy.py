@@ -51,7 +51,7 @@ def test_a_masked_number_shows_its_country_and_two_digits() -> None:
 
 
 def test_a_hashed_number_can_be_joined_and_not_read() -> None:
-    """The same number has the same hash in every kind of record, and its digits stand nowhere."""
+    """A number has the same hash in every kind of record, and its digits are in no field."""
     kept = hash_number(NUMBER, KEY)
     assert HASHED.report(make_report(raw=RAW, recipient=NUMBER)).recipient == kept
     assert HASHED.number(NUMBER) == kept
@@ -60,7 +60,7 @@ def test_a_hashed_number_can_be_joined_and_not_read() -> None:
     assert "7911" not in (message.content + message.raw)
 
 
-def test_an_event_id_does_not_tell_a_hashed_number() -> None:
+def test_an_event_id_does_not_reveal_a_hashed_number() -> None:
     """Event ids are keyed, too: from an unkeyed hash, the number could be found by trying all numbers."""
     report = make_report(recipient=NUMBER)
     assert HASHED.report(report).event_id != report.event_id
@@ -84,26 +84,26 @@ def test_a_superseded_answer_is_found_by_its_hashed_id() -> None:
     assert HASHED.report(answer).supersedes is None
 
 
-def test_content_is_left_out_where_it_is_not_wanted() -> None:
-    """Without `store_content` an inbound message is stored without its text, and without the raw item that holds it."""
+def test_content_is_left_out_by_the_setting() -> None:
+    """With `store_content` off, an inbound message is stored without its text and without the raw item that holds it."""
     message = Privacy(content=False).inbound(_inbound())
     assert (message.content, message.raw, message.sender) == ("", "", NUMBER)
 
 
-def test_numbers_in_what_can_not_be_read_are_hidden() -> None:
-    """A dead letter's text keeps no phone number in a form that the settings do not allow."""
+def test_numbers_in_a_dead_letter_are_hidden() -> None:
+    """Phone numbers in a dead letter are masked or hashed as the settings say."""
     assert MASKED.body(b'{"mobile": "8618688888888", "flag": 7}') == b'{"mobile": "+86*********88", "flag": 7}'
     assert hash_number("+8618688888888", KEY).encode() in HASHED.body(b"da=86%20186%208888%208888")
     assert MASKED.body(b"\xc4\xe3 8618688888888") == b"\xc4\xe3 +86*********88"
 
 
-def test_what_could_not_be_read_as_a_number_is_masked_by_its_digits() -> None:
+def test_an_invalid_number_is_masked_by_its_digits() -> None:
     """A recipient that is no valid number keeps only its last two digits."""
     assert MASKED.number("0012345678901") == "***********01"
     assert MASKED.number("7") == "7"
 
 
-def test_what_is_hidden_already_stays() -> None:
+def test_a_hidden_number_is_not_hidden_again() -> None:
     """A number that was masked or hashed is not hidden a second time: polls and replays start from stored records."""
     for privacy in (MASKED, HASHED):
         assert privacy.number(privacy.number(NUMBER)) == privacy.number(NUMBER)

@@ -1,4 +1,4 @@
-"""Answers that no example request leads to."""
+"""Replies to callbacks that are not covered by the example requests."""
 
 import json
 from datetime import UTC, datetime
@@ -14,7 +14,6 @@ from normalizers.provider import PLAIN_TEXT, Reply
 CALLBACK = Callback(
     account=Account(), method="POST", body=b'{"SERIAL":2}', received_at=datetime(2025, 12, 31, 16, 0, 1, tzinfo=UTC)
 )
-PLAIN = pytest.mark.parametrize("name", sorted(name for name in PROVIDERS if PROVIDERS[name].replies is PLAIN_TEXT))
 
 
 def answer(reply: Reply) -> dict[str, Any]:
@@ -24,17 +23,9 @@ def answer(reply: Reply) -> dict[str, Any]:
     return fields
 
 
-@pytest.mark.parametrize("name", PROVIDERS)
-def test_a_busy_answer_says_when_to_try_again(name: str) -> None:
-    """A callback that could not be stored is answered 503, so that the provider repeats it after a while."""
-    reply = PROVIDERS[name].replies.busy(CALLBACK)
-    assert reply.status == 503
-    assert reply.headers == {"Retry-After": "10"}
-
-
-@PLAIN
+@pytest.mark.parametrize("name", sorted(name for name in PROVIDERS if PROVIDERS[name].replies is PLAIN_TEXT))
 def test_a_plain_answer_is_one_line(name: str) -> None:
-    """A provider that reads the HTTP status alone gets one line that a person understands."""
+    """A provider whose document names no format gets one line of plain text, with the fault and its place."""
     replies = PROVIDERS[name].replies
     assert replies.stored(CALLBACK) == Reply(200, b"OK")
     assert replies.forbidden(CALLBACK).status == 403

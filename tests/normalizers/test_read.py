@@ -39,7 +39,7 @@ AT = datetime(2025, 11, 20, 12, 0, 5, tzinfo=UTC)
     ],
 )
 def test_a_time_is_read_however_it_is_written(text: str, expected: datetime) -> None:
-    """A provider's time is kept in UTC, to the millisecond."""
+    """A time in any common form is read into UTC, to the millisecond."""
     assert read.time(text, read.UTC_8) == expected
 
 
@@ -64,12 +64,12 @@ def test_a_time_is_read_however_it_is_written(text: str, expected: datetime) -> 
     ],
 )
 def test_a_time_that_cannot_be_read_is_none(text: str) -> None:
-    """A report whose time is a placeholder, or absurd, is a report without a time."""
+    """A placeholder, or a time outside of 1970 to 2100, is read as no time."""
     assert read.time(text, read.UTC_8) is None
 
 
-def test_a_time_without_offset_is_its_zones() -> None:
-    """A stamp without an offset is local time where its provider or its account is, in summer as in winter."""
+def test_a_time_without_offset_is_in_the_given_zone() -> None:
+    """A stamp without an offset is local time in the given zone, in summer as in winter."""
     amsterdam = ZoneInfo("Europe/Amsterdam")
     assert read.time("2025-11-20 13:00:05", amsterdam) == AT
     assert read.time("2025-07-20 14:00:05", amsterdam) == AT.replace(month=7)
@@ -147,8 +147,8 @@ def test_a_field_of_another_kind_is_a_bad_value(value: object) -> None:
         assert str(raised.value) == "$[2].a: is neither text nor a whole number"
 
 
-def test_a_field_that_has_to_be_there_is_missed() -> None:
-    """A missing field and an empty one are two faults; a field that may be missing is empty."""
+def test_a_missing_field_is_a_fault_of_its_own() -> None:
+    """A missing field and an empty one are different faults; an optional field that is missing is empty."""
     for fields in ({}, {"a": None}):
         assert read.optional(fields, "a", "$") == ""
         for reader in (read.required, read.verbatim, read.filled, read.nested):
@@ -177,7 +177,7 @@ def test_a_field_that_has_to_be_there_is_missed() -> None:
         (b'{"a":' + b"1" * 5000 + b"}", Fault.BAD_VALUE),
     ],
 )
-def test_what_is_no_json_is_told_from_what_is_no_object(raw: bytes, why: Fault) -> None:
+def test_not_json_and_not_an_object_are_two_faults(raw: bytes, why: Fault) -> None:
     """Bytes that are not JSON are one fault, JSON of another kind is another."""
     with pytest.raises(MalformedError) as raised:
         read.json_object(raw)
@@ -190,7 +190,7 @@ def test_an_element_keeps_its_own_bytes() -> None:
     assert [(where, bytes(element)) for where, element in elements] == [("$.b[0]", b'{"a": 1.50 }'), ("$.b[1]", b'"x"')]
 
 
-def test_an_array_of_too_many_items_that_can_t_be_read_is_unreadable_as_a_whole() -> None:
+def test_an_array_of_too_many_unreadable_items_is_refused() -> None:
     """Bad items are rejected alone; if there are more than the limit, the array is refused with the first fault."""
     tried = 0
 

@@ -15,7 +15,7 @@ SHOUTING = replace(PROVIDERS["juhe"], parser=Parser("ACME", version=1, identity=
 
 
 def registry(attribute: str, module: str = __name__) -> dict[str, Any]:
-    """Return what a registry with our Juhe and one entry point holds."""
+    """Return the content of a registry with our Juhe and one entry point."""
     entry = EntryPoint(name="x", value=f"{module}:{attribute}", group=GROUP)
     return dict(ProviderRegistry({"juhe": PROVIDERS["juhe"]}, [entry]))
 
@@ -38,7 +38,7 @@ def test_an_entry_point_is_a_provider() -> None:
     ],
 )
 def test_an_entry_point_that_can_not_be_used_is_named(module: str, attribute: str, words: str) -> None:
-    """A package that can't be used is named with its entry point, and why."""
+    """The error about a package that can't be used names its entry point and the reason."""
     with pytest.raises(InvalidProviderError, match=words):
         registry(attribute, module)
 

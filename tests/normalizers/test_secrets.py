@@ -34,7 +34,7 @@ def mask(known: str = SECRET) -> SecretMask:
 
 @given(st.lists(st.sampled_from(sorted(SPELLINGS)), min_size=len(SECRET), max_size=len(SECRET)), st.text(), st.text())
 def test_a_known_secret_is_found_in_any_mix_of_escapes(ways: list[str], before: str, after: str) -> None:
-    """A known secret is masked however each of its characters is escaped, with nothing else around it taken."""
+    """A known secret is masked however each of its characters is escaped, and the text around it stays."""
     spelled = "".join(SPELLINGS[way](character) for way, character in zip(ways, SECRET, strict=True))
     text = f"<{before}|{spelled}|{after}>".encode("utf-8", "surrogatepass")
     assert mask()(text) == text.replace(spelled.encode(), MASK.encode())
@@ -57,7 +57,7 @@ def test_a_known_secret_is_found_in_any_mix_of_escapes(ways: list[str], before: 
     ],
 )
 def test_a_known_secret_is_found_as_programs_write_it(written: Callable[[str], bytes]) -> None:
-    """JSON, JSON within JSON, URLs, HTML, UTF-16, base64 and hexadecimal hide no known secret."""
+    """A known secret is found in JSON, JSON within JSON, URLs, HTML, UTF-16, base64 and hexadecimal."""
     secret = "hush/?+key&<12345>"
     masked = mask(secret)(b"before " + written(secret) + b" after")
     assert MASK.encode() in masked
@@ -92,35 +92,20 @@ def test_a_short_secret_is_masked_as_a_word() -> None:
 
 
 @given(st.binary())
-def test_what_holds_no_secret_is_left_as_it_is(data: bytes) -> None:
-    """Bytes without a secret are kept as they came."""
+def test_bytes_without_a_secret_stay(data: bytes) -> None:
+    """Bytes without a secret are not changed."""
     assert mask("hush-a-secret-that-is-not-there")(data) == data or re.search(rb"(?i)auth", data)
 
 
 def test_headers_are_kept_by_name() -> None:
-    """The value of a header is kept where the header is known to be harmless; of all others the name is kept."""
+    """The value of a header is kept if the header is known to hold no secret; else only its name is kept."""
     headers = {
         "Content-Type": "text/plain",
         "User-Agent": f"curl {SECRET}",
-        **dict.fromkeys(
-            [
-                "Authorization",
-                "Cookie",
-                "X-Original-URI",
-                "X-Envoy-Original-Path",
-                "Referer",
-                "X-Token",
-                "Api-Key",
-                "X-Signature",
-                "X-Secret",
-                "X-Amz-Security-Token",
-                "X-Anything-New",
-            ],
-            "hush",
-        ),
+        **dict.fromkeys("Authorization Cookie X-Original-URI Referer X-Token Api-Key X-Anything-New".split(), "hush"),
     }
     kept = mask().headers(headers)
     assert kept.pop("content-type") == "text/plain"
     assert kept.pop("user-agent") == f"curl {MASK}"
     assert set(kept.values()) == {MASK}
-    assert len(kept) == 11
+    assert len(kept) == 7

@@ -1,4 +1,4 @@
-"""Canonical spelling: two texts that mean the same are spelled the same."""
+"""Canonical spelling: texts with the same meaning are spelled the same."""
 
 from datetime import UTC, date, datetime, timedelta, timezone
 
@@ -72,7 +72,7 @@ def test_a_split_number_is_spelled_with_its_code_once(code: str, text: str, spel
 
 
 def test_a_code_is_spelled_in_upper_case() -> None:
-    """Case and spaces around a code are no part of it."""
+    """The case of a code, and spaces around it, do not matter."""
     assert spell_code(" delivrd\n") == "DELIVRD"
 
 
@@ -102,14 +102,14 @@ def test_a_stamp_is_spelled_in_one_way(text: str, spelled: str) -> None:
 @pytest.mark.parametrize(
     "text", ["2025-02-30 12:00:05", "[CREATED_S]", "1 2", "9999-12-31T23:59:59-23:59", "2025-11-20"]
 )
-def test_what_is_no_stamp_keeps_its_words(text: str) -> None:
-    """A placeholder, or a day that does not exist, keeps its characters."""
+def test_a_text_that_is_no_stamp_keeps_its_words(text: str) -> None:
+    """A placeholder, or a day that does not exist, keeps its characters, in upper case."""
     assert spell_stamp(f" {text.lower()}  ", UTC) == (text.upper(), NO_DAY)
 
 
 @given(at=STAMPS, minutes=st.integers(-14 * 60, 14 * 60))
-def test_an_offset_makes_no_other_stamp(at: datetime, minutes: int) -> None:
-    """A moment is spelled the same whatever offset it is told with, and never like another moment."""
+def test_stamps_of_one_moment_are_spelled_the_same(at: datetime, minutes: int) -> None:
+    """A moment is spelled the same with any offset, and never like another moment."""
     aware = at.replace(tzinfo=timezone(timedelta(minutes=minutes)))
     spelled = spell_stamp(aware.isoformat(), UTC)
     assert spelled == spell_stamp(aware.astimezone(UTC).isoformat(" "), UTC)
@@ -124,7 +124,7 @@ def test_any_text_can_be_spelled(text: str) -> None:
 
 
 @pytest.mark.parametrize("year", [1, 1999, 2100, 9999])
-def test_a_day_far_away_is_none(year: int) -> None:
-    """A stamp of another century has no day of its own, so that absurd clocks can't scatter the store's partitions."""
+def test_an_absurd_year_has_no_day(year: int) -> None:
+    """A stamp outside of 2000 to 2099 has no day, so that wrong clocks do not make many partitions in the store."""
     assert spell_stamp(f"{year:04}-11-20 12:00:05", UTC).day == NO_DAY
     assert spell_stamp("", UTC) is NO_STAMP

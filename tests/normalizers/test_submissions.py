@@ -46,27 +46,21 @@ def fault(body: Any) -> str:
     ],
 )
 def test_a_recipient_is_read_as_its_provider_writes_it(provider: str, recipient: str, e164: str, country: str) -> None:
-    """A recipient is E.164 by the rules of its provider, so that a report finds it."""
+    """A recipient is read by its provider's rules, so that the reports have the same number."""
     submission = read(provider=provider, recipient=recipient)
     assert (submission.recipient, submission.country) == (e164, country)
 
 
-def test_what_is_left_out_has_a_default() -> None:
+def test_optional_fields_have_defaults() -> None:
     """By default a submission is of the account `default`, made now, without reference and tags."""
-    submission = read()
-    assert (submission.account, submission.submitted_at, submission.reference, submission.tags) == (
-        "default",
-        NOW,
-        "",
-        {},
-    )
+    found = read()
+    assert (found.account, found.submitted_at, found.reference, found.tags) == ("default", NOW, "", {})
 
 
 def test_a_time_is_kept_in_utc_and_to_the_microsecond() -> None:
     """A time may have any offset."""
-    assert read(submitted_at="2026-11-20T19:30:00.123456+08:00").submitted_at == datetime(
-        2026, 11, 20, 11, 30, 0, 123456, tzinfo=UTC
-    )
+    submitted_at = read(submitted_at="2026-11-20T19:30:00.123456+08:00").submitted_at
+    assert submitted_at == datetime(2026, 11, 20, 11, 30, 0, 123456, tzinfo=UTC)
 
 
 def test_reports_are_expected_as_long_as_the_provider_sends_them() -> None:
@@ -94,7 +88,7 @@ def test_a_submission_is_its_message_and_recipient() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "said"),
+    ("fields", "words"),
     [
         ({"provider": "nobody"}, "$.provider: is no provider that has an account"),
         ({"account": "other"}, "$.account: is no account of santo"),
@@ -110,13 +104,13 @@ def test_a_submission_is_its_message_and_recipient() -> None:
         ({"reference": "x" * 513}, "$.reference: is longer than 512 characters"),
     ],
 )
-def test_what_is_wrong_is_said_with_its_place(fields: dict[str, Any], said: str) -> None:
-    """A submission that can't be read says what is wrong, and where, without repeating the value."""
+def test_an_error_names_the_field(fields: dict[str, Any], words: str) -> None:
+    """The error of a submission says which field is wrong and why, without repeating the value."""
     body = {"provider": "santo", "message_id": "m-1", "recipient": "8613800138000", **fields}
-    assert fault(body).startswith(said)
+    assert fault(body).startswith(words)
 
 
-def test_each_of_an_array_is_read_for_itself() -> None:
+def test_submissions_in_an_array_are_read_one_by_one() -> None:
     """The error of a bad submission gives its place in the array."""
     good = {"provider": "santo", "message_id": "m-1", "recipient": "8613800138000"}
     first, second, third = read_submissions(orjson.dumps([good, {**good, "recipient": ""}, 5]), SENDERS, NOW)
@@ -125,7 +119,7 @@ def test_each_of_an_array_is_read_for_itself() -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"5", b"[", b'"text"', b"\xff"])
-def test_what_is_no_json_array_or_object_is_refused(body: bytes) -> None:
+def test_a_body_that_is_no_array_or_object_is_refused(body: bytes) -> None:
     """A body that holds no submissions is refused as a whole."""
     with pytest.raises(MalformedError):
         read_submissions(body, SENDERS, NOW)

@@ -50,7 +50,7 @@ def test_neighbours_in_a_list_stay() -> None:
 
 
 @pytest.mark.parametrize("spelling", SPELLINGS)
-def test_the_sieve_lets_every_spelling_through(spelling: str) -> None:
+def test_the_regular_expression_finds_every_spelling(spelling: str) -> None:
     """The regular expression for the database finds each spelling that is replaced."""
     assert re.search(number_regexp(NUMBER), f"<{spelling}>")
 
@@ -61,8 +61,8 @@ def test_short_numbers_are_left_alone() -> None:
     assert number_regexp("10086") == ""
 
 
-def test_runs_are_replaced_by_what_is_made_of_them() -> None:
-    """Every run of digits that may be a number is handed over once, with its digits readable as ASCII."""
+def test_runs_of_digits_are_replaced() -> None:
+    """Each run of digits that may be a number is passed to the given function once; `digits_of` reads it as ASCII."""
     assert replace_runs("call 86%20186%208888%208888 now", digits_of) == "call 8618688888888 now"
 
 

@@ -22,10 +22,10 @@ EXAMPLES = [
 READABLE = {
     event_id
     for case in EXAMPLES
-    if "items" in case.said
+    if "items" in case.expected
     for event_id in event_ids(PROVIDERS[case.provider].parse(case.callback))
 }
-UNREADABLE = sum("error" in case.said for case in EXAMPLES)
+UNREADABLE = sum("error" in case.expected for case in EXAMPLES)
 #: A record of each topic: once it is in the store, so are those that were posted before it.
 LAST = orjson.dumps(
     [
@@ -40,7 +40,7 @@ def post_examples(program: Program) -> None:
     for case in EXAMPLES:
         target = f"{case.provider}?{case.callback.query.decode()}"
         status, _ = program.callback(target, case.callback.body if case.callback.method == "POST" else None)
-        assert status == case.said["reply"]["status"], case
+        assert status == case.expected["reply"]["status"], case
 
 
 def stored(ask: Ask) -> Counter[str]:

@@ -21,7 +21,7 @@ from normalizers import read
 from normalizers.codes import find_meaning, refine
 from normalizers.errors import Fault, ForbiddenError, MalformedError
 from normalizers.identity import Identity
-from normalizers.model import Callback, Code, CodeTable, DeliveryReport, Reason, Status
+from normalizers.model import Callback, Code, CodeTable, DeliveryReport, Reason, Status, error_code
 from normalizers.msisdn import read_number
 from normalizers.provider import Provider
 from normalizers.records import Parser, delivery_report
@@ -46,36 +46,31 @@ CODES: Final = CodeTable(
 )
 
 
-def _why(reason: Reason, meaning: str) -> Code:
-    """Return a row that gives a reason alone: the status comes from `CODES`."""
-    return Code(Status.UNKNOWN, reason, meaning)
-
-
 ERRORS: Final = CodeTable(
     {
-        "21610": _why(Reason.BLOCKLISTED, "Attempt to send to unsubscribed recipient"),
-        "21612": _why(Reason.NO_ROUTE, "Message cannot be sent with the current combination of To and From"),
-        "21614": _why(Reason.INVALID_NUMBER, "To number is not a valid mobile number"),
-        "30001": _why(Reason.THROTTLED, "Queue overflow"),
-        "30002": _why(Reason.PROVIDER_REJECTED, "Account suspended"),
-        "30003": _why(Reason.ABSENT_SUBSCRIBER, "Unreachable destination handset"),
-        "30004": _why(Reason.SUBSCRIBER_BARRED, "Message blocked"),
-        "30005": _why(Reason.INVALID_NUMBER, "Unknown destination handset"),
-        "30006": _why(Reason.UNSUPPORTED, "Landline or unreachable carrier"),
-        "30007": _why(Reason.CONTENT_REJECTED, "Message filtered"),
-        "30008": _why(Reason.UNKNOWN, "Unknown error"),
-        "30009": _why(Reason.PROTOCOL_ERROR, "Missing inbound segment"),
-        "30010": _why(Reason.SPEND_LIMIT, "Message price exceeds max price"),
-        "30011": _why(Reason.UNSUPPORTED, "MMS not supported by the receiving phone number in this region"),
-        "30017": _why(Reason.NETWORK_ERROR, "Carrier network congestion"),
-        "30018": _why(Reason.NOT_REGISTERED, "Destination carrier requires sender ID pre-registration"),
-        "30019": _why(Reason.UNSUPPORTED, "Content size exceeds carrier limit"),
-        "30022": _why(Reason.THROTTLED, "US A2P 10DLC: rate limits exceeded"),
-        "30023": _why(Reason.THROTTLED, "US A2P 10DLC: daily message cap reached"),
-        "30024": _why(Reason.NOT_REGISTERED, "Numeric sender ID not provisioned on carrier"),
-        "30032": _why(Reason.NOT_REGISTERED, "Toll-free number has not been verified"),
-        "30034": _why(Reason.NOT_REGISTERED, "US A2P 10DLC: message from an unregistered number"),
-        "30036": _why(Reason.EXPIRED, "Validity period expired"),
+        "21610": error_code(Reason.BLOCKLISTED, "Attempt to send to unsubscribed recipient"),
+        "21612": error_code(Reason.NO_ROUTE, "Message cannot be sent with the current combination of To and From"),
+        "21614": error_code(Reason.INVALID_NUMBER, "To number is not a valid mobile number"),
+        "30001": error_code(Reason.THROTTLED, "Queue overflow"),
+        "30002": error_code(Reason.PROVIDER_REJECTED, "Account suspended"),
+        "30003": error_code(Reason.ABSENT_SUBSCRIBER, "Unreachable destination handset"),
+        "30004": error_code(Reason.SUBSCRIBER_BARRED, "Message blocked"),
+        "30005": error_code(Reason.INVALID_NUMBER, "Unknown destination handset"),
+        "30006": error_code(Reason.UNSUPPORTED, "Landline or unreachable carrier"),
+        "30007": error_code(Reason.CONTENT_REJECTED, "Message filtered"),
+        "30008": error_code(Reason.UNKNOWN, "Unknown error"),
+        "30009": error_code(Reason.PROTOCOL_ERROR, "Missing inbound segment"),
+        "30010": error_code(Reason.SPEND_LIMIT, "Message price exceeds max price"),
+        "30011": error_code(Reason.UNSUPPORTED, "MMS not supported by the receiving phone number in this region"),
+        "30017": error_code(Reason.NETWORK_ERROR, "Carrier network congestion"),
+        "30018": error_code(Reason.NOT_REGISTERED, "Destination carrier requires sender ID pre-registration"),
+        "30019": error_code(Reason.UNSUPPORTED, "Content size exceeds carrier limit"),
+        "30022": error_code(Reason.THROTTLED, "US A2P 10DLC: rate limits exceeded"),
+        "30023": error_code(Reason.THROTTLED, "US A2P 10DLC: daily message cap reached"),
+        "30024": error_code(Reason.NOT_REGISTERED, "Numeric sender ID not provisioned on carrier"),
+        "30032": error_code(Reason.NOT_REGISTERED, "Toll-free number has not been verified"),
+        "30034": error_code(Reason.NOT_REGISTERED, "US A2P 10DLC: message from an unregistered number"),
+        "30036": error_code(Reason.EXPIRED, "Validity period expired"),
     },
     document="Error and Warning Dictionary",
 )
@@ -125,7 +120,7 @@ def _report(callback: Callback, form: read.Fields, raw: str) -> DeliveryReport:
     return delivery_report(
         callback,
         PARSER,
-        said=(message_id, spell_code(status), spell_code(error)),
+        words=(message_id, spell_code(status), spell_code(error)),
         message_id=message_id,
         number=read_number(number, default_region=account.default_region),
         sender=read.optional(form, "From", "body"),
