@@ -3,12 +3,16 @@
 import asyncio
 import hmac
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from typing import Final
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.exposition import choose_encoder
 
+from ingest.http_server.connections import ConnectionLimits
+from ingest.http_server.serving import AppRunner, serve
+from ingest.metrics.catalogue import Listener
 from ingest.metrics.series import Totals
 from ingest.same_origin import has_own_host
 from ingest.settings.settings import AdminSettings
@@ -18,6 +22,8 @@ Check = Callable[[], Awaitable[str]]
 
 #: Paths without a token: the probes, and the status page's files, which hold no data.
 _OPEN_PATHS: Final = frozenset({"/healthz", "/readyz", "/", "/page/{name}"})
+
+CONNECTION_LIMITS: Final = ConnectionLimits(listener=Listener.ADMIN)
 
 _OTHER_HOST: Final = '{"error": "ask by address or as localhost, or set admin.token"}\n'
 
@@ -80,3 +86,10 @@ def make_app(admin: Admin, settings: AdminSettings) -> web.Application:
     app.router.add_get("/readyz", admin.readyz)
     app.router.add_get("/metrics", admin.metrics)
     return app
+
+
+def serve_app(
+    app: web.Application, host: str, port: int, connection_limits: ConnectionLimits = CONNECTION_LIMITS
+) -> AbstractAsyncContextManager[int]:
+    """Serve the application at an address until the block ends; the block gets the port."""
+    return serve(AppRunner(app, limits=connection_limits), host, port)

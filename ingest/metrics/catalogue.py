@@ -58,6 +58,14 @@ class CallbackOutcome(StrEnum):
     UNSUPPORTED_ENCODING = "unsupported_encoding"
 
 
+class Listener(StrEnum):
+    """The listener that a client connects to: the label `listener` of the metrics of requests and connections."""
+
+    RECEIVER = "receiver"
+    ADMIN = "admin"
+    QUERY = "query"
+
+
 class Refusal(StrEnum):
     """Why a request or a connection was turned away before it had an account: the label `cause` of its metric."""
 
@@ -67,7 +75,7 @@ class Refusal(StrEnum):
     METHOD = "method"
     #: Its sender was refused too often within a short time.
     TOO_MANY = "too_many"
-    #: It did not send the head of a request in time.
+    #: It did not send the head of a request in time, or did not read its answer.
     SLOW_HEAD = "slow_head"
     #: Too many connections are open.
     CONNECTIONS = "connections"
@@ -78,9 +86,9 @@ _DELAYS: Final = (1, 5, 15, 60, 300, 900, 3600, 4 * 3600, 12 * 3600, 24 * 3600, 
 
 CALLBACKS: Final = Counter("dlr_callbacks", "Callbacks answered", ("provider", "outcome"))
 REFUSED: Final = Counter(
-    "dlr_requests_refused", "Requests and connections turned away before they had an account", ("cause",)
+    "dlr_requests_refused", "Requests and connections turned away before they had an account", ("listener", "cause")
 )
-CONNECTIONS: Final = Gauge("dlr_receiver_connections", "Connections that clients have open to the receiver")
+CONNECTIONS: Final = Gauge("dlr_connections", "Connections that clients have open to a listener", ("listener",))
 CALLBACK_SECONDS: Final = Histogram(
     "dlr_callback_seconds", "Time between the headers of a callback and its answer", ("provider",), _MILLISECONDS
 )
@@ -138,7 +146,7 @@ ALL: Final[Sequence[Counter | Gauge | Histogram]] = [
 
 #: The values of every label but `provider` and `account`.
 VALUES: Final[Mapping[str, Iterable[str]]] = {
-    "outcome": (*CallbackOutcome, *PollOutcome), "why": Fault, "cause": Refusal, "status": Status, "reason": Reason,
+    "outcome": (*CallbackOutcome, *PollOutcome), "why": Fault, "listener": Listener, "cause": Refusal, "status": Status, "reason": Reason,
     "note": Note, "topic": Topic, "table": Topic,
     "version": (version("dlrhub"),), "python": (platform.python_version(),),
 }  # fmt: skip
@@ -181,9 +189,9 @@ def count_callback(provider: str, account: str, outcome: CallbackOutcome, second
         LAST_REPORT.set(time.time(), provider, account)
 
 
-def count_refused(cause: Refusal) -> None:
+def count_refused(listener: Listener, cause: Refusal) -> None:
     """Count one request or connection that was turned away."""
-    REFUSED.add(cause)
+    REFUSED.add(listener, cause)
 
 
 def count_dead_letter(provider: str, why: Fault) -> None:

@@ -13,8 +13,7 @@ import aiohttp
 import structlog
 from aiohttp import web
 
-from ingest import http_server
-from ingest.admin.server import Admin, Check, make_app
+from ingest.admin.server import Admin, Check, make_app, serve_app
 from ingest.background import beside
 from ingest.backup.restoring import refuse_unfinished
 from ingest.connections.data_dir import locked
@@ -39,6 +38,7 @@ _RECEIVER_STOP_SECONDS: Final = 5.0
 _POLLER_STOP_SECONDS: Final = 5.0
 _STORE_STOP_SECONDS: Final = 4.0
 _CHECK_SECONDS: Final = 2.0
+_OWN_SECONDS: Final = 1.0
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,9 @@ async def run(settings: Settings, parts: Parts, config: Path | None) -> None:
         try:
             async with (
                 _serve(app, settings.admin.listen),
-                beside(_announce(settings, parts, stages), _measure_lag(settings, meter), disk.run()),
+                beside(
+                    _announce(settings, parts, stages), _measure_lag(settings, meter), disk.run(), _count_own(totals)
+                ),
             ):
                 await supervise(stages, stopping)
             _log.info("dlrhub has stopped")
@@ -89,6 +91,13 @@ def _totals(settings: Settings) -> Totals:
     totals.update("settings", catalogue.zeros([account.key for account in effective_accounts(settings)]))
     totals.update("build", catalogue.build_info())
     return totals
+
+
+async def _count_own(totals: Totals) -> None:
+    """Have the sums include what this process counts: the admin listener's connections, and the spill of submissions."""
+    while True:
+        totals.update("parent", catalogue.take_snapshot())
+        await asyncio.sleep(_OWN_SECONDS)
 
 
 async def _measure_lag(settings: Settings, meter: LagMeter) -> None:
@@ -193,5 +202,5 @@ async def _announce(settings: Settings, parts: Parts, stages: Sequence[Sequence[
 @asynccontextmanager
 async def _serve(app: web.Application, address: str) -> AsyncIterator[None]:
     require_free("admin.listen", address)
-    async with http_server.serve(http_server.AppRunner(app, access_log=None), *split_address(address)):
+    async with serve_app(app, *split_address(address)):
         yield

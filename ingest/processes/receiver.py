@@ -10,7 +10,7 @@ from aiohttp import web
 from ingest.background import beside
 from ingest.connections.streams import open_producer
 from ingest.connections.tls import Certificates
-from ingest.http_server import serve
+from ingest.http_server.serving import serve
 from ingest.processes.child import say_ready
 from ingest.receiver.access import access_by_account
 from ingest.receiver.server import Receiver, make_server

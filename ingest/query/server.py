@@ -18,8 +18,10 @@ from typing import Final, NamedTuple
 import orjson
 from aiohttp import web
 
-from ingest import http_server
 from ingest.background import beside
+from ingest.http_server import serving
+from ingest.http_server.connections import ConnectionLimits
+from ingest.metrics.catalogue import Listener
 from ingest.query.execution import Query, QueryAnswer, answer, read_functions
 from ingest.query.formats import CONTENT_TYPES, STATUSES, compress
 from ingest.query.guard.tokens import RefusedQueryError
@@ -35,7 +37,8 @@ _MAX_BODY_BYTES: Final = 4 * 1024 * 1024  # a query of 256 KiB, and parameters b
 _MAX_LINE_BYTES: Final = 1024 * 1024  # ClickHouse's http_max_uri_size
 _CHUNK_BYTES: Final = 256 * 1024
 _SEND_SECONDS: Final = 60.0
-_KEEP_ALIVE_SECONDS: Final = 75.0
+#: The bounds of this listener's connections; a head is longer than other listeners' by a query in its URL.
+CONNECTION_LIMITS: Final = ConnectionLimits(listener=Listener.QUERY, head_bytes=_MAX_LINE_BYTES + 128 * 1024)
 
 #: clickhouse-java expects bodies with these statuses to be uncompressed.
 _PLAIN_STATUSES: Final = frozenset({401, 403})
@@ -75,17 +78,18 @@ async def _watch(engine: ReadOnlyEngine, on_stuck: Callable[[], None]) -> None:
 
 
 @asynccontextmanager
-async def serve_app(app: web.Application, host: str, port: int) -> AsyncIterator[int]:
+async def serve_app(
+    app: web.Application, host: str, port: int, connection_limits: ConnectionLimits = CONNECTION_LIMITS
+) -> AsyncIterator[int]:
     """Serve with the options that this interface needs of aiohttp; yields the port."""
-    runner = http_server.AppRunner(
+    runner = serving.AppRunner(
         app,
-        access_log=None,
+        limits=connection_limits,
         handler_cancellation=True,  # kills the query of a client that hangs up
-        keepalive_timeout=_KEEP_ALIVE_SECONDS,
         max_line_size=_MAX_LINE_BYTES,
         shutdown_timeout=1.0,
     )
-    async with http_server.serve(runner, host, port) as bound:
+    async with serving.serve(runner, host, port) as bound:
         yield bound
 
 

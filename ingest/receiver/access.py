@@ -3,10 +3,9 @@
 import hmac
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
-from ipaddress import IPv4Address, IPv6Address, ip_address
 from types import MappingProxyType
 
+from ingest.networks import within
 from ingest.receiver.rates import TokenBucket
 from ingest.settings.accounts import EffectiveAccount
 from ingest.settings.values import Network
@@ -55,13 +54,6 @@ def _rate(account: EffectiveAccount, workers: int) -> TokenBucket | None:
     return TokenBucket(account.rate / workers, (account.burst or account.rate) / workers)
 
 
-@lru_cache(maxsize=4096)
-def within(peer: str, networks: tuple[Network, ...]) -> bool:
-    """Tell whether an address is in one of the networks; text that is no address is in none."""
-    address = _address(peer)
-    return address is not None and any(address in network for network in networks)
-
-
 def client_of(peer: str, forwarded_for: str, trusted: tuple[Network, ...]) -> str:
     """
     Return who is calling: the connection's peer, or the client that trusted proxies name.
@@ -82,11 +74,3 @@ def _without_port(hop: str) -> str:
     if hop.startswith("["):
         return hop[1:].partition("]")[0]
     return hop.partition(":")[0] if hop.count(":") == 1 else hop
-
-
-def _address(text: str) -> IPv4Address | IPv6Address | None:
-    try:
-        address = ip_address(text)
-    except ValueError:
-        return None
-    return getattr(address, "ipv4_mapped", None) or address

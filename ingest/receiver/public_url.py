@@ -5,7 +5,7 @@ from typing import Final
 
 from aiohttp import web
 
-from ingest.receiver.access import within
+from ingest.networks import within
 from ingest.settings.settings import ReceiverSettings
 
 _SCHEME_AND_HOST: Final = re.compile("^https?://[^/?#]*", re.IGNORECASE)

@@ -17,15 +17,15 @@ import structlog
 from aiohttp import HttpVersion11, web
 from aiohttp.web_protocol import RequestPayloadError
 
-from ingest.http_server import Server
+from ingest.http_server.connection import HttpConnection
+from ingest.http_server.connections import ConnectionLimits
+from ingest.http_server.serving import Server
 from ingest.logs import SeldomLog
 from ingest.metrics import catalogue
-from ingest.metrics.catalogue import CallbackOutcome, Refusal
+from ingest.metrics.catalogue import CallbackOutcome, Listener, Refusal
 from ingest.receiver.access import Access, AccessByAccount, client_of
 from ingest.receiver.batching import CallbackBatcher, CallbackResult, forbid
 from ingest.receiver.bodies import BodyReader, BrokenBodyError, TooLargeError, UnsupportedEncodingError
-from ingest.receiver.connections import CallbackConnection, ConnectionLimits, Connections
-from ingest.receiver.handshakes import TlsHandshake
 from ingest.receiver.public_url import called_path, called_url
 from ingest.receiver.rates import ClientRates
 from ingest.receiver.responses import respond
@@ -51,7 +51,6 @@ _EXPECTATION: Final = CallbackResult(CallbackOutcome.MALFORMED, Reply(417, b"onl
 _TOO_MANY: Final = Reply(429, b"refused too often: wait\n", headers={"Retry-After": "10"})
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
-_KEEPALIVE_SECONDS: Final = 75.0
 #: For how long a body that nobody wants is read on, so that its sender reads the answer before the connection closes.
 _LINGER_SECONDS: Final = 2.0
 #: For how long the answer is held back to a client that was refused too often.
@@ -105,11 +104,11 @@ class Receiver:
             _seldom.warning("a client is refused too often", cause=cause, client=self._client(request))
             await asyncio.sleep(_PENALTY_SECONDS)
         if cause is not None:
-            catalogue.count_refused(cause)
+            catalogue.count_refused(Listener.RECEIVER, cause)
         return respond(request, reply)
 
     async def _answer(self, request: web.BaseRequest, access: Access, query: str) -> CallbackResult:
-        if isinstance(request.protocol, CallbackConnection):
+        if isinstance(request.protocol, HttpConnection):
             request.protocol.admitted = True
         if access.rate is not None and not access.rate.take(time.monotonic()):
             return _limit(access, self._callback(request, access, query, _at_hand(request)))
@@ -178,7 +177,7 @@ def _unread(error: Exception) -> CallbackResult:
         case TimeoutError():
             return _TOO_SLOW
         case _:
-            catalogue.count_refused(Refusal.NOT_HTTP)
+            catalogue.count_refused(Listener.RECEIVER, Refusal.NOT_HTTP)
             return _BROKEN
 
 
@@ -210,25 +209,22 @@ def make_server(
 ) -> Server:
     """Return the aiohttp server of a receiver; `most_connections` is what the system allows this process."""
     limits = ConnectionLimits(
+        listener=Listener.RECEIVER,
         most=min(settings.max_connections, most_connections or settings.max_connections),
         most_per_address=settings.max_connections_per_address,
         head_seconds=settings.header_timeout_s,
         proxies=settings.trusted_proxies,
     )
-    connections = Connections(limits)
     return Server(
         receiver.handle,
-        connection=partial(TlsHandshake, context=tls, connections=connections)
-        if tls
-        else partial(CallbackConnection, connections=connections),
+        limits=limits,
+        tls=tls,
         request_factory=partial(
             web.BaseRequest, loop=asyncio.get_running_loop(), client_max_size=settings.max_body_bytes
         ),
-        keepalive_timeout=_KEEPALIVE_SECONDS,
         lingering_time=_LINGER_SECONDS,
         max_line_size=_LONGEST_LINE_BYTES,
         auto_decompress=False,
-        access_log=None,
     )
 
 

@@ -15,7 +15,7 @@ from typing import ClassVar
 
 from aiohttp import web
 
-from ingest import http_server
+from ingest.http_server.serving import serve
 from ingest.simulation.known_messages import KnownMessages
 from ingest.simulation.wrong_answers import WRONG, Handler
 
@@ -54,7 +54,7 @@ class PullServer:
     async def serve(self, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[str]:
         """Serve; yields the address, as in `http://127.0.0.1:9090`."""
         runner = web.AppRunner(self.app(), access_log=None, shutdown_timeout=0.5)
-        async with http_server.serve(runner, host, port) as bound:
+        async with serve(runner, host, port) as bound:
             yield f"http://{host}:{bound}"
 
     @web.middleware

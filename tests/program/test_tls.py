@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.ingest.http_server.test_connections import GOOD
 from tests.ingest.receiver.sockets import connection, send
-from tests.ingest.receiver.test_connections import GOOD
 from tests.program.running import Program
 from tests.sinks.kafka.security import Security
 

@@ -13,7 +13,9 @@ from aiohttp import web
 
 from ingest.background import beside
 from ingest.connections.tls import Certificates
-from ingest.http_server import Server, serve
+from ingest.http_server.connections import ConnectionLimits
+from ingest.http_server.serving import Server, serve
+from ingest.metrics.catalogue import Listener
 from tests.sinks.kafka.security import Security
 from tests.waiting import until
 
@@ -49,9 +51,10 @@ async def serving(folder: Path, *, client_ca: bool) -> AsyncIterator[int]:
         return web.Response(text="OK")
 
     certificates = Certificates(folder / "server.pem", folder / "server.key", folder / "ca.pem" if client_ca else None)
-    runner = web.ServerRunner(Server(answer, access_log=None))
-    listening = serve(runner, "127.0.0.1", 0, ssl_context=certificates.context)
-    async with listening as port, beside(certificates.watch(LOOK_SECONDS)):
+    runner = web.ServerRunner(
+        Server(answer, limits=ConnectionLimits(listener=Listener.RECEIVER), tls=certificates.context)
+    )
+    async with serve(runner, "127.0.0.1", 0) as port, beside(certificates.watch(LOOK_SECONDS)):
         yield port
 
 

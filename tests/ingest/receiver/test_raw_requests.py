@@ -83,11 +83,11 @@ async def test_a_request_that_is_no_http_leaves_no_trace_of_its_content(
     post: Post, request_text: str, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """A request that the parser refuses is answered 400 and counted; its content is neither echoed nor logged."""
-    before = catalogue.REFUSED.values.get(("not_http",), 0)
+    before = catalogue.REFUSED.values.get(("receiver", "not_http"), 0)
     with structlog.testing.capture_logs() as lines, caplog.at_level(logging.DEBUG):
         status, answer = await send(post.url, request_text.encode())
     assert status == 400
-    assert catalogue.REFUSED.values[("not_http",)] > before
+    assert catalogue.REFUSED.values[("receiver", "not_http")] > before
     for said in (answer.decode(), str(lines), caplog.text, *capfd.readouterr()):
         assert SECRET not in said
         assert NUMBER not in said

@@ -1,7 +1,7 @@
 """
-TLS handshakes with strangers: they take a place among the receiver's connections, and have to end in time.
+TLS handshakes with strangers: they take a place among a listener's connections, and have to end in time.
 
-A server of asyncio's tells nobody of a TLS connection before its handshake is done. So the receiver accepts connections
+A server of asyncio's tells nobody of a TLS connection before its handshake is done. So the server accepts connections
 as plain TCP, gives each its place, and has the event loop begin TLS on a copy of the socket.
 """
 
@@ -10,7 +10,7 @@ import socket
 import ssl
 from typing import Any
 
-from ingest.receiver.connections import CallbackConnection
+from ingest.http_server.connection import HttpConnection
 
 
 class TlsHandshake(asyncio.Protocol):
@@ -19,7 +19,7 @@ class TlsHandshake(asyncio.Protocol):
     def __init__(self, *given: Any, context: ssl.SSLContext, **options: Any) -> None:
         """Begin TLS with `context`; the rest is for the connection that it leads to."""
         self._context = context
-        self._connection = CallbackConnection(*given, **options)
+        self._connection = HttpConnection(*given, **options)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take a place among the connections, and begin TLS if there was one."""

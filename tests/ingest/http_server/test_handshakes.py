@@ -11,9 +11,9 @@ import structlog
 
 from ingest.connections.tls import server_context
 from ingest.metrics.catalogue import CONNECTIONS
+from tests.ingest.http_server.test_connections import GOOD, is_closed
 from tests.ingest.receiver.conftest import Post, StartReceiver
 from tests.ingest.receiver.sockets import connection, send
-from tests.ingest.receiver.test_connections import GOOD, is_closed
 from tests.sinks.kafka.security import Security
 from tests.waiting import until
 
@@ -43,7 +43,7 @@ async def test_callbacks_come_over_tls(start_receiver: StartReceiver, security: 
     post = await start(start_receiver, security, max_connections_per_address=1)
     for _ in range(3):
         assert await post_over_tls(post, security) == (200, b"OK")
-        await until(lambda: CONNECTIONS.values.get(()) == 0)
+        await until(lambda: CONNECTIONS.values.get(("receiver",)) == 0)
 
 
 @pytest.mark.parametrize("begun", [b"", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"])
@@ -82,5 +82,5 @@ async def test_a_client_that_does_not_speak_tls_is_disconnected(
         with contextlib.suppress(ConnectionError):
             async with asyncio.timeout(5):
                 await reader.read()
-    await until(lambda: CONNECTIONS.values.get(()) == 0)
+    await until(lambda: CONNECTIONS.values.get(("receiver",)) == 0)
     assert await post_over_tls(post, security) == (200, b"OK")
