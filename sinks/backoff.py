@@ -1,4 +1,4 @@
-"""Growing pauses between tries."""
+"""Growing pauses between attempts."""
 
 import random
 
@@ -7,8 +7,7 @@ class Backoff:
     """
     Pauses that double from `first` to `longest` seconds.
 
-    Each is shortened by a random part of up to a half, so that processes that failed together do not all try again at
-    the same moment.
+    Each is shortened at random by up to a half, so that processes that failed together try again at different moments.
     """
 
     def __init__(self, first: float, longest: float) -> None:

@@ -1,8 +1,8 @@
 """
-The drain: from the stream into the store.
+The drain: moves records from the stream into the store.
 
-It reads a batch, inserts it, then commits it. A drain that dies in between reads the batch again, and the store
-collapses the rows that it has already.
+It reads a batch, inserts it, then commits it. After a crash in between it reads the batch again, and the store collapses
+the rows that it has already.
 """
 
 import asyncio
@@ -20,20 +20,20 @@ from sinks.records import LetterKind, dead_letter_record
 from sinks.rows import Row, check, written
 from sinks.stream import BATCH_BYTES, Batch, Consumer, Record, Topic
 
-#: After an insert there is a pause this many times as long, up to half a second: few large inserts cost a store that has
-#: much to do less than many small ones.
+#: After an insert the drain pauses for this many times as long, up to half a second, so that a slow store gets few large
+#: inserts instead of many small ones.
 _PAUSE_PER_INSERT: Final = 10
 _LONGEST_PAUSE_SECONDS: Final = 0.5
 
 
 class Watch(Protocol):
-    """Receives what happens in the drain; `ingest.metrics` implements it."""
+    """Receives the drain's events; `ingest.metrics` implements it."""
 
     def inserted(self, topic: Topic, rows: Sequence[Row], seconds: float) -> None:
         """Note that these rows went into the topic's table in `seconds`."""
 
     def insert_failed(self, topic: Topic, error: BusyError, retry_seconds: float) -> None:
-        """Note that the store did not take an insert, which is tried again in `retry_seconds`."""
+        """Note that an insert failed, and is tried again in `retry_seconds`."""
 
     def refused(self, topic: Topic, error: RefusedError) -> None:
         """Note that one value can't be stored, and is kept as a dead letter."""
@@ -56,13 +56,12 @@ class Drain:
         pause: Callable[[float], Awaitable[None]] | None = None,
     ) -> None:
         """
-        Read at most `batch_rows` rows and about `batch_bytes` at a time, and pause for `batch_seconds` after an insert
-        while fewer rows wait, or longer, but no more than half a second, where inserts take long.
+        Read batches of at most `batch_rows` rows and about `batch_bytes`.
 
-        A stopped drain goes on to the end of the stream, or, without `to_the_end`, to the end of its batch: other
-        programs may write to the stream for ever. `complete` makes a row of a topic's value before that is checked; it
-        raises `RefusedError` if it can't. `pause` waits for the seconds that it is given; without it the drain waits
-        for so long, or until it is stopped.
+        While less than a batch waits, the drain pauses for `batch_seconds` after an insert, or longer after a slow one.
+        After `stop` it goes on to the end of the stream, or, without `to_the_end`, of its batch: other programs may
+        write to Kafka for ever. `complete` turns a topic's value into a row, or raises `RefusedError`. `pause` replaces
+        the waiting in tests.
         """
         self._consumer = consumer
         self._watch = watch
@@ -74,18 +73,18 @@ class Drain:
         self._pause = pause or self._wait
         self._stopping = asyncio.Event()
         self._inserter = Inserter(store, watch, most_rows=batch_rows, stopping=self._stopping)
-        #: The drain holds this lock while it inserts and commits; hold it, and nothing is inserted.
+        #: Held while the drain inserts and commits; another task may hold it to keep the drain from inserting.
         self.storing = asyncio.Lock()
         self._waiting = False
         self._progress_at = time.monotonic()
 
     @property
     def stalled_seconds(self) -> float:
-        """How long ago the drain last stored something or found nothing to store; 0 while nothing waits."""
+        """Seconds since the drain last stored a batch or found the stream empty; 0 while nothing waits."""
         return time.monotonic() - self._progress_at if self._waiting else 0.0
 
     def stop(self) -> None:
-        """Ask `run` to return soon: at the end of the stream, or at once where the store takes no inserts."""
+        """Ask `run` to return at the end of the stream, or at once if the store is away."""
         self._stopping.set()
 
     async def run(self) -> None:
@@ -100,8 +99,10 @@ class Drain:
             found = bool(batch.records or batch.unreadable)
             self._waiting = self._waiting or found
             started = time.monotonic()
-            if found and not await self._store(batch):
-                return
+            if found:
+                async with self.storing:
+                    if not await self._store(batch):
+                        return
             lag = await self._consumer.lag()
             self._note_progress(found=found, lag=lag)
             if stopping and not found:
@@ -116,11 +117,7 @@ class Drain:
         self._waiting = lag > 0
 
     async def _store(self, batch: Batch) -> bool:
-        """Insert and commit a batch; False where it was given up because of a stop."""
-        async with self.storing:
-            return await self._insert_and_commit(batch)
-
-    async def _insert_and_commit(self, batch: Batch) -> bool:
+        """Insert and commit a batch; False if it was given up because of a stop."""
         letters: list[Row] = [self._refuse(record, error) for record, error in batch.unreadable]
         for topic, records in _by_topic(batch.records).items():
             rows, refused = await asyncio.to_thread(self._check, topic, records)
@@ -135,7 +132,7 @@ class Drain:
         return True
 
     def _check(self, topic: Topic, records: Sequence[Record]) -> tuple[list[Row], list[tuple[Record, RefusedError]]]:
-        """Check every value alone; return those that are rows, and the other records with their errors."""
+        """Return the rows, and the records that are none, each with its error."""
         complete = self._complete.get(topic, bytes)
         rows, refused = [], []
         for record in records:
@@ -146,7 +143,7 @@ class Drain:
         return rows, refused
 
     def _refuse(self, record: Record, error: RefusedError) -> Row:
-        """Count a value that can't be stored, and return its dead letter."""
+        """Count a record that can't be stored, and return its dead letter."""
         self._watch.refused(record.topic, error)
         letter = dead_letter_record(
             kind=LetterKind.RECORD,

@@ -1,9 +1,9 @@
 """
 The errors of dlrhub's own side.
 
-    SinkError                   ours, not the provider's
-    ├── BusyError               not now: nothing was kept, try again (answered `busy`)
-    │   └── BatchTooLargeError  not in one piece: fewer records at once may work
+    SinkError                   a record could not be kept
+    ├── BusyError               not now, but the same attempt may work later (answered `busy`)
+    │   └── BatchTooLargeError  not in one piece, but fewer rows at once may work
     └── RefusedError            never: the same record will be refused again
 """
 
@@ -13,16 +13,12 @@ class SinkError(Exception):
 
 
 class BusyError(SinkError):
-    """Not now: nothing was kept, and the same append or insert may work later."""
+    """The stream or the store can't take records now; the same append or insert may work later."""
 
 
 class BatchTooLargeError(BusyError):
-    """
-    The store could not take this many rows in one piece: it ran out of time or memory, or into a limit.
-
-    Fewer rows may work, so the drain halves the batch.
-    """
+    """The store ran out of time or memory, or into a limit, with this many rows; the drain halves the batch."""
 
 
 class RefusedError(SinkError):
-    """Never: the stream or the store will not take this record, however often it is tried."""
+    """The stream or the store will never take this record, or Kafka's settings have to be changed first."""

@@ -1,4 +1,4 @@
-"""Group commit: one write in flight, and all that arrives meanwhile goes into the next."""
+"""Group commit: one write at a time; the records that arrive during it are written together by the next."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -6,8 +6,7 @@ from collections.abc import Callable, Sequence
 from sinks.errors import BusyError
 from sinks.stream import Record
 
-#: Records, and bytes of them, that may wait for a write before new ones are refused; this bounds the memory of a
-#: stalled stream.
+#: Limits of the records and bytes that wait for a write; they bound the memory of a stalled stream.
 MOST_PENDING = 50_000
 MOST_PENDING_BYTES = 64 * 1024 * 1024
 
@@ -16,8 +15,7 @@ class GroupCommit:
     """
     Collects appends into groups and writes one group at a time.
 
-    There is no linger: a lone append is written at once, and under load a group is whatever came in while the last
-    one was being written.
+    A lone append is written at once. Under load, a group is all records that were appended during the last write.
     """
 
     def __init__(self, write: Callable[[Sequence[Record]], asyncio.Future[None]]) -> None:
@@ -37,7 +35,7 @@ class GroupCommit:
             return
         size = sum(len(record.value) for record in records)
         too_much = len(self._pending) + len(records) > MOST_PENDING or self._bytes + size > MOST_PENDING_BYTES
-        if self._pending and too_much:  # a large append that nothing waits before is taken, or it never were
+        if self._pending and too_much:  # a large append is taken if nothing else waits
             raise BusyError("the stream does not keep up")
         self._pending.extend(records)
         self._bytes += size
@@ -66,7 +64,7 @@ class GroupCommit:
     def _finish(self, written: asyncio.Future[None], waiting: list[asyncio.Future[None]]) -> None:
         error = BusyError("the write was cancelled") if written.cancelled() else written.exception()
         for future in waiting:
-            if future.done():  # its caller has gone away
+            if future.done():  # the caller was cancelled
                 continue
             if error is None:
                 future.set_result(None)

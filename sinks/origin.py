@@ -1,4 +1,4 @@
-"""From an item that a provider sent to a record of the stream: the same way for callbacks and for polled answers."""
+"""Turns items of callbacks and of polled answers into records of the stream, without secrets and personal data."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -15,15 +15,14 @@ from sinks.stream import Record
 
 class Origin(msgspec.Struct, frozen=True, kw_only=True):
     """
-    One callback, or one answer of a polled provider: the parts of it that a dead letter keeps.
+    The callback or answer that items came from: the parts of it that a dead letter keeps.
 
-    `kind` is what its body is as a whole. `path` holds no secret; `mask` removes secrets;
-    `has_secret_fields` says that the provider puts one into its payloads, so that reports are searched, too.
-    `privacy` decides what is kept of personal data.
+    `kind` is the kind of a dead letter of the whole body. `path` is given without a secret; `mask` removes secrets from
+    everything else. With `has_secret_fields` the provider's payloads carry a secret, so that reports are searched, too.
+    `privacy` decides how much personal data is kept.
     """
 
     kind: LetterKind
-
     provider: str
     account: str
     method: str
@@ -47,7 +46,7 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
                 return self._dead_letter(LetterKind.ITEM, item.error, item.raw)
 
     def _without_secret_fields(self, report: DeliveryReport) -> DeliveryReport:
-        """Return a report whose raw item and whose customer's JSON hold no value of a provider's secret field."""
+        """Return a report without the values of the provider's secret fields in `raw` and `custom`."""
         if self.mask.may_hold_field(report.raw):
             report = msgspec.structs.replace(report, raw=self.mask.text(report.raw))
         if isinstance(report.custom, msgspec.Raw) and self.mask.may_hold_field(bytes(report.custom).decode()):
@@ -55,7 +54,7 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
         return report
 
     def dead_letter(self, error: MalformedError, body: bytes) -> Record:
-        """Return a whole callback or answer that can't be read as a dead letter."""
+        """Return the dead letter of a callback or answer that can't be read as a whole."""
         return self._dead_letter(self.kind, error, body)
 
     def _dead_letter(self, kind: LetterKind, error: MalformedError, body: bytes) -> Record:

@@ -1,4 +1,4 @@
-"""The columns of each topic's records that may hold a person's phone number: what an erasure looks at."""
+"""The columns that may hold a person's phone number, by topic; the erasure of a person searches them."""
 
 from collections.abc import Mapping
 from typing import Final, NamedTuple
@@ -7,7 +7,7 @@ from sinks.stream import Topic
 
 
 class PersonalColumns(NamedTuple):
-    """A record is erased where one of `numbers` spells the number; in each of `texts` the number is redacted."""
+    """A record is erased if one of `numbers` is the person's number; in `texts` the number is redacted."""
 
     numbers: tuple[str, ...]
     texts: tuple[str, ...]
@@ -20,6 +20,6 @@ PERSONAL: Final[Mapping[Topic, PersonalColumns]] = {
     ),
     Topic.INBOUND: PersonalColumns(("sender", "recipient"), ("message_id", "content", "raw")),
     Topic.SUBMISSIONS: PersonalColumns(("recipient",), ("reference", "tags")),
-    #: The result of a replay is a record of its own, and its `resolution` a part of the sort key.
+    #: `resolution` is part of the table's sort key, so that it can't be redacted.
     Topic.DEAD_LETTERS: PersonalColumns(("resolution",), ("query", "headers", "detail", "body")),
 }

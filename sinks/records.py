@@ -1,4 +1,4 @@
-"""From what a callback says to what the stream carries: each becomes JSON once, its keys the columns of its table."""
+"""Records of the stream: reports, inbound messages, submissions and dead letters as JSON with their table's columns."""
 
 import base64
 import hashlib
@@ -15,8 +15,8 @@ from normalizers.model import DeliveryReport, InboundMessage
 from normalizers.submissions import Submission
 from sinks.stream import Record, Topic
 
-#: Version of the JSON values, told in the Kafka header `schema-version`. Version 1 was that of dlrhub 0.1, whose event
-#: ids followed from other fields: its records are refused.
+#: Version of the JSON values, in the Kafka header `schema-version`. Version 1 was dlrhub 0.1's, which made event ids of
+#: other fields: its records are refused.
 SCHEMA_VERSION: Final = 2
 
 _encode: Final = msgspec.json.Encoder().encode
@@ -24,42 +24,42 @@ _NOT_ASCII: Final = 0x80
 
 
 class LetterKind(StrEnum):
-    """The kind of a dead letter's body, which decides how it is read again."""
+    """The content of a dead letter's body, which decides how it is read again."""
 
     #: A whole callback.
     CALLBACK = "callback"
-    #: One item of a callback or answer, its raw bytes.
+    #: One item of a callback or answer.
     ITEM = "item"
-    #: A whole answer of a provider that was asked.
+    #: A whole answer to a poll.
     ANSWER = "answer"
-    #: A value of the stream that the store refused.
+    #: A record of the stream that the store refused.
     RECORD = "record"
 
 
 class DeadLetter(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """
-    Bytes that could not be parsed, whole. The fields are the columns of `dlr.dead_letters`.
+    A request, answer or record that could not be read. The fields are the columns of `dlr.dead_letters`.
 
-    `id` is a hash of the content, so that a provider's retries of it are one letter with a count. `body` is text
-    where the bytes are UTF-8 (`body_encoding` `utf-8`), else `base64`. `query` has its non-ASCII bytes percent-encoded.
+    `id` is a hash of the content, so that a provider's retries of it are one letter with a count. `body` is the bytes as
+    text if they are UTF-8, else in base64, as `body_encoding` says. Non-ASCII bytes of `query` are percent-encoded.
     `headers` is a JSON object.
 
-    A replay writes one more row with the same id, and the time of the replay as `received_at`: `resolution` says what
-    became of the letter, and `resolved_at` is set where it could be read. In a receipt, `resolution` is empty.
+    A replay writes one more row with the same id and the time of the replay as `received_at`: `resolution` is its
+    result, and `resolved_at` is set if the letter could be read. Both are empty in the row of a receipt.
     """
 
     id: str
     provider: str
     account: str
     why: Fault
-    location: str
-    detail: str
-    method: str
-    path: str
-    query: str
-    headers: str
-    body: str
-    body_encoding: str
+    location: str = ""
+    detail: str = ""
+    method: str = ""
+    path: str = ""
+    query: str = ""
+    headers: str = ""
+    body: str = ""
+    body_encoding: str = "utf-8"
     received_at: datetime
     kind: LetterKind
     resolved_at: datetime | None = None
@@ -97,10 +97,9 @@ def dead_letter_record(
     received_at: datetime,
 ) -> Record:
     """
-    Write what could not be read as a record of `dlr.dead_letters`.
+    Write a dead letter as a record of `dlr.dead_letters`; its secrets have to be masked before.
 
-    Nothing of it may hold a secret: `Origin` masks them. The id follows from the content, so that a repetition is the
-    same letter; the same record in two topics is two.
+    The id is a hash of the content, and for a record of the stream also of its topic.
     """
     parts = [provider.encode(), account.encode(), method.encode(), query, body]
     if kind is LetterKind.RECORD:
@@ -137,20 +136,12 @@ def resolution_record(
     resolved: bool,
     words: str,
 ) -> Record:
-    """Write what a replay at `at` made of a dead letter as one more record of `dlr.dead_letters`; `words` tell it."""
+    """Write the result of a replay at `at`, in `words`, as one more record of a dead letter."""
     letter = DeadLetter(
         id=letter_id,
         provider=provider,
         account=account,
         why=why,
-        location="",
-        detail="",
-        method="",
-        path="",
-        query="",
-        headers="",
-        body="",
-        body_encoding="utf-8",
         received_at=at,
         kind=kind,
         resolved_at=at if resolved else None,

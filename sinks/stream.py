@@ -1,9 +1,9 @@
 """
 The interface of the stream between receivers and store, which the journal and Kafka implement.
 
-Producers append records and are told when they are durable. One consumer (a group, in Kafka's case) reads them in
-order, and commits what the store has taken. A record may be read again after a crash, so the store has to be
-idempotent; none is ever skipped.
+Producers append records, and learn when they are durable. One consumer (in Kafka: one group) reads them in order, and
+commits them when the store has them. A record may be read again after a crash, so inserts have to be idempotent; no
+record is skipped.
 """
 
 from collections.abc import Hashable, Mapping, Sequence
@@ -15,7 +15,7 @@ import msgspec
 
 from sinks.errors import RefusedError
 
-#: A batch is closed at this many bytes of values: a drain holds a few times as much in memory.
+#: A batch is closed at this many bytes of values; a drain needs a few times as much memory.
 BATCH_BYTES: Final = 16 * 1024 * 1024
 
 
@@ -41,10 +41,10 @@ class Record(msgspec.Struct, frozen=True, array_like=True):
 @dataclass(frozen=True, slots=True)
 class Batch:
     """
-    Records read, in the stream's order, and how far each partition has been read with them.
+    Records in the stream's order, and the position that was reached in each partition.
 
-    `positions` maps a partition (a journal file, a topic's partition) to the position after the last record.
-    `unreadable` are messages that other programs wrote and that can't be read as records, each with the reason.
+    `positions` maps a partition (a journal, or a topic's partition) to the position after its last record. `unreadable`
+    are messages of other programs that are no records, each with the reason.
     """
 
     records: Sequence[Record]
@@ -55,19 +55,18 @@ class Batch:
 class Producer(Protocol):
     """The producing side of a stream."""
 
-    #: How many appends to have in progress at once: more than one if they wait for other machines.
+    #: How many appends to have in progress at once; more than one helps if they wait for other machines.
     at_once: int
 
     async def append(self, records: Sequence[Record]) -> None:
         """
         Return once every record is durable.
 
-        Raises `BusyError` if that can't be had now: the records may or may not have been kept, and the caller must
-        not acknowledge them.
+        Raises `BusyError` if that fails: the records may or may not have been kept, and must not be acknowledged.
         """
 
     async def close(self) -> None:
-        """Finish what was appended, then let go of the stream."""
+        """Finish the appends in progress, then disconnect."""
 
 
 class Consumer(Protocol):
@@ -87,4 +86,4 @@ class Consumer(Protocol):
         """Return how many records wait to be committed."""
 
     async def close(self) -> None:
-        """Let go of the stream, without a commit."""
+        """Disconnect, without a commit."""

@@ -1,4 +1,4 @@
-"""The store's side of the journals: all of a folder as one stream, read by one process."""
+"""The store's side of the journals: one process reads all journals in a folder as one stream."""
 
 import asyncio
 import logging
@@ -23,7 +23,7 @@ _Found = TypeVar("_Found")
 
 
 class JournalConsumer:
-    """Reads every journal in a folder, those that appear later too, but for those that another process reads."""
+    """Reads every journal in a folder, also new ones, except those that another process reads."""
 
     def __init__(
         self,
@@ -37,7 +37,7 @@ class JournalConsumer:
         """
         Read the journals below `root`; segments are kept this long after their records were drained.
 
-        With `own`, read the journal of this name alone, and those that no living process writes to.
+        With `own`, read only the journal of this name, and those that no living process writes to.
         """
         self._root = root
         self._own = own
@@ -49,7 +49,7 @@ class JournalConsumer:
         self._failed: set[str] = set()
 
     async def read(self, *, most: int, most_bytes: int = BATCH_BYTES, wait_seconds: float) -> Batch:
-        """Return up to `most` records, and bytes of values, after those read before; waits for the first that long."""
+        """Return the records after those read before, waiting for the first one at most `wait_seconds`."""
         deadline = time.monotonic() + wait_seconds
         while True:
             batch = await asyncio.to_thread(self._read, most, most_bytes)
@@ -71,13 +71,13 @@ class JournalConsumer:
         return await asyncio.to_thread(lag, self._root)
 
     def waiting(self) -> tuple[int, float | None]:
-        """Return how many records of the journals that it holds are not drained, and since when the oldest may wait."""
+        """Return how many records of the open journals are not drained, and since when the oldest may wait."""
         readers = list(self._open_readers())
         since = filter(None, (self._try(reader, reader.waiting_since) for reader in readers))
         return sum(reader.waiting() for reader in readers), min(since, default=None)
 
     async def close(self) -> None:
-        """Let go of the journals."""
+        """Close the journals."""
         for reader in self._readers.values():
             reader.close()
         self._readers.clear()
@@ -117,7 +117,7 @@ class JournalConsumer:
             yield self._readers[folder.name]
 
     def _try(self, reader: JournalReader, work: Callable[[], _Found]) -> _Found | None:
-        """Return what `work` returns; a journal that can't be read now holds up no other."""
+        """Call `work`; log an `OSError` and return None, so that one journal does not hold up the others."""
         try:
             found = work()
         except OSError as error:
@@ -135,7 +135,7 @@ def journals_in(root: Path) -> list[Path]:
 
 
 def lag(root: Path) -> int:
-    """Return how many records were acknowledged and are not drained; any process may ask, at any time."""
+    """Return how many records were acknowledged and are not drained; any process may call this at any time."""
     return sum(_behind(folder) for folder in journals_in(root))
 
 

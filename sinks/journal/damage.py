@@ -1,9 +1,8 @@
 """
-Bytes that a journal's reader could not read, set aside: raw bytes in a folder `damaged` beside the journals, and a note
-of each.
+Sets bytes that a journal's reader could not read aside: as files in a folder `damaged` beside the journals.
 
-A note is a JSON file. Its name follows from the place of the damage, so that damage that is found again after a restart
-is one note; it stays until an operator moves it away, and is counted in the metrics until then.
+Each damage has a note, a JSON file. It is named by the place of the damage, so that damage that is found again after a
+restart has one note. The metrics count it until an operator moves it away.
 """
 
 import time
@@ -23,10 +22,9 @@ class Damage(msgspec.Struct, frozen=True, kw_only=True):
     """
     One place in a journal that can't be read.
 
-    `records` acknowledged records, the first of them at position `first`, are lost by it (0: none that is known of).
-    A file that is none of the journal's has 0 for both.
-    They were acknowledged between `since` and `until`, in seconds since 1970 (None: not known). `kept` names the file
-    in the folder `damaged` that has the bytes, empty if there are none.
+    It has lost `records` acknowledged records (0: none that is known of), the first of them at position `first`. They
+    were acknowledged between `since` and `until`, in seconds since 1970 (None: not known). `kept` names the file in the
+    folder `damaged` that has the bytes, empty if there are none. For a foreign file, `records` and `first` are 0.
     """
 
     journal: str
@@ -41,11 +39,11 @@ class Damage(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def name(self) -> str:
-        """Name the note: the same for the same place."""
+        """The name of the note, which is the same for the same place."""
         return f"{self.journal}.{self.file}.{self.start}.{self.first}"
 
     def __str__(self) -> str:
-        """Say it to an operator."""
+        """Describe the damage to an operator."""
         lost = f"{self.records} acknowledged records are lost" if self.records else "no record is known to be lost"
         return (
             f"journal {self.journal}: {self.file or 'a segment'} can't be read from byte {self.start}: {lost},"
@@ -59,7 +57,7 @@ def _moment(at: float | None) -> str:
 
 
 def set_aside(root: Path, damage: Damage, content: bytes) -> bool:
-    """Keep a note and the bytes, durably; False where that was done before. Raises `OSError`."""
+    """Write the note and the bytes durably; False if the note is there already. Raises `OSError`."""
     folder = root / FOLDER
     note = folder / f"{damage.name}.json"
     if note.exists():
@@ -74,7 +72,7 @@ def set_aside(root: Path, damage: Damage, content: bytes) -> bool:
 
 
 def move_aside(path: Path) -> Damage:
-    """Move a file that is none of its journal's into the folder `damaged`, and return its note; raises `OSError`."""
+    """Move a foreign file out of a journal into the folder `damaged`, and return its note; raises `OSError`."""
     journal, root = path.parent.name, path.parent.parent
     kept = f"{journal}.{path.name}.{path.stat().st_mtime_ns}"
     damage = Damage(
@@ -94,7 +92,7 @@ def move_aside(path: Path) -> Damage:
 
 
 def damages(root: Path) -> Iterator[Damage]:
-    """Yield what was set aside below `root`, the folder of the journals."""
+    """Yield the damages noted below `root`, the folder of the journals."""
     for note in sorted((root / FOLDER).glob("*.json")):
         try:
             yield msgspec.json.decode(note.read_bytes(), type=Damage)

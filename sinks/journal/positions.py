@@ -1,13 +1,13 @@
 """
 The two small files beside a journal's segments that say how far writer and reader are.
 
-`acknowledged` is the writer's: the position of the last record that it acknowledged, and the first position of the
-segment that it writes to (0 where it writes to none). It is written after each sync and is not synced itself, so after
-a power loss it may be some seconds old; it is never ahead of what was acknowledged. `cursor` is the reader's: the
-position up to which all is drained, and the boot of the machine in which that was written. It is synced.
+`acknowledged` is the writer's: the position of the last acknowledged record, and the first position of the segment that
+it writes to (0 if none). It is written after each sync and is not synced itself, so after a power loss it may be some
+seconds old. `cursor` is the reader's: the position up to which all records are drained, and the id of the machine's boot
+in which it was written. It is synced.
 
-Each is one line of text that ends with its own checksum. It is written in place, within one sector of the disk, which a
-full disk does not prevent.
+Each file is one line of text that ends with its checksum. It is overwritten in place, within one sector, which also works
+on a full disk.
 """
 
 import os
@@ -19,7 +19,7 @@ from typing import Final, NamedTuple
 ACKNOWLEDGED: Final = "acknowledged"
 CURSOR: Final = "cursor"
 
-#: A line that is read while it is written may be neither the old one nor the new one.
+#: A line that is read while it is written may have a wrong checksum, and is read again.
 _TRIES: Final = 3
 
 
@@ -61,8 +61,8 @@ def read_cursor(folder: Path) -> Cursor | None:
 
 
 def make_cursor(folder: Path) -> None:
-    """Begin a new journal's cursor, so that a cursor that is missing later is known to be lost; raises `OSError`."""
-    with suppress(FileExistsError):  # its reader was quicker
+    """Make a new journal's cursor, so that a missing one is known to be lost; raises `OSError`."""
+    with suppress(FileExistsError):  # the reader has made it
         file = os.open(folder / CURSOR, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
             write_cursor(file, Cursor(0, "none"))
@@ -77,7 +77,7 @@ def write_cursor(file: int, cursor: Cursor) -> None:
 
 
 def replace_file(path: Path, content: bytes) -> None:
-    """Write a file of which any reader, and a crash, finds the old content or the new one; raises `OSError`."""
+    """Replace a file atomically and durably; raises `OSError`."""
     new = path.with_name(f"{path.name}.new")
     file = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
@@ -89,19 +89,19 @@ def replace_file(path: Path, content: bytes) -> None:
 
 
 def is_deleted(file: int) -> bool:
-    """Tell whether an open file has no name any more, so that nobody else can read it."""
+    """Tell whether an open file was deleted."""
     return os.fstat(file).st_nlink == 0
 
 
 def write_all(file: int, content: bytes, start: int) -> None:
     """Write all of `content` at byte `start`; raises `OSError` if the disk takes only a part of it."""
     written = os.pwrite(file, content, start)
-    while written < len(content):  # the next call says why the disk took no more
+    while written < len(content):  # after a partial write, the next call raises the error
         written += os.pwrite(file, content[written:], start + written)
 
 
 def sync_folder(folder: Path) -> None:
-    """Make durable which files a folder has; raises `OSError`."""
+    """Make a folder's entries durable; raises `OSError`."""
     file = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(file)

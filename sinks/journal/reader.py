@@ -1,13 +1,12 @@
 """
 The reader's side of the journal: one process reads a journal, moves its cursor, and deletes finished segments.
 
-Segments outlive their records' insert by a while, because the engine behind the store may lose what it acknowledged
+Segments are kept for a while after their records were inserted, because the embedded store may lose acknowledged rows
 when the machine loses power: after a reboot the reader begins again with the oldest segment.
 
-Positions have no gaps, and the end of what was acknowledged is known from elsewhere than the bytes that are read: from
-the next group or segment, or, at the end of the last segment, from the writer's mark. Unreadable bytes below that end
-are damage, and are set aside; bytes beyond it are a group that was being written when the writer died, and are no
-damage.
+Positions have no gaps, and the position of the last acknowledged record is known from the next segment, or, for the last
+segment, from the writer's mark. Unreadable bytes before it are damage, and are set aside. Bytes after it are a group that
+was being written when the writer died, and are ignored.
 """
 
 import fcntl
@@ -49,7 +48,7 @@ class JournalReader:
     """Reads the journal in one folder; every method may raise `OSError`."""
 
     def __init__(self, folder: Path, lock: int, *, keep_seconds: float, boot: str) -> None:
-        """Read from the cursor on, or, in another boot of the machine, from the oldest segment; `open` makes one."""
+        """Read from the cursor on, or, after a reboot, from the oldest segment; use `open`, which takes the lock."""
         cursor = read_cursor(folder)
         self.folder = folder
         self._lock = lock
@@ -85,7 +84,7 @@ class JournalReader:
 
     def read(self, most: int, most_bytes: int) -> list[Record]:
         """Return up to `most` records after those read before, up to the one that brings values to `most_bytes`."""
-        mark = read_mark(self.folder)  # before the files are looked at: its content is in them by then
+        mark = read_mark(self.folder)  # read before the files, so that they have all records that it counts
         segments = self._segments()
         self._forget_replaced_file()
         records: list[Record] = []
@@ -122,7 +121,7 @@ class JournalReader:
         write_cursor(self._cursor, Cursor(position, self._boot))
 
     def rewind(self) -> None:
-        """Go back to what was committed."""
+        """Go back to the committed position."""
         self._leave_file()
         self.position = self._handed_out = 0 if self._rereading else self.committed
 
@@ -147,21 +146,21 @@ class JournalReader:
         return max(0, mark.position - self.committed) if mark else 0
 
     def waiting_since(self) -> float | None:
-        """Return when the oldest segment that holds undrained records was begun; None if there are no records."""
+        """Return when the oldest segment with undrained records was last written to; None if there is none."""
         if not self.waiting():
             return None
         behind = [segment for segment in self._segments() if segment.first <= self.committed + 1]
         return behind[-1].path.stat().st_mtime if behind else None
 
     def close(self) -> None:
-        """Let go of the journal."""
+        """Close the files, and release the lock."""
         self._leave_file()
         for file in (self._lock, self._cursor):
             if file is not None:
                 os.close(file)
 
     def _next_group(self, segments: list[Segment], mark: Mark | None) -> Group | None:
-        """Return the next group that has a record after `position`, setting aside what can't be read before it."""
+        """Return the next group that has a record after `position`; unreadable bytes before it are set aside."""
         index = self._index(segments)
         while index < len(segments):
             file = self._opened(segments[index])
@@ -179,7 +178,7 @@ class JournalReader:
         return None
 
     def _index(self, segments: list[Segment]) -> int:
-        """Return which segment comes next: the one that is open, or the one that has the record after `position`."""
+        """Return the index of the open segment, or of the one that has the record after `position`."""
         if self._file is not None and self._file.segment in segments:
             return segments.index(self._file.segment)
         return max(0, sum(segment.first <= self.position + 1 for segment in segments) - 1)
@@ -193,7 +192,7 @@ class JournalReader:
         return self._file
 
     def _group_after_damage(self, file: SegmentFile, following: Segment | None, mark: Mark | None) -> Group | None:
-        """Return the group after bytes that can't be read; None if these bytes are the end of what was acknowledged."""
+        """Return the group after unreadable bytes; None if no acknowledged record follows."""
         if following is not None:
             with SegmentFile(following) as opened:
                 end = acknowledged_before(opened)
@@ -206,7 +205,7 @@ class JournalReader:
         return group
 
     def _lose(self, last: int, *, file: SegmentFile | None, stop: int = 0, until: Group | None = None) -> None:
-        """Go on after position `last` and, in `file`, at byte `stop`; set aside what was there."""
+        """Skip to position `last` and, in `file`, to byte `stop`; note the damage and set the bytes aside."""
         first = max(self.position, self.committed) + 1
         content = file.bytes_between(self._next_byte, stop) if file else b""
         lost = max(0, last - first + 1)
@@ -230,7 +229,7 @@ class JournalReader:
             self._next_byte = stop
 
     def _decoded(self, group: Group) -> list[Record | None]:
-        """Return a group's records; bytes that no longer can be decoded are set aside."""
+        """Return a group's records; a payload that can't be decoded is set aside."""
         try:
             return group.records()
         except (msgspec.DecodeError, DecompressionError):
@@ -259,7 +258,7 @@ class JournalReader:
                 _log.error(str(move_aside(path)))
 
     def _segments(self) -> list[Segment]:
-        """Return the segments in their order, but for files that have no more than the name of one."""
+        """Return the segments in order, without files that only have the name of one."""
         return [each for each in segments_in(self.folder) if each in self._sound or self._is_sound(each)]
 
     def _is_sound(self, segment: Segment) -> bool:
@@ -268,7 +267,7 @@ class JournalReader:
         if sound:
             self._sound.add(segment)
         elif is_open(segment):
-            pass  # its writer is just making it
+            pass  # the writer has not written to it yet
         elif blank:
             segment.path.unlink()
         else:
@@ -276,13 +275,13 @@ class JournalReader:
         return sound
 
     def _deleted(self) -> int:
-        """Return the position up to which segments were drained and deleted, as far as those that are left can tell."""
+        """Return the position before the oldest segment: all before it was drained and deleted."""
         mark, segments = read_mark(self.folder), self._segments()
         return segments[0].first - 1 if segments else mark.position if mark else 0
 
 
 def is_open(segment: Segment) -> bool:
-    """Tell whether a living process writes to a segment; a segment is marked as open before its file is made."""
+    """Tell whether a living process writes to a segment; the writer marks it as open before it makes the file."""
     mark = read_mark(segment.path.parent)
     return (mark is None or segment.first == mark.open_segment) and has_writer(segment.path.parent)
 
@@ -300,7 +299,7 @@ def has_writer(folder: Path) -> bool:
 
 
 def boot_id() -> str:
-    """Tell one start of the machine from another; if that can't be told, all starts are one."""
+    """Return the id of the machine's current boot, or its name if the kernel does not tell."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     except OSError:
@@ -308,6 +307,6 @@ def boot_id() -> str:
 
 
 def acknowledged_before(file: SegmentFile) -> int:
-    """Return up to where records were acknowledged before this segment; all before it where it does not say."""
-    said = file.acknowledged()
-    return file.segment.first - 1 if said is None else min(said, file.segment.first - 1)
+    """Return the last acknowledged position before this segment; if its opening is damaged, all before it."""
+    written, before = file.acknowledged(), file.segment.first - 1
+    return before if written is None else min(written, before)

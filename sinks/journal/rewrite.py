@@ -1,8 +1,8 @@
 """
 Changes or erases records in segments that are no longer written to.
 
-A segment is replaced by a file of the same name, in which every record keeps its position. A reader that has the old
-file open notices, and goes on in the new one.
+A segment is replaced by a file of the same name, in which every record keeps its position. A reader with the old file
+open notices that, and continues in the new one.
 """
 
 import os
@@ -18,12 +18,12 @@ from sinks.journal.reader import is_open
 from sinks.journal.segment import Group, Segment, SegmentFile, segments_in
 from sinks.stream import Record
 
-#: Returns a record as it is to be from now on: itself, another one, or None, which erases it.
+#: Returns the record that takes a record's place: itself, another one, or None, which erases it.
 Change = Callable[[Record], Record | None]
 
 
 class Rewritten(NamedTuple):
-    """How many records were changed or erased, and the segments that were skipped, since they are being written."""
+    """How many records were changed or erased, and the segments that were skipped because they are written to."""
 
     records: int
     open_segments: frozenset[Path]
@@ -45,7 +45,7 @@ def rewrite(folder: Path, change: Change) -> Rewritten:
 
 
 def _rewrite_segment(segment: Segment, change: Change) -> int:
-    """Replace a segment's file where a record in it changes, and return how many do."""
+    """Replace a segment's file if records in it change, and return how many do."""
     try:
         with SegmentFile(segment) as file:
             found = segment.path.stat()
@@ -53,11 +53,11 @@ def _rewrite_segment(segment: Segment, change: Change) -> int:
             for piece, count in _pieces(file, change):
                 pieces.append(piece)
                 changed += count
-    except FileNotFoundError:  # drained, aged and deleted meanwhile
+    except FileNotFoundError:  # the reader has deleted it
         return 0
     if changed:
         replace_file(segment.path, b"".join(pieces))
-        os.utime(segment.path, ns=(found.st_atime_ns, found.st_mtime_ns))  # it is not younger than it was
+        os.utime(segment.path, ns=(found.st_atime_ns, found.st_mtime_ns))  # its age decides when it is deleted
         sync_folder(segment.path.parent)
     return changed
 
@@ -69,7 +69,7 @@ def _pieces(file: SegmentFile, change: Change) -> Iterator[tuple[bytes, int]]:
         group = file.group_at(at) or file.search(at + 1)
         end = file.size if group is None else group.start
         if end > at:
-            yield file.bytes_between(at, end), 0  # what can't be read
+            yield file.bytes_between(at, end), 0  # unreadable bytes
         if group is None:
             return
         yield _changed(file, group, change)

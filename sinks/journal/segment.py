@@ -4,14 +4,13 @@ The file format of the journal: a segment is a file of groups, one after the oth
     group    magic (4 bytes), crc32, length, count, first, written_at, payload
     payload  `length` bytes: records as msgpack, compressed with LZ4
 
-A group is what one append wrote. `first` is the position of its first record: records are numbered from 1, through all
-segments of a journal, and `count` is how many numbers the group has. The checksum covers all that follows it. A segment
-begins with a group of no records, the opening, whose payload is the position that the writer had acknowledged by then.
-Numbers are little-endian.
+A group is one append. `first` is the position of its first record: records are numbered from 1 through all segments of
+a journal. `count` is the number of records. The checksum covers everything after it. A segment begins with a group
+without records, the opening, whose payload is the last position that was acknowledged before. Numbers are little-endian.
 
-The name of a segment says the position of its first record and its salt, where its checksums start from. A reader that
-searches damaged bytes for the next group can't take a record's content for one, since the sender of that content did
-not know the salt.
+A segment's name has the position of its first record and a random salt, which every checksum starts from. When a reader
+searches damaged bytes for the next group, it can't mistake the content of a record for one: the sender of that content
+did not know the salt.
 """
 
 import errno
@@ -41,7 +40,7 @@ _from_msgpack: Final = msgspec.msgpack.Decoder(list[Record | None]).decode
 
 
 class Group(NamedTuple):
-    """One group as it stands in a file: from `start` to `end`, with the records after `before` up to `last`."""
+    """One group in a file, from byte `start` to `end`, with the records after position `before` up to `last`."""
 
     start: int
     end: int
@@ -51,12 +50,12 @@ class Group(NamedTuple):
     payload: bytes
 
     def records(self) -> list[Record | None]:
-        """Return what is at its positions, None if a record was erased; raises what msgspec and cramjam raise."""
+        """Return the records, None for erased ones; raises the decoding errors of msgspec and cramjam."""
         return _from_msgpack(lz4.decompress_block(self.payload))
 
 
 class Segment(NamedTuple):
-    """A segment's file, by what its name says."""
+    """A segment's path, and the first position and salt in its name."""
 
     first: int
     salt: int
@@ -79,11 +78,11 @@ class Segment(NamedTuple):
         return segment if path.name == f"{segment.first:020d}-{segment.salt:08x}{SUFFIX}" else None
 
     def encode(self, before: int, records: Sequence[Record | None], written_at: float) -> bytes:
-        """Return a group that holds these at the positions after `before`."""
+        """Return the bytes of a group of records at the positions after `before`."""
         return self._sealed(before, len(records), written_at, bytes(lz4.compress_block(_to_msgpack(records))))
 
     def opening(self, acknowledged: int, written_at: float) -> bytes:
-        """Return the group that the segment begins with."""
+        """Return the bytes of the segment's first group."""
         return self._sealed(self.first - 1, 0, written_at, _ACKNOWLEDGED.pack(acknowledged))
 
     def _sealed(self, before: int, count: int, written_at: float, payload: bytes) -> bytes:
@@ -93,7 +92,7 @@ class Segment(NamedTuple):
 
 
 class SegmentFile:
-    """A segment, opened to be read; raises `OSError` if that can't be done."""
+    """A segment's file, open for reading; every method may raise `OSError`."""
 
     def __init__(self, segment: Segment) -> None:
         """Open the file of `segment`."""
@@ -138,22 +137,22 @@ class SegmentFile:
         return _ACKNOWLEDGED.unpack(opening.payload)[0] if opening and opening.last == opening.before else None
 
     def has_group(self) -> bool:
-        """Tell whether anything can be read; a file for which that is False has no more than the name of a segment."""
+        """Tell whether the file has a readable group."""
         return (self.group_at(0) or self.search(0)) is not None
 
     def is_blank(self) -> bool:
-        """Tell whether nothing was written, as where the machine lost power while the file was made."""
+        """Tell whether the file is empty or zeros, as after a power loss while it was made."""
         return not self.bytes_between(0, _SEARCHED_BYTES).strip(b"\0")
 
     def end(self) -> int:
-        """Return the position of the last record that can be read; the one before the first where none can."""
+        """Return the position of the last readable record; if there is none, the one before the first."""
         last, group = self.segment.first - 1, self.search(0)
         while group:
             last, group = group.last, self.group_at(group.end) or self.search(group.end)
         return last
 
     def bytes_between(self, start: int, end: int) -> bytes:
-        """Return these bytes as they are, as far as the file has them; zeros for what the disk can't read."""
+        """Return these bytes as far as the file has them; zeros for blocks that the disk can't read."""
         try:
             return os.pread(self._file, end - start, start)
         except OSError as error:
@@ -170,36 +169,36 @@ class SegmentFile:
         return os.fstat(self._file).st_size
 
     def is_replaced(self) -> bool:
-        """Tell whether another file has taken this one's place, or it is gone."""
+        """Tell whether the file was replaced or deleted."""
         try:
             return self.segment.path.stat().st_ino != os.fstat(self._file).st_ino
         except FileNotFoundError:
             return True
 
     def sync(self) -> None:
-        """Make durable what is in the file."""
+        """Make the file's content durable."""
         os.fsync(self._file)
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         os.close(self._file)
 
     def __enter__(self) -> Self:
-        """Be closed at the end of a `with` block."""
+        """Close the file at the end of a `with` block."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self.close()
 
 
 def segments_in(folder: Path) -> list[Segment]:
-    """Return a journal's segments in their order, by their names; what is no file (a pipe blocks its reader) is none."""
+    """Return a journal's segments in order, by name; only regular files, since opening a pipe would block."""
     files = (path for path in folder.glob(f"*{SUFFIX}") if path.is_file())
     return sorted(filter(None, map(Segment.at, files)))
 
 
 def has_group(segment: Segment) -> bool:
-    """Tell whether anything in a segment can be read, so that its name can be trusted; raises `OSError`."""
+    """Tell whether a segment has a readable group; raises `OSError`."""
     with SegmentFile(segment) as file:
         return file.has_group()

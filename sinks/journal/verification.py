@@ -1,4 +1,4 @@
-"""Reads every byte of a journal and reports its state; changes nothing, and may run beside a writer and a reader."""
+"""Reads a whole journal and reports its state, without changing it; writer and reader may be running."""
 
 from itertools import zip_longest
 from pathlib import Path
@@ -10,7 +10,7 @@ from sinks.journal.segment import Segment, SegmentFile, has_group, segments_in
 
 
 class Verification(NamedTuple):
-    """The state of a journal: `waiting` records are not drained, `missing` ones can't be read, at `places`."""
+    """The state of a journal: `waiting` records are not drained, `missing` ones at `places` can't be read."""
 
     name: str
     segments: int
@@ -30,7 +30,7 @@ def verify(folder: Path) -> Verification:
     waiting = max(0, acknowledged - position)
     records = missing = 0
     places = len(files) - len(segments)
-    for segment, following in zip_longest((None, *segments), segments):  # the first: what was drained and deleted
+    for segment, following in zip_longest((None, *segments), segments):  # None: before the first segment
         if segment is not None:
             found = _read(segment, position)
             records, missing, places = records + found.records, missing + found.missing, places + found.places
@@ -49,7 +49,7 @@ class _Found(NamedTuple):
 
 
 def _read(segment: Segment, position: int) -> _Found:
-    """Read a segment that follows `position`; return what it has and lacks, and the position of its last record."""
+    """Read the segment after `position`; count its readable and missing records."""
     records = missing = places = end = 0
     with SegmentFile(segment) as file:
         group = file.search(0)

@@ -1,14 +1,13 @@
 """
 The writer's side of the journal: a folder of segments that one process appends to.
 
-A group of records is one write and one fdatasync, in a thread, so that the event loop never waits for the disk. One
-group is under way at a time, so every group that another one follows in its segment was acknowledged. (Linux AIO's
-fdsync in place of the thread was measured in one receiver under full load: 79 against 81 microseconds of processor time
-a request and a p99 of 12.1 against 11.4 ms, which is no difference.)
+A group of records is one write and one fdatasync, in a thread, so that the event loop never waits for the disk. Groups
+are written one at a time. (Linux AIO's fdsync instead of the thread made no difference in a receiver under full load: 79
+against 81 microseconds of processor time a request, and a p99 of 12.1 against 11.4 ms.)
 
-A segment is written to by the process that made it and no other; a restart begins a new one. Positions are never used
-twice: after a write or a sync that failed, its numbers are skipped, the segment is cut back and left, and the next
-append begins a new file, because the kernel tells of pages that it could not write only once.
+Only the process that made a segment writes to it; a restart begins a new one. After a failed write or sync the segment is
+truncated and closed, its failed positions are never used again, and the next append begins a new segment: the kernel
+reports pages that it could not write only once, so a second sync of the same file could succeed without them.
 """
 
 import asyncio
@@ -38,11 +37,11 @@ from sinks.journal.positions import (
 from sinks.journal.segment import Segment, SegmentFile, has_group, segments_in
 from sinks.stream import Record
 
-#: A segment is left at this size, or at this age even where nothing more is written: the reader deletes whole segments.
+#: A segment is closed at this size or age, also without further records, since the reader deletes whole segments.
 SEGMENT_BYTES: Final = 16 * 1024 * 1024
 SEGMENT_SECONDS: Final = 60.0
-#: Nothing is acknowledged while the disk has less room than this, or than this share of a small disk: the store needs
-#: some to go on, and to free more.
+#: Nothing is acknowledged while the disk has less free space than this, or, if the disk is small, than this share: the
+#: store needs some space to work and to free more.
 LEAST_FREE_BYTES: Final = 64 * 1024 * 1024
 LEAST_FREE_SHARE: Final = 0.1
 
@@ -63,7 +62,7 @@ class Journal:
         least_free_bytes: int = LEAST_FREE_BYTES,
         least_free_share: float = LEAST_FREE_SHARE,
     ) -> None:
-        """Open (or make) the journal in `folder`, or with the first append where the disk is full; needs a loop."""
+        """Open or make the journal in `folder`; on a full disk, the next append tries again. Needs an event loop."""
         self.folder = folder
         self._segment_bytes = segment_bytes
         self._segment_seconds = segment_seconds
@@ -75,7 +74,7 @@ class Journal:
         self._segment: _OpenSegment | None = None
         self._acknowledged = self._last = 0
         self._closing: asyncio.TimerHandle | None = None
-        with suppress(OSError):  # a full disk: callers are answered `busy` until there is room
+        with suppress(OSError):
             self._open()
 
     async def append(self, records: Sequence[Record]) -> None:
@@ -83,7 +82,7 @@ class Journal:
         await self._group.append(records)
 
     async def close(self) -> None:
-        """Finish what was appended, then close the files."""
+        """Finish the appends in progress, then close the files."""
         await self._group.drained()
         self._leave_segment()
         self._disk.shutdown()
@@ -104,7 +103,7 @@ class Journal:
             raise
 
     async def _ready_segment(self) -> "_OpenSegment":
-        """Return the segment that the next group goes to, a new one where that is due."""
+        """Return the segment for the next group, a new one if that is due."""
         if self._mark_file is not None and is_deleted(self._mark_file):
             self._leave_segment()
             os.close(self._mark_file)
@@ -124,7 +123,9 @@ class Journal:
 
     def _make_segment(self) -> "_OpenSegment":
         segment = Segment.create(self.folder, self._last + 1)
-        self._write_mark(segment.first)  # before the file is there: the reader deletes what nobody writes to
+        self._write_mark(
+            segment.first
+        )  # before the file exists, because the reader deletes segments that are not marked as open
         return _OpenSegment(segment, self._acknowledged)
 
     def _close_idle_segment(self) -> None:
@@ -147,7 +148,7 @@ class Journal:
             write_mark(self._mark_file, Mark(self._acknowledged, open_segment))
 
     def _open(self) -> None:
-        """Take the journal, and go on behind the last position that anything in it knows of; raises `OSError`."""
+        """Lock the journal, and continue after the highest position in any of its files; raises `OSError`."""
         self.folder.mkdir(parents=True, exist_ok=True)
         mark_file = os.open(self.folder / ACKNOWLEDGED, os.O_RDWR | os.O_CREAT, 0o600)
         try:
@@ -171,7 +172,7 @@ class Journal:
 def lack_of_room(
     folder: Path, least_free_bytes: int = LEAST_FREE_BYTES, least_free_share: float = LEAST_FREE_SHARE
 ) -> str:
-    """Say that a folder's disk has too little room to acknowledge anything; empty if it has enough."""
+    """Return a message if a folder's disk has too little free space to acknowledge anything; else an empty text."""
     found = os.statvfs(folder)
     least = min(least_free_bytes, int(found.f_blocks * found.f_frsize * least_free_share))
     free = found.f_bavail * found.f_frsize
@@ -182,7 +183,7 @@ class _OpenSegment:
     """The segment that is written to."""
 
     def __init__(self, segment: Segment, acknowledged: int) -> None:
-        """Make the file, durably; raises `OSError`."""
+        """Create the file durably; raises `OSError`."""
         self.first = segment.first
         self._segment = segment
         self._begun_at = time.monotonic()
@@ -197,11 +198,11 @@ class _OpenSegment:
             raise
 
     def encode(self, before: int, records: Sequence[Record]) -> bytes:
-        """Return the group that holds these records at the positions after `before`."""
+        """Return the bytes of a group of records at the positions after `before`."""
         return self._segment.encode(before, records, time.time())
 
     def append(self, group: bytes) -> None:
-        """Write a group and sync it; raises `OSError`, after which the segment has to be left."""
+        """Write a group and sync it; after an `OSError` the segment has to be closed."""
         write_all(self._file, group, self._end)
         os.fdatasync(self._file)
         found, self._end = os.fstat(self._file), self._end + len(group)
@@ -213,14 +214,14 @@ class _OpenSegment:
         return self._end >= most_bytes or time.monotonic() - self._begun_at >= most_seconds
 
     def close(self) -> None:
-        """Cut off what was not acknowledged, where that can be done, and let go of the file."""
+        """Try to cut off bytes that were not acknowledged, and close the file."""
         with suppress(OSError):
             os.ftruncate(self._file, self._end)
         os.close(self._file)
 
 
 def _synced_end(segment: Segment) -> int:
-    """Return the last position in a segment that can be read, and is durable from now on; raises `OSError`."""
+    """Sync a segment, and return its last readable position; raises `OSError`."""
     with SegmentFile(segment) as file:
         with suppress(OSError):  # records that the disk refused were not acknowledged
             file.sync()

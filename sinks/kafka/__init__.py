@@ -1,6 +1,6 @@
 """
-The stream of many machines: Apache Kafka through aiokafka.
+The stream between several machines: Apache Kafka through aiokafka.
 
-`producer` is the producing side (behind `sinks.kafka.spill`), `consumer` the store's. A topic for every kind of record,
-keyed by the provider's message id, with the JSON values that `sinks.records` writes.
+Receivers append through `spill`, which uses `producer`; the drain reads through `consumer`. Each kind of record has a
+topic, keyed by the provider's message id, with the JSON values of `sinks.records`.
 """

@@ -1,4 +1,4 @@
-"""Which Kafka, and how it is reached: the settings in aiokafka's form."""
+"""The settings of a Kafka cluster, in aiokafka's form, and the errors of connecting to it."""
 
 import ssl
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ from aiokafka.helpers import create_ssl_context
 from sinks.errors import BusyError, RefusedError, SinkError
 from sinks.stream import Topic
 
-#: Time-out of one request: then a broker that is frozen or cut off is given up, and another one is asked.
+#: Time-out of one request, after which another broker is asked.
 REQUEST_SECONDS: Final = 4.0
 
 _SETTINGS_AT_FAULT: Final = (
@@ -33,10 +33,9 @@ _SETTINGS_AT_FAULT: Final = (
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cluster:
     """
-    A Kafka cluster, and what its topics are like.
+    The settings of a Kafka cluster and its topics.
 
-    `partitions` and `replication_factor` (None: the brokers' defaults) are those of the topics that are
-    made; topics that are there stay as they are.
+    `partitions` and `replication_factor` (None: the brokers' default) are for new topics; existing ones are not changed.
     """
 
     bootstrap_servers: str
@@ -54,11 +53,11 @@ class Cluster:
     ssl_password: str | None = field(default=None, repr=False)
 
     def topic_name(self, topic: Topic) -> str:
-        """Return what Kafka calls a topic."""
+        """Return a topic's name in Kafka."""
         return self.topic_prefix + topic
 
     def options(self) -> dict[str, Any]:
-        """Return what every client of aiokafka is made with; raises `RefusedError` if a TLS file can't be used."""
+        """Return the options of every aiokafka client; raises `RefusedError` if a TLS file can't be used."""
         return {"bootstrap_servers": self.bootstrap_servers, **self._connection_options()}
 
     def _connection_options(self) -> dict[str, Any]:
@@ -86,9 +85,9 @@ class Cluster:
 
     async def why_unreachable(self) -> SinkError:
         """
-        Find out why no client can start, which aiokafka only logs, by asking every server.
+        Find out why no client can start, which aiokafka only logs, by connecting to every server.
 
-        Returns a `RefusedError` where the settings are at fault, else a `BusyError`.
+        Returns a `RefusedError` if the settings are at fault, else a `BusyError`.
         """
         reasons = []
         for host, port, _ in collect_hosts(self.bootstrap_servers, randomize=False):
@@ -102,3 +101,8 @@ class Cluster:
                 connection.close()
                 reasons.append(f"{host}:{port} answers again")
         return BusyError(f"kafka: no server can be reached ({'; '.join(reasons)})")
+
+
+def kafka_failed(error: BaseException) -> BusyError:
+    """Return an error of aiokafka as a `BusyError`; some have no text."""
+    return BusyError(f"kafka: {str(error) or type(error).__name__}")

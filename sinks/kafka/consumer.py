@@ -1,8 +1,9 @@
 """
 The store's side of Kafka: one member of a consumer group.
 
-Offsets are committed by hand, after the insert, and only for partitions that have been this member's ever since the
-records were read: after a rebalance another member reads them again, and the store collapses the copies.
+Offsets are committed explicitly after the insert, and only for partitions that were assigned to this member without a
+break since the records were read. After a rebalance, another member reads the records again, and the store collapses the
+copies.
 """
 
 import asyncio
@@ -16,7 +17,7 @@ from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaConnectio
 from aiokafka.structs import TopicPartition
 
 from sinks.errors import BusyError, RefusedError, SinkError
-from sinks.kafka.cluster import Cluster
+from sinks.kafka.cluster import Cluster, kafka_failed
 from sinks.kafka.messages import read_headers, read_value
 from sinks.kafka.observer import Observer
 from sinks.kafka.old_records import CheckedTopics
@@ -24,34 +25,34 @@ from sinks.kafka.topics import Topics
 from sinks.kafka.undecodable import read_one_by_one
 from sinks.stream import BATCH_BYTES, Batch, Record, Topic
 
-#: After this long without a record, though there are some, a consumer is taken to be stuck.
+#: A consumer that reads nothing for this long, though records wait, counts as stuck.
 STALL_SECONDS: Final = 60.0
 
 _COMMIT_SECONDS: Final = 5.0
 _CLOSE_SECONDS: Final = 1.5
 _CONNECT_SECONDS: Final = 15.0
-#: A batch ends if nothing more comes for the first time, or, if too little waits to fill it, after the second one.
+#: A batch ends when nothing has come for NEXT_SECONDS, or after BATCH_SECONDS if too few records wait to fill it.
 NEXT_SECONDS: Final = 0.02
 BATCH_SECONDS: Final = 0.3
 _REBALANCE_SECONDS: Final = 0.5
-#: How often to look whether the topics are still the same ones; it is also done before each commit.
+#: How often to check that no topic was deleted and made again; this is also done before each commit.
 _LOOK_SECONDS: Final = 2.0
-#: Messages that are asked of the client at once: the first time, when their size is not known, and later.
+#: Messages to ask the client for: at first, when their size is not known, and later at most.
 _FIRST_MESSAGES: Final = 16
 _MESSAGES_AT_ONCE: Final = 256
-#: Bytes that the client fetches ahead: of one partition, and in one answer of a broker. A larger message comes alone.
+#: Bytes that the client fetches ahead, by partition and by answer of a broker. A larger message comes alone.
 _PARTITION_BYTES: Final = 1024 * 1024
 _ANSWER_BYTES: Final = 8 * 1024 * 1024
-#: How long a broker may wait for new records before it answers. Its connection carries nothing else in the meantime.
+#: How long a broker may wait for new records before it answers. During that time its connection is blocked.
 _LONG_POLL_MS: Final = 100
 
 
 class StalledError(SinkError):
-    """The consumer reads nothing though there are records: the process has to be started again."""
+    """The consumer reads nothing though records wait: the process has to be restarted."""
 
 
 class _Place(NamedTuple):
-    """A partition during one assignment to this member; each rebalance has another number."""
+    """A partition, and the number of the rebalance that assigned it."""
 
     partition: TopicPartition
     assignment: int
@@ -86,7 +87,7 @@ class _OpenBatch:
         return self._count >= self.most or self._bytes >= self._most_bytes
 
     def room(self) -> int:
-        """How many messages to ask for next: few while their size is not known, never many large ones."""
+        """How many messages to ask for next: few while their size is not known, then as many as fit."""
         if not self._count:
             return min(self.most, _FIRST_MESSAGES)
         mean = max(1, self._bytes // self._count)
@@ -109,9 +110,9 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka
         observer: Observer | None = None,
     ) -> None:
         """
-        Read `topics`, and tell `warn` what an operator should know; `connect` or the first `read` connects.
+        Read `topics`, and pass warnings for the operator to `warn`; `connect` or the first `read` connects.
 
-        `observer` looks at the group from outside; it is closed with the consumer.
+        `observer` watches the group over connections of its own; it is closed with the consumer.
         """
         self._cluster = cluster
         self._group = group
@@ -133,7 +134,7 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka
 
     async def connect(self) -> Topics:
         """
-        Join the group, and look after the topics.
+        Make missing topics, and join the group.
 
         Raises `BusyError` if Kafka can't be reached, `RefusedError` if the settings have to be changed.
         """
@@ -145,7 +146,7 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka
         except TimeoutError:
             raise BusyError(f"kafka: no connection within {_CONNECT_SECONDS:g} s") from None
         except KafkaError as error:
-            raise BusyError(f"kafka: {str(error) or type(error).__name__}") from error
+            raise kafka_failed(error) from error
         return topics
 
     async def _join(self) -> AIOKafkaConsumer:
@@ -173,8 +174,8 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka
         """
         Return up to `most` records after those read before, waiting for the first one at most `wait_seconds`.
 
-        A batch ends with the record that brings its values to `most_bytes`, or soon after. While Kafka is away, there
-        are no records. Raises `StalledError` if some wait and none comes.
+        A batch ends with the record that brings its values to `most_bytes`, or soon after. It is empty while Kafka is
+        away. Raises `StalledError` if records wait and none is read for long.
         """
         if self._client is not None and time.monotonic() >= self._look_at:
             await self._look_for_new_topics(self._client)
@@ -201,7 +202,7 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka
         return batch
 
     async def _read_past_undecodable(self, client: AIOKafkaConsumer) -> "_OpenBatch":
-        """Read up to the message that aiokafka can't decode, and set that aside; it stays in Kafka alone."""
+        """Read up to the message that aiokafka can't decode, and report that as unreadable."""
         batch = _OpenBatch(1, 1)
         messages, left_out = await read_one_by_one(client)
         for message in messages:
@@ -227,7 +228,7 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka
         return self._client
 
     def _take(self, batch: "_OpenBatch", messages: Sequence[Any]) -> None:
-        """Add messages of one partition to the batch, each as a record or as one that can't be read."""
+        """Add messages of one partition to the batch, as records or as unreadable."""
         for message in messages:
             provider, version = read_headers(message.headers)
             key = (message.key or b"").decode("utf-8", "replace")
@@ -244,7 +245,7 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka
         """
         Remember that everything up to this batch is in the store.
 
-        If Kafka can't be told now, it is told with the next read; if it never is, the records are read again.
+        If the commit fails, it is repeated with the next read; if it never succeeds, the records are read again.
         """
         self._progress_at = time.monotonic()
         for place, position in batch.positions.items():
@@ -271,11 +272,11 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka
 
     async def _look_for_new_topics(self, client: AIOKafkaConsumer) -> bool:
         """
-        Leave the group where a topic was deleted, or made again under its name; True where so.
+        Leave the group, and return True, if a topic was deleted, or deleted and made again.
 
-        aiokafka goes on waiting at the offset that it had in the old topic. A new member begins at the start of the new
-        one, since Kafka forgets the offsets of a topic that is deleted. Nothing may be committed in between: an offset
-        of the old topic would skip records of the new one.
+        aiokafka would wait in the new topic at the offset of the old one. A new member begins at its start, since Kafka
+        drops the offsets of a deleted topic. An offset of the old topic must not be committed: it would skip records of
+        the new one.
         """
         self._look_at = time.monotonic() + _LOOK_SECONDS
         try:
@@ -292,7 +293,7 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka
         return True
 
     async def lag(self) -> int:
-        """Return how many records of this member's partitions wait to be committed, as far as is known here."""
+        """Return how many records of this member's partitions are not committed, as far as the client knows."""
         client = self._client
         if client is None:
             return 0
@@ -323,10 +324,10 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka
         self._uncommitted.clear()
 
     async def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
-        """Begin where the group has committed, which aiokafka sees to."""
+        """Do nothing: aiokafka begins at the committed offsets."""
 
     async def _watch_progress(self, *, found: bool) -> None:
-        """Raise `StalledError` if nothing has come for long and another connection sees that it should have."""
+        """Raise `StalledError` if nothing was read for long although another connection sees records."""
         now = time.monotonic()
         if found:
             self._progress_at = now
@@ -343,11 +344,11 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka
         try:
             return await self._observer.lag(partitions)
         except SinkError:
-            return 0  # Kafka is away, which is no fault of this consumer's
+            return 0  # Kafka is away: the consumer is not stuck
 
 
 async def _stop(client: AIOKafkaConsumer) -> None:
-    with suppress(TimeoutError):  # `stop` waits for a broker that is away
+    with suppress(TimeoutError):  # `stop` would wait for brokers that are away
         async with asyncio.timeout(_CLOSE_SECONDS):
             await client.stop()
 
@@ -358,6 +359,6 @@ async def _fetch(client: AIOKafkaConsumer, most: int, wait_seconds: float) -> Ma
             found: Mapping[TopicPartition, Sequence[Any]] = await client.getmany(
                 timeout_ms=int(wait_seconds * 1000), max_records=most
             )
-    except TimeoutError:  # while the group rebalances, aiokafka waits longer than it is told to
+    except TimeoutError:  # during a rebalance aiokafka exceeds `timeout_ms`
         return {}
     return found

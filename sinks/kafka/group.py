@@ -1,4 +1,4 @@
-"""Sets a consumer group back, from outside of it."""
+"""Moves a consumer group's offsets to a time, while the group has no members."""
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -8,15 +8,15 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import CommitFailedError, KafkaConnectionError, KafkaError
 from aiokafka.structs import TopicPartition
 
-from sinks.errors import BusyError, RefusedError
-from sinks.kafka.cluster import Cluster
+from sinks.errors import RefusedError
+from sinks.kafka.cluster import Cluster, kafka_failed
 from sinks.kafka.topics import ensure_topics
 from sinks.stream import Topic
 
 
 async def rewind_to(cluster: Cluster, group: str, topics: Sequence[Topic], at: datetime) -> Mapping[str, int]:
     """
-    Set a group back (or on) to the first records that Kafka took at `at` or later; return the offsets it had to move.
+    Commit, for each partition, the offset of the first record at `at` or later; return the offsets.
 
     Raises `RefusedError` while the group has members, `BusyError` if Kafka can't be reached.
     """
@@ -32,7 +32,7 @@ async def rewind_to(cluster: Cluster, group: str, topics: Sequence[Topic], at: d
     except CommitFailedError:
         raise RefusedError(f"kafka: group {group} can't be set back while drains run in it: stop them first") from None
     except (KafkaError, TimeoutError) as error:
-        raise BusyError(f"kafka: {str(error) or type(error).__name__}") from error
+        raise kafka_failed(error) from error
     return {f"{partition.topic}/{partition.partition}": offset for partition, offset in offsets.items()}
 
 

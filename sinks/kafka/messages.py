@@ -18,8 +18,7 @@ _PROVIDER: Final = "provider"
 _LONGEST_VERSION: Final = 9
 _LONGEST_PROVIDER: Final = 64
 
-#: Makes a value of the next schema version out of one of the version that is the key. A version that is older than the
-#: present one and is no key can't be read.
+#: By schema version: turns a value of that version into one of the next. Older versions without an entry are refused.
 UPGRADES: Final[Mapping[int, Upgrade]] = {}
 
 
@@ -36,9 +35,9 @@ def headers(provider: str) -> list[Header]:
 @lru_cache(maxsize=256)
 def read_headers(given: tuple[tuple[str, bytes | None], ...]) -> tuple[str, int | None]:
     """
-    Return the provider that the headers name (or an empty text), and the schema version.
+    Return the provider in the headers (or an empty text), and the schema version.
 
-    The version is the present one where there is no such header, and None if the header holds no number.
+    The version is the present one if there is no such header, and None if it is no number.
     """
     named = dict(given)
     provider = (named.get(_PROVIDER) or b"")[:_LONGEST_PROVIDER].decode("utf-8", "replace")
@@ -50,9 +49,9 @@ def read_headers(given: tuple[tuple[str, bytes | None], ...]) -> tuple[str, int 
 
 def read_value(value: bytes | None, version: int | None, upgrades: Mapping[int, Upgrade] = UPGRADES) -> bytes:
     """
-    Return a message's value as one of the present schema version; a newer version's as it is.
+    Return a message's value in the present schema version; a value of a newer version is not changed.
 
-    Raises `RefusedError` for a message without a value (a tombstone), and for a version that can't be read.
+    Raises `RefusedError` for a message without a value (a tombstone) and for an old version that can't be upgraded.
     """
     if value is None:
         raise RefusedError("a message without a value")

@@ -1,4 +1,4 @@
-"""A look at a consumer group and its topics from outside of the group, over connections of its own."""
+"""Reads a consumer group's lag and its topics' ids without being a member, over connections of its own."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping
@@ -10,8 +10,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaConnectionError, KafkaError
 from aiokafka.structs import TopicPartition
 
-from sinks.errors import BusyError
-from sinks.kafka.cluster import Cluster
+from sinks.kafka.cluster import Cluster, kafka_failed
 from sinks.kafka.topic_ids import topic_ids
 from sinks.stream import Topic
 
@@ -22,10 +21,10 @@ _T = TypeVar("_T")
 
 
 class Observer:
-    """Connects when it is first asked, and again after an error; for one task at a time."""
+    """Connects at the first question, and again after an error; for one task at a time."""
 
     def __init__(self, cluster: Cluster, group: str, topics: Collection[Topic] = tuple(Topic)) -> None:
-        """Look at these topics and this group."""
+        """Observe these topics and this group."""
         self._cluster = cluster
         self._group = group
         self._names = [cluster.topic_name(topic) for topic in topics]
@@ -38,7 +37,7 @@ class Observer:
 
         Raises `BusyError` if Kafka does not answer.
         """
-        return await self._ask(self._topic_ids)
+        return await self._ask(lambda admin, _: topic_ids(admin, self._names))
 
     async def lag(self, partitions: Collection[TopicPartition] | None = None) -> int:
         """
@@ -67,7 +66,7 @@ class Observer:
             if isinstance(error, KafkaConnectionError):
                 raise await self._cluster.why_unreachable() from None
             if isinstance(error, (KafkaError, TimeoutError, OSError)):
-                raise BusyError(f"kafka: {str(error) or type(error).__name__}") from error
+                raise kafka_failed(error) from error
             raise
 
     async def _connected(self) -> tuple[AIOKafkaAdminClient, AIOKafkaConsumer]:
@@ -77,9 +76,6 @@ class Observer:
             await self._admin.start()
             await self._reader.start()
         return self._admin, self._reader
-
-    async def _topic_ids(self, admin: AIOKafkaAdminClient, _: AIOKafkaConsumer) -> Mapping[str, bytes | None]:
-        return await topic_ids(admin, self._names)
 
     async def _lag(
         self, admin: AIOKafkaAdminClient, reader: AIOKafkaConsumer, wanted: Collection[TopicPartition] | None

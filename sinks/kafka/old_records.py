@@ -1,12 +1,12 @@
 """
 Refuses topics that hold records of dlrhub 0.1.
 
-The ids of its events follow from other fields, so that a report which it published and a provider sends again would
+Version 0.1 made event ids of other fields, so that a report which it published, and which its provider repeats, would
 count twice.
 """
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
@@ -14,8 +14,8 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
 
-from sinks.errors import BusyError, RefusedError
-from sinks.kafka.cluster import Cluster
+from sinks.errors import RefusedError
+from sinks.kafka.cluster import Cluster, kafka_failed
 from sinks.kafka.messages import read_headers
 from sinks.kafka.topics import Topics, ensure_topics
 
@@ -28,36 +28,32 @@ class CheckedTopics:
     """The topics of a cluster; the first look at them also refuses records of dlrhub 0.1."""
 
     def __init__(self, cluster: Cluster) -> None:
-        """Look at nothing yet."""
+        """Connect to nothing yet."""
         self._cluster = cluster
         self._without_old_records = False
 
     async def look(self) -> Topics:
         """
-        Make the topics that are missing, and look at the others.
+        Make the topics that are missing, and check the others.
 
-        Raises `RefusedError` if the settings, the cluster or old records have to be changed first, `BusyError` if
-        Kafka can't be reached.
+        Raises `RefusedError` if the settings, the cluster or old records prevent a start, `BusyError` if Kafka can't be
+        reached.
         """
         topics = await ensure_topics(self._cluster)
         if not self._without_old_records:
-            await refuse_old_records(self._cluster, topics)
+            await _refuse_old_records(self._cluster, topics)
             self._without_old_records = True
         return topics
 
 
-async def refuse_old_records(cluster: Cluster, topics: Topics) -> None:
-    """
-    Look at the oldest record of each topic.
-
-    Raises `RefusedError` if it is one of dlrhub 0.1, `BusyError` if Kafka can't be reached.
-    """
+async def _refuse_old_records(cluster: Cluster, topics: Topics) -> None:
+    """Raise `RefusedError` if the oldest record of a topic is of dlrhub 0.1."""
     reader = AIOKafkaConsumer(**cluster.options(), auto_offset_reset="earliest", fetch_max_wait_ms=100)
     try:
         await reader.start()
         oldest = await _oldest(reader, topics.partitions)
     except KafkaError as error:
-        raise BusyError(f"kafka: {str(error) or type(error).__name__}") from error
+        raise kafka_failed(error) from error
     finally:
         await reader.stop()
     for message in oldest:
@@ -77,16 +73,10 @@ async def _oldest(reader: AIOKafkaConsumer, counts: Mapping[str, int]) -> Sequen
         return []
     reader.assign(list(wanted.values()))
     found: dict[str, Any] = {}
-    # There may be nothing to read but a transaction's marks, or a message that dlrhub did not write and can't decode.
-    with suppress(TimeoutError, UnicodeDecodeError):
+    with suppress(TimeoutError, UnicodeDecodeError):  # only a transaction's marks, or a message that can't be decoded
         async with asyncio.timeout(_FETCH_SECONDS):
             while len(found) < len(wanted):
-                for message in _messages(await reader.getmany(timeout_ms=100, max_records=1)):
+                for [message] in (await reader.getmany(timeout_ms=100, max_records=1)).values():
                     found[message.topic] = message
                     reader.pause(wanted[message.topic])
     return list(found.values())
-
-
-def _messages(answer: Mapping[TopicPartition, Sequence[Any]]) -> Iterator[Any]:
-    for messages in answer.values():
-        yield from messages

@@ -1,4 +1,4 @@
-"""Which partition a key belongs to: the partition that Kafka's own Java client would choose."""
+"""Chooses a key's partition, as Kafka's Java client does."""
 
 from typing import Final
 

@@ -1,9 +1,9 @@
 """
-The producing side of Kafka: groups of records, confirmed by every in-sync replica.
+The producing side of Kafka: publishes groups of records, confirmed by every in-sync replica.
 
-A group goes out as one batch per partition, which costs a tenth of sending its records one by one. A connection on
-which anything failed is never used again: after an error aiokafka's sequence numbers are ahead of the broker's
-(aio-libs/aiokafka#1017), and what it holds would be sent at some time, or never.
+A group is sent as one batch per partition, which costs a tenth of sending its records one by one. After any error the
+connection is replaced: aiokafka's sequence numbers are then ahead of the broker's (aio-libs/aiokafka#1017), and records
+in its buffers would be sent at an unknown time, or never.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ from aiokafka.errors import (
 )
 
 from sinks.errors import BusyError, RefusedError
-from sinks.kafka.cluster import Cluster
+from sinks.kafka.cluster import Cluster, kafka_failed
 from sinks.kafka.messages import headers
 from sinks.kafka.old_records import CheckedTopics
 from sinks.kafka.partitions import partition_of
@@ -46,7 +46,7 @@ _RECORD_ERRORS: Final = (
 
 
 class KafkaProducer:
-    """Publishes groups of records; `connect` first, and again whenever `connected` is no longer true."""
+    """Publishes groups of records; call `connect` first, and again whenever `connected` is false."""
 
     def __init__(self, cluster: Cluster) -> None:
         """Publish to the topics of `cluster`; needs a running event loop."""
@@ -58,12 +58,12 @@ class KafkaProducer:
 
     @property
     def connected(self) -> bool:
-        """Whether there is a connection on which nothing has failed yet."""
+        """Whether there is a connection without an error."""
         return self._client is not None
 
     async def connect(self) -> Topics:
         """
-        Connect, and look after the topics.
+        Make missing topics, and connect.
 
         Raises `BusyError` if Kafka can't be reached, `RefusedError` if the settings have to be changed.
         """
@@ -100,8 +100,8 @@ class KafkaProducer:
         """
         Return once every in-sync replica has every record.
 
-        Raises `BusyError` if that isn't confirmed within `seconds`: any of them may have been kept, or may still
-        be. Raises `RefusedError` if a record can't be taken at all; the others may have been kept.
+        Raises `BusyError` if that isn't confirmed within `seconds`; any of the records may be published, now or later.
+        Raises `RefusedError` if Kafka refuses a record; the others may be published.
         """
         client = self._client
         if client is None:
@@ -116,8 +116,8 @@ class KafkaProducer:
                 raise BusyError(f"kafka: no confirmation within {seconds:g} s") from None
             if isinstance(error, _RECORD_ERRORS):
                 raise RefusedError(f"kafka: {error}") from error
-            if isinstance(error, Exception):  # whatever broke, it is not the caller's fault
-                raise BusyError(f"kafka: {str(error) or type(error).__name__}") from error
+            if isinstance(error, Exception):  # aiokafka raises more than its own errors
+                raise kafka_failed(error) from error
             raise
 
     def _refuse_oversize(self, records: Sequence[Record]) -> None:
@@ -157,7 +157,7 @@ class KafkaProducer:
         ending.add_done_callback(self._ending.discard)
 
     async def close(self) -> None:
-        """Let go of the connection at once; whoever still waits for a confirmation does not get it."""
+        """Disconnect at once, without waiting for confirmations."""
         if self._client is not None:
             self._give_up(self._client)
         if self._ending:
@@ -166,9 +166,9 @@ class KafkaProducer:
 
 async def _abort(client: AIOKafkaProducer) -> None:
     """
-    End a client with all that it holds: its own `stop` waits until the brokers have taken that.
+    End a client and drop its buffers; its own `stop` would wait until the brokers have taken them.
 
-    Nothing in aiokafka's public interface does this; the tests with a frozen broker tell when its inside changes.
+    aiokafka's public interface has no such method. The tests with a frozen broker fail if its internals change.
     """
     client._closed = True  # noqa: SLF001 - or it complains when it is collected
     sender = client._sender.sender_task  # noqa: SLF001
@@ -182,6 +182,6 @@ async def _abort(client: AIOKafkaProducer) -> None:
         if sender is None or sender.done():
             return
         news = client.client._md_update_fut  # noqa: SLF001
-        if news is not None and not news.done():  # the sender waits for it, and nobody brings it any more
+        if news is not None and not news.done():  # the sender waits for this update, which will not come
             news.set_result(False)
         await asyncio.wait([sender], timeout=0.05)

@@ -1,15 +1,14 @@
 """
-The spill: records that Kafka does not confirm in time are kept in a journal on this machine's disk, and published
-later.
+The spill: a journal on this machine's disk for records that Kafka does not confirm in time.
 
-While Kafka confirms, a batch of records goes there and nowhere else. A batch that isn't confirmed in time is written
-to a journal, fsynced, and acknowledged; those after it go straight to the journal until Kafka confirms again, so that
-in an outage one batch waits, not every one. A time-out does not mean "not sent", so a record can be in Kafka twice:
-its event_id is the same, and the store keeps one.
+While Kafka confirms, records go to Kafka alone. A group that isn't confirmed in time is written to the journal, fsynced,
+and acknowledged. Later groups go straight to the journal until Kafka confirms again, so that in an outage only one group
+waits for the time-out. A record may be in Kafka twice, since a time-out does not mean "not sent": both have the same
+event_id, and the store keeps one.
 
-The journal is published in its order, and so are those that processes left behind, whether they ran with Kafka or
-without. New records don't wait for it: their meaning depends on no order (rank decides a message's state), and a spill
-that all records had to pass through would last as long as the load does.
+The journal is published in order, and so are journals that other processes have left behind. New records don't wait for
+it: no order matters to the store (a message's state is decided by rank), and if all records had to pass through the
+journal, it would not become empty before the load ends.
 """
 
 import asyncio
@@ -29,27 +28,26 @@ from sinks.kafka.producer import KafkaProducer
 from sinks.records import LetterKind, dead_letter_record
 from sinks.stream import Record, Topic
 
-#: How long a republished chunk may take; nobody waits for its acknowledgement.
+#: Time-out of a republished chunk.
 _REPUBLISH_SECONDS: Final = 10.0
-#: The first chunk after an outage: it is sent again and again until it is confirmed, and a copy of it may stay each
-#: time.
+#: Size of the first chunk after an outage. It is sent until Kafka confirms it, and each attempt may leave a copy.
 _PROBE_RECORDS: Final = 50
 _CHUNK_RECORDS: Final = 2_000
 _CHUNK_BYTES: Final = 4 * 1024 * 1024
 _FIRST_BACKOFF_SECONDS: Final = 0.2
 _LONGEST_BACKOFF_SECONDS: Final = 3.0
 _TAKE_OVER_SECONDS: Final = 2.0
-#: How long a start waits for Kafka before it begins with the spill.
+#: How long a start waits for Kafka before it uses the spill.
 _START_SECONDS: Final = 3.0
-#: How much of a record that Kafka will never take is shown in its dead letter.
+#: How much of a record that Kafka refuses is copied to its dead letter.
 _SHOWN_BYTES: Final = 4096
 
 
 class SpillWatch(Protocol):
-    """Observer of the spill's state; `ingest.metrics` has one."""
+    """Receives changes of the spill's state; `ingest.metrics` implements it."""
 
     def away(self, why: str) -> None:
-        """Note that Kafka does not take records now; told once, and again where the reason changes."""
+        """Note that Kafka does not take records now; called once per reason."""
 
     def back(self) -> None:
         """Note that Kafka takes records again."""
@@ -58,7 +56,7 @@ class SpillWatch(Protocol):
         """Note how many records are in the spill, and how long the oldest may have been there."""
 
     def refused(self, topic: Topic, error: RefusedError) -> None:
-        """Note that Kafka will never take one record, which was set aside."""
+        """Note that Kafka refuses a record, which was set aside."""
 
     def warn(self, text: str) -> None:
         """Note something that an operator should know."""
@@ -68,8 +66,8 @@ class SpillingProducer:
     """
     Kafka with a spill: the producer of a receiver in distributed mode.
 
-    The folder `refused` holds journals of the records that Kafka will never take as its topics are; one that is moved
-    from there to the side of the spill's journal is tried again.
+    The folder `refused` gets a journal for each record that Kafka refuses. To publish it again, after the topic's settings
+    were changed, move that journal beside the spill's.
     """
 
     at_once = 3
@@ -93,7 +91,7 @@ class SpillingProducer:
 
     async def start(self) -> None:
         """
-        Connect; if Kafka is away, begin with the spill, which is not tried out: a full disk is no obstacle.
+        Connect; if Kafka is away, start with the spill.
 
         Raises `RefusedError` if the settings or the cluster have to be changed first.
         """
@@ -111,7 +109,7 @@ class SpillingProducer:
         await self._group.append(records)
 
     async def close(self) -> None:
-        """Finish what was appended; records that are left in the spill are published after the next start."""
+        """Finish the appends in progress; records that are still in the spill are published after the next start."""
         await self._group.drained()
         if self._mending is not None:
             self._mending.cancel()
@@ -135,14 +133,14 @@ class SpillingProducer:
         self._tell_depth()
 
     async def _mend(self) -> None:
-        """Keep the connection, and publish what was spilled."""
+        """Reconnect when necessary, and publish the spilled records."""
         backoff = Backoff(_FIRST_BACKOFF_SECONDS, _LONGEST_BACKOFF_SECONDS)
         while True:
             self._tell_depth()
             try:
                 await self._connect()
                 await self._publish_spilled()
-            except Exception as error:  # noqa: BLE001 - whatever it is, the spill has to be emptied some time
+            except Exception as error:  # noqa: BLE001 - no error may end this task
                 self._tell_away(error)
                 await asyncio.sleep(backoff.pause())
             else:
@@ -151,7 +149,7 @@ class SpillingProducer:
                 await self._rest()
 
     async def _rest(self) -> None:
-        """Wait until something is spilled, or may have been left behind by another process."""
+        """Wait until records are spilled, or it is time to look for journals of processes that have ended."""
         try:
             async with asyncio.timeout(_TAKE_OVER_SECONDS):
                 await self._spilled.wait()
@@ -186,7 +184,7 @@ class SpillingProducer:
             self._trust()
 
     async def _publish_or_isolate(self, records: Sequence[Record]) -> None:
-        """Publish; if a record is refused, halve the batch until it stands alone, and set it aside."""
+        """Publish; if a record is refused, halve the batch until that record is alone, and set it aside."""
         await self._connect()
         try:
             await self._kafka.publish(records, seconds=_REPUBLISH_SECONDS)
@@ -199,9 +197,8 @@ class SpillingProducer:
                 await self._set_aside(records[0], error)
 
     async def _set_aside(self, record: Record, error: RefusedError) -> None:
-        """Keep a record that Kafka will never take, and say so in a dead letter, which it will."""
-        # This journal may use the last free bytes of the disk: until the record is set aside, the records behind it can't
-        # be published, and so can't leave a full disk.
+        """Write a record that Kafka refuses to a journal of its own, and publish a dead letter about it."""
+        # `least_free_bytes=0`: even on a full disk the record has to be set aside, since the records behind it wait.
         kept = Journal(self._refused_folder / f"{time.time_ns()}", least_free_bytes=0)
         try:
             await kept.append([record])
@@ -234,7 +231,7 @@ class SpillingProducer:
 
 
 def _notice(record: Record, error: RefusedError) -> Record:
-    """Say in a dead letter what Kafka refused: the record's beginning, since as a whole it may be too large."""
+    """Return a dead letter with the beginning of a record that Kafka refused; the whole may be too large for it."""
     return dead_letter_record(
         kind=LetterKind.RECORD,
         provider=record.provider,

@@ -1,7 +1,7 @@
 """
-The ids of topics: a topic that is deleted and made again has the same name and another id.
+Reads the ids of topics: a topic that is deleted and made again has the same name and another id.
 
-aiokafka asks for metadata in an older version that has no ids, so the request is described here (Kafka protocol guide,
+aiokafka's own metadata request is an older version without ids, so a newer one is defined here (Kafka protocol guide,
 Metadata, version 10; brokers have it since 2.8).
 """
 
@@ -107,11 +107,11 @@ async def topic_ids(admin: AIOKafkaAdminClient, names: Collection[str]) -> Mappi
     """
     Return the id of each topic, None for one that does not exist.
 
-    Topics that we may not look at, and all of them on a broker that knows no ids, are left out.
+    Left out are topics that we may not describe, and all topics if the broker has no ids.
     """
     try:
-        response = await admin._send_request(_MetadataRequest(names))  # noqa: SLF001 - for one's own requests there is no other way
-    except NotImplementedError:  # the broker's metadata has no ids
+        response = await admin._send_request(_MetadataRequest(names))  # noqa: SLF001 - there is no public method
+    except NotImplementedError:  # the broker is older than 2.8
         return {}
     found: dict[str, bytes | None] = {}
     for code, name, topic_id, *_ in response.topics:

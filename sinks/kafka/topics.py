@@ -1,4 +1,4 @@
-"""Makes missing topics, and checks the settings of the others, so that what can't work is reported at the start."""
+"""Makes missing topics, and checks the settings of existing ones, so that a start reports unsuitable ones."""
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,19 +10,17 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaConnectionError, KafkaError, NoError, TopicAlreadyExistsError, for_code
 
 from sinks.errors import BusyError, RefusedError
-from sinks.kafka.cluster import Cluster
+from sinks.kafka.cluster import Cluster, kafka_failed
 from sinks.stream import Topic
 
-#: Largest message of topics that dlrhub makes: a callback of the receiver's default size, however much its JSON
-#: escapes.
+#: Largest message of topics that dlrhub makes: holds a callback of the receiver's default size with JSON escapes.
 MAX_MESSAGE_BYTES: Final = 8 * 1024 * 1024
-#: Largest message of a topic whose settings we may not read (Kafka's own default).
+#: Largest message, by Kafka's default, of a topic whose settings we may not read.
 _DEFAULT_MESSAGE_BYTES: Final = 1_048_588
 _NEWS_SECONDS: Final = 0.1
 _SAFE_REPLICAS: Final = 3
 _SAFE_IN_SYNC: Final = 2
 _CONFIGS: Final = ("cleanup.policy", "max.message.bytes", "min.insync.replicas")
-
 
 #: The partitions of each topic, as Kafka describes them.
 Described: TypeAlias = Mapping[str, Sequence[Mapping[str, Any]]]
@@ -31,10 +29,10 @@ Described: TypeAlias = Mapping[str, Sequence[Mapping[str, Any]]]
 @dataclass(frozen=True, slots=True)
 class Topics:
     """
-    The topics as they are.
+    The state of the topics.
 
-    `partitions` counts those of each topic by its name, `max_message_bytes` is the largest batch that all of them
-    take, `warnings` is what an operator should know.
+    `partitions` has the number of each topic's partitions, `max_message_bytes` is the largest batch that every topic
+    takes, `warnings` are for the operator.
     """
 
     partitions: Mapping[str, int]
@@ -44,10 +42,9 @@ class Topics:
 
 async def ensure_topics(cluster: Cluster, *, make: bool = True) -> Topics:
     """
-    Make the topics that are missing (or, without `make`, warn of them), and look the others over.
+    Make the topics that are missing (or, without `make`, warn of them), and check the others.
 
-    Raises `RefusedError` if the settings or the cluster have to be changed first, `BusyError` if Kafka can't be
-    reached.
+    Raises `RefusedError` if the settings or the cluster have to be changed first, `BusyError` if Kafka can't be reached.
     """
     names = [cluster.topic_name(topic) for topic in Topic]
     admin = AIOKafkaAdminClient(**cluster.options())
@@ -62,7 +59,7 @@ async def ensure_topics(cluster: Cluster, *, make: bool = True) -> Topics:
     except KafkaConnectionError:
         raise await cluster.why_unreachable() from None
     except (KafkaError, TimeoutError) as error:
-        raise BusyError(f"kafka: {str(error) or type(error).__name__}") from error
+        raise kafka_failed(error) from error
     finally:
         await admin.close()
 
@@ -72,14 +69,14 @@ async def _make(admin: AIOKafkaAdminClient, cluster: Cluster, missing: Sequence[
         await _create(admin, cluster, name)
     names = [cluster.topic_name(topic) for topic in Topic]
     there = await _partitions(admin, names)
-    while len(there) < len(names):  # a new topic is not known to every broker at once
+    while len(there) < len(names):  # it takes a while until every broker knows a new topic
         await asyncio.sleep(_NEWS_SECONDS)
         there = await _partitions(admin, names)
     return there
 
 
 async def _partitions(admin: AIOKafkaAdminClient, names: Sequence[str]) -> Described:
-    """Return the partitions of those topics that are there; asking by name would make a broker make them."""
+    """Return the partitions of existing topics; a request by name might make a broker create missing ones."""
     described = await admin.describe_topics()
     return {topic["topic"]: topic["partitions"] for topic in described if topic["topic"] in names}
 
@@ -89,9 +86,8 @@ async def _create(admin: AIOKafkaAdminClient, cluster: Cluster, name: str) -> No
     configs = {"max.message.bytes": str(MAX_MESSAGE_BYTES), "cleanup.policy": "delete"}
     if replicas >= _SAFE_REPLICAS:
         configs["min.insync.replicas"] = str(_SAFE_IN_SYNC)
-    assignment: dict[int, list[int]] | None = (
-        {} if replicas < 0 else None
-    )  # without one, NewTopic does not let us leave the number to the broker
+    # With an assignment, NewTopic accepts -1 replicas: the broker's default.
+    assignment: dict[int, list[int]] | None = {} if replicas < 0 else None
     answer = await admin.create_topics([NewTopic(name, cluster.partitions, replicas, assignment, configs)])
     [(_, code, text, *_)] = answer.topic_errors
     error = for_code(code)
@@ -119,7 +115,7 @@ def _inspect(
 
 
 async def _configs(admin: AIOKafkaAdminClient, names: Sequence[str]) -> Mapping[str, Mapping[str, str]]:
-    """Return what is set for each topic; nothing for one whose settings we may not see."""
+    """Return the settings of each topic, without topics whose settings we may not read."""
     wanted = [ConfigResource(ConfigResourceType.TOPIC, name, dict.fromkeys(_CONFIGS)) for name in names]
     answers = await admin.describe_configs(wanted)
     return {

@@ -1,8 +1,8 @@
 """
-Reads past a message that aiokafka can't decode: one with a header whose name is not UTF-8.
+Reads past a message that aiokafka can't decode, because the name of a header is not UTF-8.
 
-aiokafka raises at such a message, again and again, and loses the messages that it had taken out of its buffer before.
-So reading goes back to the group's committed offsets, and on one message at a time up to the one that raises.
+aiokafka raises at such a message every time, and loses the messages that it took out of its buffer with it. So reading
+starts again at the group's committed offsets, one message at a time, up to the one that raises.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ _WHOLE_SECONDS: Final = 20.0
 
 
 class OneByOne(NamedTuple):
-    """Messages in each partition's order, and where the message stands that was left out (None if none was met)."""
+    """Messages in each partition's order, and partition and offset of the message that was left out, if any."""
 
     messages: Sequence[Any]
     left_out: tuple[TopicPartition, int] | None
@@ -28,9 +28,9 @@ class OneByOne(NamedTuple):
 
 async def read_one_by_one(client: AIOKafkaConsumer, most: int = _MOST_MESSAGES) -> OneByOne:
     """
-    Read from the committed offsets on, until a message that can't be decoded was left out, or nothing more comes.
+    Read from the committed offsets until a message can't be decoded, nothing more comes, or `most` messages are read.
 
-    Without one that was left out there are `most` messages at most, and the caller may come back after a commit.
+    In the last case the caller may call again after a commit.
     """
     messages: list[Any] = []
     with suppress(TimeoutError):
