@@ -1,4 +1,4 @@
-"""Work that goes on beside a block of code."""
+"""Runs coroutines in the background of a block of code."""
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
@@ -7,9 +7,9 @@ from typing import Any
 
 
 @asynccontextmanager
-async def beside(*works: Coroutine[Any, Any, object]) -> AsyncIterator[None]:
-    """Do these works at the same time as the block, and cancel them with its end."""
-    tasks = [asyncio.create_task(work) for work in works]
+async def in_background(*coroutines: Coroutine[Any, Any, object]) -> AsyncIterator[None]:
+    """Run these coroutines while the block runs, and cancel them when it ends."""
+    tasks = [asyncio.create_task(coroutine) for coroutine in coroutines]
     try:
         yield
     finally:

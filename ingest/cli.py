@@ -39,9 +39,9 @@ def _print_version(wanted: bool) -> None:  # noqa: FBT001 - the signature of an 
 
 @app.callback()
 def dlrhub(
-    _: Annotated[  # noqa: FBT002 - the value of a flag
-        bool,
-        typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit."),
+    *,
+    _: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
     """One deduplicated delivery-report stream out of many SMS providers."""
@@ -95,7 +95,7 @@ def drain(
     """
     settings = load(config)
     if since is not None:
-        from ingest.connections.streams import set_back  # noqa: PLC0415
+        from ingest.connections.streams import set_back
 
         logs.set_up("drain", secret_mask(settings))
         asyncio.run(set_back(settings.kafka, since))
@@ -116,19 +116,12 @@ def poll(config: Config = None) -> None:
     _run_parts(settings, "poll", config, poller=True)
 
 
-def _run_parts(
-    settings: Settings,
-    command: str,
-    config: Path | None,
-    *,
-    receivers: bool = False,
-    store: bool = False,
-    poller: bool = False,
-) -> None:
-    from ingest.processes.parent import Parts, run  # noqa: PLC0415 - quick help does without the servers
+def _run_parts(settings: Settings, command: str, config: Path | None, **parts: bool) -> None:
+    """Run the parts (receivers, store, poller) that are True."""
+    from ingest.processes.parent import Parts, run
 
     logs.set_up(command, secret_mask(settings))
-    asyncio.run(run(settings, Parts(command, receivers=receivers, store=store, poller=poller), config))
+    asyncio.run(run(settings, Parts(command, **parts), config))
 
 
 @app.command(context_settings={"ignore_unknown_options": True})  # SQL may begin with `--`, a comment
@@ -146,16 +139,16 @@ def query(
 
     SQL is one SELECT, SHOW, DESCRIBE or EXPLAIN.
 
-    Without SQL it is read from the standard input, or, on a terminal, typed. If no dlrhub is running, the
-    command opens the embedded store itself.
+    Without SQL, the command reads it from the standard input, or lets you type it on a terminal. If no dlrhub is
+    running, the command opens the embedded store itself.
     """
-    from ingest.commands.query import print_answer, read_sql  # noqa: PLC0415 - quick help does without the store's client
+    from ingest.commands.query import print_answer, read_sql
 
     text = read_sql(sql, file)
     if text is not None:
         asyncio.run(print_answer(load(config), text, output_format))
         return
-    from ingest.commands.shell import run_shell  # noqa: PLC0415
+    from ingest.commands.shell import run_shell
 
     asyncio.run(run_shell(load(config), output_format))
 
@@ -172,7 +165,7 @@ def find(
 
     WHAT is a phone number in any spelling, a message id or a reference. The exit status is 1 if nothing is found.
     """
-    from ingest.commands.find import print_found  # noqa: PLC0415
+    from ingest.commands.find import print_found
 
     if not asyncio.run(print_found(load(config), what, output_format)):
         sys.exit(1)
@@ -190,7 +183,7 @@ def new_provider(
     The files are a package, dlrhub-NAME: the parser, its tables, example requests, a dialect for simulate, and
     the tests that every provider passes. Once it is installed beside dlrhub, its provider is served.
     """
-    from ingest.commands.new_provider import write_provider  # noqa: PLC0415
+    from ingest.commands.new_provider import write_provider
 
     package = write_provider(name, folder)
     typer.echo(f"{package} is written. Install and test it, and follow its README.md:\n")
@@ -201,17 +194,18 @@ def new_provider(
 @explained
 def codes(
     provider: Annotated[list[str] | None, typer.Argument(metavar="PROVIDER...", hidden=True)] = None,
+    *,
     output_format: Annotated[str, typer.Option("--format", metavar="FORMAT", help="table, csv or json")] = "table",
-    unmapped: Annotated[bool, typer.Option("--unmapped", help="Codes that came and are in no table.")] = False,  # noqa: FBT002
+    unmapped: Annotated[bool, typer.Option("--unmapped", help="Received codes that are in no table.")] = False,
     config: Config = None,
 ) -> None:
     """
     Show what the providers' codes mean, and in which document.
 
-    Codes are the provider's own, SMPP's where its document uses those, and the settings'. A table ends with the rule of
-    what makes two reports the same one.
+    The codes are those of the provider's document, SMPP's if the document uses them, and those added in the settings.
+    Below the codes of a provider stands the rule by which two reports count as the same one.
     """
-    from ingest.commands.codes import print_codes, print_unmapped  # noqa: PLC0415
+    from ingest.commands.codes import print_codes, print_unmapped
 
     settings = load(config)
     if unmapped:
@@ -228,7 +222,7 @@ def migrate(config: Config = None) -> None:
 
     This also sets how long they keep their rows.
     """
-    from ingest.connections.stores import open_store, prepare  # noqa: PLC0415
+    from ingest.connections.stores import open_store, prepare
 
     settings = load(config)
     with closing(open_store(settings)) as store:
@@ -244,7 +238,7 @@ def check(config: Config = None) -> None:
 
     The command tries everything that `run` needs; the exit status is 1 if `run` would not start.
     """
-    from ingest.commands.check import check as check_all  # noqa: PLC0415
+    from ingest.commands.check import check as check_all
 
     try:
         settings = load(config)
@@ -257,24 +251,24 @@ def check(config: Config = None) -> None:
 @app.command(hidden=True)
 @explained
 def child(name: str, config: Config = None) -> None:
-    """Be a child of `run`, `ingest`, `drain` or `poll`: `receiver-0` (or another number), `poller` or `store`."""
-    from ingest.processes.child import run_child  # noqa: PLC0415
+    """Run one child process of `run`, `ingest`, `drain` or `poll`: `receiver-<number>`, `poller` or `store`."""
+    from ingest.processes.child import run_child
 
     settings = load(config)
     run_child(name, _part(name, settings), secret_mask(settings))
 
 
 def _part(name: str, settings: Settings) -> "Part":
-    """Return the work of a child process; the modules of the other kinds are not loaded."""
+    """Return the main function of a child process; the modules of the other kinds are not loaded."""
     if name == "store":
-        from ingest.processes.store import keep  # noqa: PLC0415
+        from ingest.processes.store import keep
 
         return partial(keep, settings)
     if name == "poller":
-        from ingest.processes.poller import poll as ask_providers  # noqa: PLC0415
+        from ingest.processes.poller import poll as ask_providers
 
         return partial(ask_providers, settings)
-    from ingest.processes.receiver import receive  # noqa: PLC0415
+    from ingest.processes.receiver import receive
 
     return partial(receive, settings, name)
 

@@ -1,4 +1,4 @@
-"""Parts that all commands of the command line share: the `--config` option, and how an error ends a command."""
+"""Code that all commands share: the `--config` option, times as options, and how an error ends a command."""
 
 import functools
 import sys

@@ -69,8 +69,8 @@ def simulate(
     Submissions and callbacks are posted to a running dlrhub; then what it acknowledged is compared with what the store
     holds. The exit status is 1 if they differ, 2 if dlrhub can't be reached.
     """
-    from ingest.simulation.run import Options, read_shares, run_simulation  # noqa: PLC0415 - for quick help
-    from ingest.simulation.serve_pull import run_pull_server  # noqa: PLC0415
+    from ingest.simulation.run import Options, read_shares, run_simulation
+    from ingest.simulation.serve_pull import run_pull_server
 
     settings = load(config)
     if serve_pull:

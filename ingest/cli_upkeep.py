@@ -51,8 +51,8 @@ def list_letters(
     config: Config = None,
 ) -> None:
     """List dead letters, the latest first."""
-    from ingest.commands.dead_letters import print_list  # noqa: PLC0415 - quick help does without the store's client
-    from ingest.reprocessing.letters import LetterFilter  # noqa: PLC0415
+    from ingest.commands.dead_letters import print_list
+    from ingest.reprocessing.letters import LetterFilter
 
     wanted = LetterFilter(provider=provider, account=account, why=why, since=since, until=until, resolved=resolved)
     asyncio.run(print_list(load(config), wanted, limit, output_format))
@@ -62,7 +62,7 @@ def list_letters(
 @explained
 def show_letter(letter_id: Annotated[str, typer.Argument(metavar="ID")], config: Config = None) -> None:
     """Show one dead letter with all that it holds."""
-    from ingest.commands.dead_letters import print_letter  # noqa: PLC0415
+    from ingest.commands.dead_letters import print_letter
 
     asyncio.run(print_letter(load(config), letter_id))
 
@@ -85,13 +85,13 @@ def replay_letters(
 
     The exit status is 1 if some still can't be read.
     """
-    from ingest.commands.dead_letters import replay_letters as replay  # noqa: PLC0415
-    from ingest.reprocessing.letters import LetterFilter  # noqa: PLC0415
+    from ingest.commands.dead_letters import replay_letters as replay
+    from ingest.reprocessing.letters import LetterFilter
 
     if not (letter_id or provider or account or why or since or until or every):
         raise typer.BadParameter("name a letter, give a filter such as --provider, or say --all")
     wanted = LetterFilter(letter_id=letter_id, provider=provider, account=account, why=why, since=since, until=until)
-    if not asyncio.run(replay(_logging("replay", config), wanted)):
+    if not asyncio.run(replay(_load_with_log("replay", config), wanted)):
         sys.exit(1)
 
 
@@ -115,17 +115,17 @@ def renormalize(
 
     Reports keep their ids and first receipts. The command may be ended at any time and run again.
     """
-    from ingest.commands.renormalize import run_renormalize  # noqa: PLC0415
-    from ingest.reprocessing.renormalize import ReportFilter  # noqa: PLC0415
+    from ingest.commands.renormalize import run_renormalize
+    from ingest.reprocessing.renormalize import ReportFilter
 
     wanted = ReportFilter(
         provider=provider, account=account, since=since, until=until, unmapped=unmapped, unchanged=every
     )
-    asyncio.run(run_renormalize(_logging("renormalize", config), wanted, dry_run=dry_run))
+    asyncio.run(run_renormalize(_load_with_log("renormalize", config), wanted, dry_run=dry_run))
 
 
-def _logging(command: str, config: Path | None) -> Settings:
-    """Return the settings of a command that writes to the stream, which warns of Kafka in the log."""
+def _load_with_log(command: str, config: Path | None) -> Settings:
+    """Load the settings and set up the log, in which a command that writes to the stream warns if Kafka is away."""
     settings = load(config)
     logs.set_up(command, secret_mask(settings))
     return settings
@@ -135,13 +135,13 @@ def _logging(command: str, config: Path | None) -> Settings:
 @explained
 def backup(
     folder: Annotated[
-        Path, typer.Argument(metavar="DIR", help="A folder of backups; what it has is not copied again.")
+        Path, typer.Argument(metavar="DIR", help="A folder of backups; files that are in it are not copied again.")
     ],
     keep: Annotated[int, typer.Option(min=1, metavar="N", help="Delete all but the latest so many.")] = 7,
     config: Config = None,
 ) -> None:
     """Back up an embedded installation, while it runs or not."""
-    from ingest.commands.backup import backup as back_up  # noqa: PLC0415
+    from ingest.commands.backup import backup as back_up
 
     asyncio.run(back_up(load(config), folder, keep))
 
@@ -153,7 +153,7 @@ def restore(
     config: Config = None,
 ) -> None:
     """Restore the latest backup into `data_dir`, which has to be empty."""
-    from ingest.commands.backup import restore as restore_backup  # noqa: PLC0415
+    from ingest.commands.backup import restore as restore_backup
 
     restore_backup(load(config), folder)
 
@@ -168,7 +168,7 @@ def forget(number: Annotated[str, typer.Argument(metavar="NUMBER", hidden=True)]
     texts of others that contain it are redacted. The exit status is 1 if something is left; the command may be
     repeated.
     """
-    from ingest.commands.forget import forget as forget_number  # noqa: PLC0415
+    from ingest.commands.forget import forget as forget_number
 
     if not asyncio.run(forget_number(load(config), number)):
         sys.exit(1)

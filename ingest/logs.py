@@ -12,7 +12,7 @@ import structlog
 from normalizers.secrets import NO_SECRETS, SecretMask
 
 _SELDOM_SECONDS: Final = 10.0
-#: The keys with which every line begins.
+#: The fields that every line begins with.
 _FIRST_KEYS: Final = ("timestamp", "level", "process", "event")
 #: The fields that tell one kind of line from another.
 _KIND: Final = ("provider", "account", "why", "cause")
@@ -33,12 +33,8 @@ def set_up(process: str, mask: SecretMask = NO_SECRETS) -> None:
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    terminal = sys.stderr.isatty()
-    renderer: structlog.typing.Processor = (
-        structlog.dev.ConsoleRenderer(sort_keys=False)
-        if terminal
-        else structlog.processors.JSONRenderer(ensure_ascii=False)
-    )
+    on_terminal = structlog.dev.ConsoleRenderer(sort_keys=False)
+    renderer = on_terminal if sys.stderr.isatty() else structlog.processors.JSONRenderer(ensure_ascii=False)
     structlog.configure(
         processors=[*shared, structlog.processors.format_exc_info, _in_order, renderer, masked],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
@@ -53,7 +49,8 @@ def set_up(process: str, mask: SecretMask = NO_SECRETS) -> None:
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _in_order, renderer, masked],
         )
     )
-    handler.addFilter(_Seldom())
+    pace = _Pace()  # a library that retries logs each try
+    handler.addFilter(lambda record: pace.passed((record.name, str(record.msg))) is not None)
     handler.addFilter(_without_payload)
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
 
@@ -65,15 +62,15 @@ def silence() -> None:
 
 
 def _in_order(_: Any, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
-    """Put the fields that every line has first."""
+    """Move the fields that every line has to its beginning."""
     return {**{name: event[name] for name in _FIRST_KEYS if name in event}, **event}
 
 
 def _without_payload(record: logging.LogRecord) -> bool:
     """
-    Remove the parts of a library's line that may come from a request: exception texts, and an HTTP library's arguments.
+    Remove the parts of a library's line that may repeat a request: exception texts, and the arguments of aiohttp's lines.
 
-    A parser's error text repeats the request's line, headers and body, with secrets and phone numbers in them.
+    The text of a parser's error holds the request's line, headers and body, with secrets and phone numbers in them.
     """
     if record.exc_info and record.exc_info[1] is not None:
         record.msg = f"{record.msg}: {type(record.exc_info[1]).__name__}"
@@ -84,7 +81,7 @@ def _without_payload(record: logging.LogRecord) -> bool:
 
 
 class _Pace:
-    """Lets one event of a kind pass every ten seconds, and counts the others."""
+    """Lets one event of each kind pass every ten seconds, and counts the others."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -101,32 +98,20 @@ class _Pace:
         return self._held.pop(kind, 0)
 
 
-class _Seldom(logging.Filter):
-    """Lets one line of a kind through every ten seconds: a library that retries says so each time."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._pace = _Pace()
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        return self._pace.passed((record.name, str(record.msg))) is not None
-
-
 class SeldomLog:
     """
     A log for events that strangers can cause as often as they like.
 
-    Of the lines of one kind one is written every ten seconds, and says how many were held back since the last. A kind
-    is an event with its provider, account, reason and cause, so there are few of them.
+    It writes one line of each kind every ten seconds, with the number of lines that it left out since the last one. A
+    kind is an event with its provider, account, reason and cause, so there are few kinds.
     """
 
     def __init__(self, log: structlog.typing.FilteringBoundLogger, clock: Callable[[], float] = time.monotonic) -> None:
-        """Write to `log`, by the seconds of `clock`."""
         self._log = log
         self._pace = _Pace(clock)
 
     def warning(self, event: str, **fields: Any) -> None:
-        """Write a warning, or hold it back."""
+        """Write a warning, unless one of its kind was written in the last ten seconds."""
         held_back = self._pace.passed((event, *(str(fields.get(name, "")) for name in _KIND)))
         if held_back is not None:
             self._log.warning(event, **fields, **({"held_back": held_back} if held_back else {}))

@@ -1,4 +1,4 @@
-"""Recognizes requests that a browser sends for a web page of another site; listeners without users refuse them."""
+"""Recognizes requests that another site's web page makes a browser send; listeners without users refuse them."""
 
 from ipaddress import ip_address
 from urllib.parse import urlsplit
@@ -8,9 +8,9 @@ from aiohttp import web
 
 def is_foreign(request: web.BaseRequest, *, guarded: bool = False) -> bool:
     """
-    Tell whether a browser may be asking for a web page of another site.
+    Tell whether a web page of another site may have made a browser send this request.
 
-    If a token is required (`guarded`), the host may have any name: no other site has the token.
+    If a token is required (`guarded`), the host may have any name: no other site knows the token.
     """
     host, origin = request.headers.get("Host", ""), request.headers.get("Origin")
     other_site = request.headers.get("Sec-Fetch-Site", "none") not in {"none", "same-origin"}
@@ -20,9 +20,9 @@ def is_foreign(request: web.BaseRequest, *, guarded: bool = False) -> bool:
 
 def has_own_host(request: web.BaseRequest) -> bool:
     """
-    Tell whether the Host header is an address or `localhost`, and the host in the request's target where one is there.
+    Tell whether the Host header, and the host in the request's target if it has one, is an address or `localhost`.
 
-    A web page can have a name of its own site point to this machine (DNS rebinding), and the browser then takes this
+    Another site can make one of its own names point to this machine (DNS rebinding), so that a browser takes this
     server for that site. It can't do so with an address or with `localhost`.
     """
     try:

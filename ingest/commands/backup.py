@@ -30,7 +30,7 @@ async def backup(settings: Settings, folder: Path, keep: int) -> None:
             await asyncio.to_thread(drop_old, folder, keep)
     except OSError as error:
         raise RefusedError(f"backup to {folder}: {error}") from error
-    print(f"backed up to {done}")  # noqa: T201 - what the command is for
+    print(f"backed up to {done}")
 
 
 def restore(settings: Settings, folder: Path) -> None:
@@ -44,12 +44,12 @@ def restore(settings: Settings, folder: Path) -> None:
             restore_backup(found[-1], settings.data_dir, settings.clickhouse.database, print)
         except (OSError, msgspec.DecodeError) as error:
             raise RefusedError(f"restore of {found[-1]}: {error}") from error
-    print(f"restored {found[-1].name} into {settings.data_dir}")  # noqa: T201
+    print(f"restored {found[-1].name} into {settings.data_dir}")
 
 
 @asynccontextmanager
 async def _snapshot(settings: Settings) -> AsyncIterator[Snapshot]:
-    """Yield a snapshot, taken by the running store process, or else of the store that this process opens itself."""
+    """Yield a snapshot: the running store process takes it, or else this process opens the store and takes it."""
     try:
         taken = await request(settings.data_dir, "take_snapshot")
     except NotRunningError:

@@ -2,15 +2,14 @@
 
 import asyncio
 import os
-import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
-from rich.console import Console
 from rich.table import Table
 
+from ingest.commands.output import console
 from ingest.connections.data_dir import locked
 from ingest.connections.ports import require_free
 from ingest.connections.stores import require_embedded
@@ -28,12 +27,9 @@ from sinks.journal.consumer import journals_in
 from sinks.journal.damage import damages
 from sinks.journal.verification import verify
 
-#: Columns of the table if the output is no terminal.
-_WIDTH: Final = 160
-
 
 class Finding(NamedTuple):
-    """One checked part, its value in the settings, and its state; `fault` is set if somebody has to correct it."""
+    """One thing that was checked: its value in the settings, its state, and whether somebody has to correct it."""
 
     what: str
     value: str
@@ -55,23 +51,19 @@ async def check(settings: Settings) -> int:
     table = Table("what", "set to", "found", box=None, pad_edge=False)
     for finding in findings:
         table.add_row(finding.what, finding.value, finding.state, style="red" if finding.fault else None)
-    Console(width=None if sys.stdout.isatty() else _WIDTH).print(table)
+    console().print(table)
     return int(any(finding.fault for finding in findings))
 
 
 def _start(settings: Settings) -> Iterator[Finding]:
-    """Try everything that `dlrhub run` needs of this machine before it starts a process."""
+    """Check what `dlrhub run` needs before it starts a process: folder, addresses, certificate and packages."""
     yield _folder(settings.data_dir)
     for name, address in settings.listeners.items():
         yield _tried(name, address, "free", partial(require_free, name, address))
     tls = settings.receiver
     if tls.tls_cert is not None:
-        yield _tried(
-            "receiver.tls_cert",
-            str(tls.tls_cert),
-            "can be used",
-            lambda: server_context(tls.tls_cert, tls.tls_key, tls.tls_client_ca),
-        )
+        attempt = partial(server_context, tls.tls_cert, tls.tls_key, tls.tls_client_ca)
+        yield _tried("receiver.tls_cert", str(tls.tls_cert), "can be used", attempt)
     if settings.clickhouse.url is None:
         yield _tried("clickhouse.url", "", "not set: the embedded store is installed", require_embedded)
 
@@ -93,7 +85,7 @@ def _accounts(accounts: Iterable[EffectiveAccount]) -> Iterator[Finding]:
 
 
 def _journals(root: Path) -> Iterator[Finding]:
-    """Read every byte of the journals and the notes on damage that was set aside; change nothing."""
+    """Read every byte of the journals, and the notes on the damaged bytes that were set aside; change nothing."""
     for folder in journals_in(root):
         try:
             found = verify(folder)
@@ -109,8 +101,8 @@ def _journals(root: Path) -> Iterator[Finding]:
 
 
 async def _kafka(kafka: KafkaSettings) -> Finding:
-    """Connect, and look the topics over without making any."""
-    from ingest.connections.streams import cluster  # noqa: PLC0415 - Kafka is loaded where it is used
+    """Connect, and check the topics without making any."""
+    from ingest.connections.streams import cluster  # noqa: PLC0415 - Kafka's library is loaded only when it is used
     from sinks.kafka.topics import ensure_topics  # noqa: PLC0415
 
     try:
@@ -121,7 +113,7 @@ async def _kafka(kafka: KafkaSettings) -> Finding:
 
 
 async def _clickhouse(settings: Settings, server: str) -> Finding:
-    """Connect, and let the server say its version."""
+    """Connect, and ask the server for its version."""
     address = ping_url(server).removesuffix("/ping")
     try:
         store = await asyncio.to_thread(open_server, server, settings.clickhouse.database)
@@ -133,7 +125,7 @@ async def _clickhouse(settings: Settings, server: str) -> Finding:
 
 
 async def _polled(account: PolledAccount) -> Finding:
-    """Ask a provider for the account's balance: the credentials, the address and the clock are tried by it."""
+    """Ask a provider for the account's balance, which tests the credentials, the address and the clock."""
     what, address = f"poll {account.provider}/{account.name}", account.settings.url or account.poll.url
     balance, client = account.poll.balance, ProviderClient(account)
     if balance is None:
@@ -148,7 +140,7 @@ async def _polled(account: PolledAccount) -> Finding:
 
 
 def _folder(folder: Path) -> Finding:
-    """Look at the data folder without making it."""
+    """Check the data folder without making it."""
     nearest = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
     if nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK):
         if nearest != folder.absolute():

@@ -10,9 +10,9 @@ from operator import attrgetter
 from typing import Any, Final
 
 import msgspec
-from rich.console import Console
 from rich.table import Table
 
+from ingest.commands.output import console
 from ingest.commands.store import any_store
 from ingest.commands.usage import UsageError
 from ingest.connections.clickhouse import Row, StoreClient
@@ -46,12 +46,12 @@ def print_codes(settings: Settings, names: Sequence[str], output_format: str) ->
     if output_format != "table":
         _print_rows([msgspec.to_builtins(row) for row in rows], output_format)
         return
-    console = _console()
+    output = console(_FILE_WIDTH)
     for name, rows_of_provider in groupby(rows, key=attrgetter("provider")):
         for title, table in _tables(name, rows_of_provider):
-            console.print(title, style="bold", soft_wrap=True, highlight=False)
-            console.print(table)
-        console.print(_identity(PROVIDERS[name]), soft_wrap=True, highlight=False)
+            output.print(title, style="bold", soft_wrap=True, highlight=False)
+            output.print(table)
+        output.print(_identity(PROVIDERS[name]), soft_wrap=True, highlight=False)
 
 
 async def print_unmapped(settings: Settings, names: Sequence[str], output_format: str) -> None:
@@ -63,14 +63,14 @@ async def print_unmapped(settings: Settings, names: Sequence[str], output_format
     if output_format != "table":
         _print_rows(rows, output_format)
     elif rows:
-        _console().print(_table(rows))
-        print("\n".join(lines_to_add(rows)))  # noqa: T201 - settings, to be copied as they are
+        console(_FILE_WIDTH).print(_table(rows))
+        print("\n".join(lines_to_add(rows)))
     else:
-        print("every code that came is in a table", file=sys.stderr)  # noqa: T201
+        print("every received code is in a table", file=sys.stderr)
 
 
 async def unmapped_codes(store: StoreClient, accounts: Iterable[EffectiveAccount]) -> list[dict[str, Any]]:
-    """Return the codes of stored reports that are in no table now, with the number of reports and the last receipt."""
+    """Return the codes of stored reports that are in no table now, each with how many reports have it and the last."""
     stored = await store.rows(_UNMAPPED)
     return list(_unmapped(stored, {each.key: each.reading for each in accounts}))
 
@@ -101,8 +101,8 @@ def _unmapped(stored: Iterable[Row], accounts: Mapping[tuple[str, str], Account]
 
 
 def lines_to_add(rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    """Yield settings that add the codes; their meaning is for the operator to fill in."""
-    yield "\n# Ask the provider what they mean, and add them to the settings. Statuses and reasons: deploy/docs/settings.md"
+    """Yield lines of the settings file that add the codes; the operator fills in what they mean."""
+    yield "\n# Ask the provider what these codes mean, then add them to the settings (see deploy/docs/settings.md)."
     codes: dict[str, dict[str, str]] = {}
     for row in rows:
         is_error = row["kind"] == ERROR_KIND
@@ -115,7 +115,7 @@ def lines_to_add(rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
 
 def _print_rows(rows: Sequence[Mapping[str, Any]], output_format: str) -> None:
     if output_format == "json":
-        print(msgspec.json.format(msgspec.json.encode(rows)).decode())  # noqa: T201 - the command's output
+        print(msgspec.json.format(msgspec.json.encode(rows)).decode())
     elif rows:
         writer = csv.DictWriter(sys.stdout, fieldnames=list(rows[0]), lineterminator="\n")
         writer.writeheader()
@@ -123,28 +123,24 @@ def _print_rows(rows: Sequence[Mapping[str, Any]], output_format: str) -> None:
 
 
 def _tables(provider: str, rows: Iterable[CodeRow]) -> Iterator[tuple[str, Table]]:
-    """Yield title and table for each document, or account's settings, that codes stand in."""
+    """Yield a title and a table for each source of codes: a document, or the settings of an account."""
     for (account, kind, document), some in groupby(rows, key=attrgetter("account", "kind", "document")):
         whose = f"{provider}/{account}" if account else provider
-        yield (
-            f"\n{whose}: {'error codes' if kind == ERROR_KIND else 'codes'} of {document}",
-            _table(
-                [
-                    {
-                        "code": row.code,
-                        "status": row.status,
-                        "reason": row.reason,
-                        "sending again": row.persistence,
-                        "meaning": row.meaning if row.english == row.meaning else f"{row.meaning}\n{row.english}",
-                    }
-                    for row in some
-                ]
-            ),
-        )
+        shown = [
+            {
+                "code": row.code,
+                "status": row.status,
+                "reason": row.reason,
+                "sending again": row.persistence,
+                "meaning": row.meaning if row.english == row.meaning else f"{row.meaning}\n{row.english}",
+            }
+            for row in some
+        ]
+        yield f"\n{whose}: {'error codes' if kind == ERROR_KIND else 'codes'} of {document}", _table(shown)
 
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> Table:
-    """Return a table of the columns that hold something; a text too long for its column goes on in the next line."""
+    """Return a table of the columns that hold something; text that is too long for its column is wrapped."""
     table = Table(box=None, padding=(0, 2, 0, 0))
     columns = [column for column in rows[0] if any(row[column] not in {"", None} for row in rows)]
     for column in columns:
@@ -162,7 +158,3 @@ def _identity(provider: Provider) -> str:
         f"\nevent_id, rule {provider.parser.identity}: {', '.join(rule['words'])}{inbound}.\n"
         f"Because {rule['because']} ({rule['document']}).\n"
     )
-
-
-def _console() -> Console:
-    return Console() if sys.stdout.isatty() else Console(width=_FILE_WIDTH)

@@ -7,7 +7,6 @@ import typer
 from ingest.commands.output import clickhouse_format, has_no_rows
 from ingest.commands.store import any_store
 from ingest.commands.usage import UsageError
-from ingest.connections.clickhouse import Row
 from ingest.connections.streams import open_producer
 from ingest.reprocessing.letters import LetterFilter, summaries_query, whole
 from ingest.reprocessing.replay import replay
@@ -33,7 +32,10 @@ async def print_letter(settings: Settings, letter_id: str) -> None:
         row = await whole(store, letter_id)
     if row is None:
         raise UsageError(f"there is no dead letter with the id {letter_id}")
-    _print_fields(row)
+    for name, value in row.items():
+        if name != "body":
+            typer.echo(f"{name}: {value}")
+    typer.echo(f"body:\n{row['body']}")
 
 
 async def replay_letters(settings: Settings, wanted: LetterFilter) -> bool:
@@ -57,11 +59,3 @@ async def replay_letters(settings: Settings, wanted: LetterFilter) -> bool:
         await producer.close()
     typer.echo(f"{resolved} resolved, {unreadable} still unreadable", err=True)
     return unreadable == 0
-
-
-def _print_fields(row: Row) -> None:
-    body = row["body"]
-    for name, value in row.items():
-        if name != "body":
-            typer.echo(f"{name}: {value}")
-    typer.echo(f"body:\n{body}")

@@ -43,8 +43,8 @@ def text_of(found: Found) -> Iterator[str]:
         yield f"Only the newest {MOST_MESSAGES} messages are shown: `dlrhub query` finds the others."
     for letter in found.dead_letters:
         yield (
-            f"dead letter {letter['id']} of {letter['provider']}/{letter['account']} mentions it: it could not be read, "
-            f"{letter['why']} at {letter['location']}, last received {_time(letter['last_received_at'])}"
+            f"dead letter {letter['id']} of {letter['provider']}/{letter['account']} mentions it; it could not be "
+            f"read: {letter['why']} at {letter['location']}, last received {_time(letter['last_received_at'])}"
         )
     if not found.messages and not found.dead_letters:
         yield "nothing found: no report, submission or dead letter has this number, message id or reference"
@@ -53,10 +53,8 @@ def text_of(found: Found) -> Iterator[str]:
 def _message(found: FoundMessage) -> Iterator[str]:
     message = found.message
     place = ", ".join(filter(None, (message["country"], message["operator"])))
-    yield (
-        f"{message['provider']}/{message['account']}  message {message['message_id'] or '(no id)'} to {message['recipient']}"
-        + (f" ({place})" if place else "")
-    )
+    to = f"{message['recipient']} ({place})" if place else message["recipient"]
+    yield f"{message['provider']}/{message['account']}  message {message['message_id'] or '(no id)'} to {to}"
     yield f"  state: {_state(message)}"
     yield f"  submitted: {_submitted(found)}"
     for number, report in enumerate(found.reports, 1):
@@ -98,7 +96,7 @@ def _report(number: int, report: FoundReport) -> Iterator[str]:
 
 
 def _time(text: str) -> str:
-    """Return one of the store's times to the second."""
+    """Write a time of the store to the second."""
     return f"{text.partition('.')[0]} UTC"
 
 

@@ -1,4 +1,4 @@
-"""`dlrhub forget`: erases a person's number from everything that this installation keeps, and proves it."""
+"""`dlrhub forget`: erases a person's number from everything that this installation keeps, and checks that it is gone."""
 
 from collections.abc import Sequence
 
@@ -38,10 +38,10 @@ async def forget(settings: Settings, written: str) -> bool:
     tables = await erase_from_store(settings, number, stored_as)
     for table in tables:
         typer.echo(f"{table.table}: {table.deleted} rows deleted, {table.redacted} redacted, {table.left} left")
-    drop_snapshot(engine_path(store_folder(settings.data_dir)), settings.data_dir)  # of a backup that was cut short
+    drop_snapshot(engine_path(store_folder(settings.data_dir)), settings.data_dir)  # of an interrupted backup
     changed = await erase_from_poll_state(settings.data_dir / "poll.db", number)
     typer.echo(f"state of the pollers: {changed} entries erased")
-    return _told(settings, number, tables)
+    return _print_rest(settings, number, tables)
 
 
 def _read(written: str) -> str:
@@ -61,8 +61,8 @@ def _forms(settings: Settings, number: str) -> Sequence[str]:
     return [*forms, *(hash_number(form, key) for form in forms for key in privacy.keys)]
 
 
-def _told(settings: Settings, number: str, tables: Sequence[ErasedTable]) -> bool:
-    """Print what is left, and what the command does not reach; tell whether nothing is left."""
+def _print_rest(settings: Settings, number: str, tables: Sequence[ErasedTable]) -> bool:
+    """Print where the number is left, and which copies the command can't reach; return True if nothing is left."""
     left = sum(table.left for table in tables)
     files = list(files_with(settings.data_dir, number))
     for path in files:

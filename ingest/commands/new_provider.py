@@ -33,7 +33,7 @@ def write_provider(name: str, folder: Path) -> Path:
 
 
 def _files(folder: Traversable, path: Path, name: str) -> Iterator[tuple[Path, bytes]]:
-    """Yield the files of the template, filled in, each with its path."""
+    """Yield the path and the content of each file of the template, filled in."""
     for entry in folder.iterdir():
         if entry.is_dir():
             if entry.name != "__pycache__":

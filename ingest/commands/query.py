@@ -1,4 +1,4 @@
-"""`dlrhub query`: asks the ClickHouse server, or the running dlrhub, or opens the embedded store itself."""
+"""`dlrhub query`: prints the store's answer to a query."""
 
 import sys
 from pathlib import Path

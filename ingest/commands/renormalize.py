@@ -5,9 +5,9 @@ import time
 from contextlib import AsyncExitStack
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
+from ingest.commands.output import console
 from ingest.commands.store import any_store
 from ingest.connections.streams import open_producer
 from ingest.reprocessing.renormalize import Progress, ReportFilter, renormalize
@@ -32,7 +32,7 @@ async def run_renormalize(settings: Settings, wanted: ReportFilter, *, dry_run: 
             ending.push_async_callback(producer.close)
         store = await ending.enter_async_context(any_store(settings))
         async for progress in renormalize(store, producer, rereader, wanted):
-            _tell(progress, started)
+            _show_progress(progress, started)
     if sys.stderr.isatty():
         sys.stderr.write("\n")
     _print_changes(progress)
@@ -45,13 +45,11 @@ async def run_renormalize(settings: Settings, wanted: ReportFilter, *, dry_run: 
         typer.echo("The store shows the changes within seconds, while a drain runs.")
 
 
-def _tell(progress: Progress, started: float) -> None:
+def _show_progress(progress: Progress, started: float) -> None:
     """Show how far the run is, on a terminal."""
     if sys.stderr.isatty():
-        rate = _rate(progress, started)
-        sys.stderr.write(
-            f"\r{progress.read:,} of {progress.total:,} reports, {rate:,.0f}/s, {progress.changed:,} change "
-        )
+        pace = f"{_rate(progress, started):,.0f}/s"
+        sys.stderr.write(f"\r{progress.read:,} of {progress.total:,} reports, {pace}, {progress.changed:,} change ")
         sys.stderr.flush()
 
 
@@ -65,4 +63,4 @@ def _print_changes(progress: Progress) -> None:
     table = Table("provider", "code", "from", "to", "reports")
     for change, count in progress.changes.most_common():
         table.add_row(*change, f"{count:,}")
-    Console(width=None if sys.stdout.isatty() else 160).print(table)
+    console().print(table)

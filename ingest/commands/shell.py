@@ -25,7 +25,7 @@ async def run_shell(settings: Settings, format_name: str) -> None:
     """Answer what is typed until `exit` or Ctrl-D; raises `StoreError` or `BusyError` if the store can't be had."""
     output_format = clickhouse_format(format_name or "table")
     async with any_store(settings) as store:
-        typer.echo(f"SQL on {_shown(settings)}, database {store.database}.")
+        typer.echo(f"SQL on {_address(settings)}, database {store.database}.")
         typer.echo("A query ends with `;`. SHOW TABLES lists the tables. Ctrl-C drops a line, Ctrl-D or `exit` leaves.")
         session = make_session(_history())
         while (sql := await _next_query(session)) not in _LEAVE:
@@ -34,7 +34,7 @@ async def run_shell(settings: Settings, format_name: str) -> None:
 
 
 def make_session(history: History) -> PromptSession[str]:
-    """Return a prompt in which Enter begins a new line until the text ends with `;` (or is a word that leaves)."""
+    """Return a prompt in which Enter begins a new line until the text ends with `;`, or is `exit` or `quit`."""
     keys = KeyBindings()
 
     @Condition
@@ -59,7 +59,7 @@ def make_session(history: History) -> PromptSession[str]:
 
 
 async def _next_query(session: PromptSession[str]) -> str:
-    """Return what is typed without its `;`; a dropped line is empty, and Ctrl-D is `exit`."""
+    """Return the typed text without its `;`: empty after Ctrl-C, and `exit` after Ctrl-D."""
     try:
         text = await session.prompt_async()
     except KeyboardInterrupt:
@@ -81,7 +81,7 @@ async def _answer(store: StoreClient, sql: str, output_format: str) -> None:
 
 
 def _history() -> History:
-    """Return the history that is kept for this user, readable by nobody else; in memory if it can't be kept."""
+    """Return this user's history in a file that nobody else can read, or in memory if the file can't be written."""
     folder = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "dlrhub"
     path = folder / "query-history"
     try:
@@ -92,7 +92,7 @@ def _history() -> History:
     return FileHistory(path)
 
 
-def _shown(settings: Settings) -> str:
+def _address(settings: Settings) -> str:
     """Return the store's address without credentials."""
     scheme, _, rest = store_url(settings).partition("://")
     return f"{scheme}://{rest.rpartition('@')[2].partition('?')[0]}"

@@ -1,4 +1,4 @@
-"""The store for commands: that of a server or a running dlrhub, else the embedded store, opened in this process."""
+"""Gives a command the store: a server's or a running dlrhub's, else the embedded store, opened in this process."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -40,7 +40,7 @@ async def any_store(settings: Settings) -> AsyncIterator[StoreClient]:
 
 @asynccontextmanager
 async def _own_store(settings: Settings) -> AsyncIterator[StoreClient]:
-    """Open the embedded store, which no running dlrhub has open, behind a query interface of its own."""
+    """Open the embedded store, which no running dlrhub has open, and serve it to this command on a free port."""
     from ingest.query.server import serve  # noqa: PLC0415 - needs the embedded engine
     from sinks.clickhouse.memory import query_bytes  # noqa: PLC0415
     from sinks.clickhouse.migrate import migrate  # noqa: PLC0415

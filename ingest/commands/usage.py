@@ -1,5 +1,5 @@
-"""The error for a command line that can't be followed."""
+"""The error for a command line that can't be carried out."""
 
 
 class UsageError(Exception):
-    """The command line asks for something that can't be done; the text says what can."""
+    """The command line asks for something that can't be done; the text says what is possible."""

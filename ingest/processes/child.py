@@ -17,7 +17,7 @@ from typing import Any, Final
 import orjson
 
 from ingest import logs
-from ingest.background import beside
+from ingest.background import in_background
 from ingest.metrics import catalogue
 from normalizers.secrets import SecretMask
 
@@ -54,7 +54,7 @@ async def _run(part: Part) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     loop.add_reader(sys.stdin.fileno(), _stop_at_end, loop, stopping)
     try:
-        async with beside(_tell_metrics()):
+        async with in_background(_tell_metrics()):
             await part(stopping)
     finally:
         with contextlib.suppress(BrokenPipeError):

@@ -14,7 +14,7 @@ import structlog
 from aiohttp import web
 
 from ingest.admin.server import Admin, Check, make_app, serve_app
-from ingest.background import beside
+from ingest.background import in_background
 from ingest.backup.restoring import refuse_unfinished
 from ingest.connections.data_dir import locked
 from ingest.connections.ports import require_free, reserve
@@ -75,7 +75,7 @@ async def run(settings: Settings, parts: Parts, config: Path | None) -> None:
         try:
             async with (
                 _serve(app, settings.admin.listen),
-                beside(
+                in_background(
                     _announce(settings, parts, stages), _measure_lag(settings, meter), disk.run(), _count_own(totals)
                 ),
             ):

@@ -9,7 +9,7 @@ from typing import Final
 
 import structlog
 
-from ingest.background import beside
+from ingest.background import in_background
 from ingest.connections.clickhouse import open_client
 from ingest.connections.streams import open_producer
 from ingest.metrics import catalogue
@@ -46,7 +46,7 @@ async def poll(settings: Settings, stopping: asyncio.Event) -> None:
             ending.push_async_callback(client.close)
             for seconds, work in _works(client, state, producer, partial(read_page, store.rows)):
                 works.append(_repeat(seconds, work))
-        async with beside(*works):
+        async with in_background(*works):
             say_ready()
             await stopping.wait()
 

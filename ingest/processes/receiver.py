@@ -7,7 +7,7 @@ from typing import Final
 
 from aiohttp import web
 
-from ingest.background import beside
+from ingest.background import in_background
 from ingest.connections.streams import open_producer
 from ingest.connections.tls import Certificates
 from ingest.http_server.serving import serve
@@ -43,7 +43,7 @@ async def receive(settings: Settings, name: str, stopping: asyncio.Event) -> Non
     address = split_address(settings.receiver_listen)
     try:
         listening = serve(runner, *address, reuse_port=True, backlog=_BACKLOG)
-        async with listening, beside(certificates.watch()):
+        async with listening, in_background(certificates.watch()):
             gc.freeze()  # the objects that exist now stay: the collector need not look at them again
             say_ready()
             await stopping.wait()

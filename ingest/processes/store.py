@@ -11,7 +11,7 @@ import msgspec
 import structlog
 
 from ingest.admin.submissions import complete
-from ingest.background import beside
+from ingest.background import in_background
 from ingest.backup.snapshot import drop_snapshot, take_snapshot
 from ingest.connections.stores import store_folder, wait_for_store
 from ingest.connections.streams import journals, open_consumer
@@ -52,7 +52,7 @@ async def keep(settings: Settings, stopping: asyncio.Event) -> None:
         engine = engine_path(store_folder(settings.data_dir))
         if settings.clickhouse.url is None:
             await ending.enter_async_context(_query_interface(settings, engine))
-            await ending.enter_async_context(beside(_check_parts(engine)))
+            await ending.enter_async_context(in_background(_check_parts(engine)))
         if settings.kafka is not None:
             await _drain_journals(settings, store)
         consumer = await open_consumer(settings.data_dir, settings.kafka)
@@ -61,7 +61,7 @@ async def keep(settings: Settings, stopping: asyncio.Event) -> None:
         if settings.clickhouse.url is None:
             commands = _commands(settings.data_dir, store, drain)
             await ending.enter_async_context(serve_commands(settings.data_dir, commands))
-        await ending.enter_async_context(beside(_tell_stalled(drain)))
+        await ending.enter_async_context(in_background(_tell_stalled(drain)))
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(drain.run())
             say_ready()

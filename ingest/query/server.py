@@ -18,7 +18,7 @@ from typing import Final, NamedTuple
 import orjson
 from aiohttp import web
 
-from ingest.background import beside
+from ingest.background import in_background
 from ingest.http_server import serving
 from ingest.http_server.connections import ConnectionLimits
 from ingest.metrics.catalogue import Listener
@@ -64,7 +64,7 @@ async def serve(
     """
     engine = await asyncio.to_thread(ReadOnlyEngine, path, database, limits)
     try:
-        async with serve_app(make_app(engine), host, port) as bound, beside(_watch(engine, on_stuck)):
+        async with serve_app(make_app(engine), host, port) as bound, in_background(_watch(engine, on_stuck)):
             yield bound
     finally:
         await engine.close()
