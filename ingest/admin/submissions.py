@@ -1,11 +1,13 @@
 """
-Submissions: `POST /submissions` on the admin listener, and those that others write to Kafka's topic.
+Reads submissions: those of `POST /submissions` on the admin listener, and those that others write to Kafka's topic.
 
 A request is stored whole or not at all. If any of its submissions is wrong, the answer lists every fault.
 """
 
 import asyncio
 from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
@@ -28,40 +30,31 @@ _MOST_FAULTS: Final = 100
 _RETRY_AFTER_SECONDS: Final = "10"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SubmissionsEndpoint:
-    """Takes submissions in: handler of `POST /submissions`."""
+    """
+    The handler of `POST /submissions`: reads submissions of `accounts`, and appends them to the stream.
 
-    def __init__(
-        self,
-        accounts: Iterable[SubmittingAccount],
-        producer: Producer,
-        *,
-        guarded: bool,
-        body_seconds: float,
-        max_body_bytes: int,
-    ) -> None:
-        """
-        Take submissions of these accounts, and append them to the stream.
+    `guarded` says that callers need a token. A body has to arrive whole within `body_seconds`.
+    """
 
-        `guarded` tells that callers have a token. A body has to arrive whole within `body_seconds`.
-        """
-        self._accounts = {account.key: account for account in accounts}
-        self._producer = producer
-        self._guarded = guarded
-        self._body_seconds = body_seconds
-        self._max_body_bytes = max_body_bytes
+    accounts: SubmittingAccounts
+    producer: Producer
+    guarded: bool
+    body_seconds: float
+    max_body_bytes: int
 
     async def post(self, request: web.Request) -> web.Response:
-        """Answer 202 once every submission is durable, or 400 with the faults, and nothing kept."""
-        if is_foreign(request, guarded=self._guarded):
+        """Answer 202 once every submission is durable; otherwise nothing is kept: answer 400 with the faults, or 503."""
+        if is_foreign(request, guarded=self.guarded):
             raise web.HTTPForbidden(text="not for web pages\n")
         try:
-            async with asyncio.timeout(self._body_seconds):
-                body = await request.clone(client_max_size=self._max_body_bytes).read()
+            async with asyncio.timeout(self.body_seconds):
+                body = await request.clone(client_max_size=self.max_body_bytes).read()
         except TimeoutError:
             raise web.HTTPRequestTimeout(text="the body took too long\n") from None
         try:
-            found = await asyncio.to_thread(read_submissions, body, self._accounts, datetime.now(UTC))
+            found = await asyncio.to_thread(read_submissions, body, self.accounts, datetime.now(UTC))
         except MalformedError as error:
             return _refuse([error])
         faults = [fault for fault in found if isinstance(fault, MalformedError)]
@@ -71,7 +64,7 @@ class SubmissionsEndpoint:
 
     async def _store(self, submissions: list[Submission]) -> web.Response:
         try:
-            await self._producer.append([submission_record(submission) for submission in submissions])
+            await self.producer.append([submission_record(submission) for submission in submissions])
         except (SinkError, InvalidSettingsError) as error:
             _log.error("stream busy", error=str(error))
             raise web.HTTPServiceUnavailable(
@@ -90,7 +83,7 @@ def _refuse(faults: list[MalformedError]) -> web.Response:
 
 
 class _CompleteSubmission(msgspec.Struct):
-    """The fields that `POST /submissions` adds; a value that has them is complete."""
+    """The fields that `POST /submissions` adds to what was posted."""
 
     event_id: str
     deadline_at: datetime
@@ -101,26 +94,21 @@ _read_complete: Final = msgspec.json.Decoder(_CompleteSubmission).decode
 
 def complete(accounts: Iterable[SubmittingAccount]) -> Callable[[bytes], bytes]:
     """
-    Return a function that makes a complete row of a value of the topic, which another program may have written in the
-    form that `POST` takes.
+    Return a function that adds the missing fields to a value of Kafka's topic.
 
-    The function raises `RefusedError` for a value that is no submission.
+    Another program may have written the value in the form that `POST /submissions` takes. The function raises
+    `RefusedError` for a value that is no submission.
     """
     known = {account.key: account for account in accounts}
 
     def completed(value: bytes) -> bytes:
-        try:
+        with suppress(msgspec.DecodeError):
             _read_complete(value)
-        except msgspec.DecodeError:
-            return _completed(value, known)
-        return value
+            return value
+        try:
+            submission = read_submission(value, known, datetime.now(UTC))
+        except MalformedError as error:
+            raise RefusedError(f"{Fault(error.why)}: {error}") from error
+        return submission_record(submission).value
 
     return completed
-
-
-def _completed(value: bytes, known: SubmittingAccounts) -> bytes:
-    try:
-        submission = read_submission(value, known, datetime.now(UTC))
-    except MalformedError as error:
-        raise RefusedError(f"{Fault(error.why)}: {error}") from error
-    return submission_record(submission).value

@@ -1,1 +1,1 @@
-"""Copies of an embedded installation: taken while it runs, and restored into an empty folder."""
+"""Backups of an embedded installation: made while it runs, and restored into an empty folder."""

@@ -1,12 +1,12 @@
 """
-A folder of backups, and how one is added to it.
+Adds a backup to a folder of backups.
 
-    parts/<table>/<part>-<hash>/    parts of tables, each kept once however many backups have it
+    parts/<table>/<part>-<hash>/    the parts of ClickHouse tables, each stored once for all backups
     backups/<time>/                 one backup: `manifest.json`, and all files that are no parts
-    *.partial                       what a backup that was cut short has left; the next one begins it anew
+    *.partial                       left by a backup that was interrupted; the next backup deletes it
 
-A backup copies the parts that are not there yet, so that it takes as long as what is new. It is there once its folder
-has its name, which is the last thing that happens.
+Only parts that are not in the folder yet are copied. A backup is written under the ending `.partial`, and renamed when
+it is complete.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ _MANIFEST: Final = "manifest.json"
 
 
 class Manifest(msgspec.Struct, frozen=True):
-    """The content of a backup: each table's folders below `parts/<table>`, and the checksums of the migrations."""
+    """The content of a backup: the names of each table's folders in `parts/<table>`, and the migrations' checksums."""
 
     taken_at: datetime
     migrations: dict[str, str]
@@ -55,17 +55,17 @@ def add_backup(folder: Path, snapshot: Snapshot, say: Callable[[str], None]) -> 
 
 
 def backups_in(folder: Path) -> list[Path]:
-    """Return the backups that are whole, the latest last."""
+    """Return the complete backups, the latest last."""
     return sorted(path for path in (folder / "backups").glob("*/") if path.suffix != _PARTIAL)
 
 
 def read_manifest(backup: Path) -> Manifest:
-    """Return what a backup has; raises `OSError` or `msgspec.DecodeError`."""
+    """Return a backup's manifest; raises `OSError` or `msgspec.DecodeError`."""
     return msgspec.json.decode((backup / _MANIFEST).read_bytes(), type=Manifest)
 
 
 def drop_old(folder: Path, keep: int) -> None:
-    """Delete all but the latest `keep` backups, and the parts that none of those has."""
+    """Delete all but the latest `keep` backups, and the parts that none of them needs."""
     backups = backups_in(folder)
     for old in backups[:-keep]:
         shutil.rmtree(old)
@@ -78,7 +78,7 @@ def drop_old(folder: Path, keep: int) -> None:
 
 
 def _keep(folder: Path, table: str, part: Path) -> str:
-    """Have a part in the folder, and return its name there, which tells it from others of the same number."""
+    """Copy a part into the folder unless it is there; its name there has a hash, because part numbers come again."""
     content = hashlib.sha256((part / "checksums.txt").read_bytes()).hexdigest()[:16]
     target = folder / "parts" / table / f"{part.name}-{content}"
     if not target.exists():

@@ -1,8 +1,8 @@
 """
-A backup brought back into an empty `data_dir`.
+Restores a backup into an empty `data_dir`.
 
-A file `restoring` stands in the folder from the beginning to the end. A restore that was cut short begins anew, and
-dlrhub does not start on what it has left.
+The folder holds a file `restoring` during the restore. If a restore was interrupted, the next one starts again from the
+beginning, and dlrhub refuses to start until one has finished.
 """
 
 import os
@@ -25,11 +25,9 @@ _LOCKS: Final = "*.lock"
 
 
 def refuse_unfinished(data_dir: Path) -> None:
-    """Raise `InvalidSettingsError` if a restore was cut short."""
+    """Raise `InvalidSettingsError` if a restore was interrupted."""
     if (data_dir / _RESTORING).exists():
-        raise InvalidSettingsError(
-            f"data_dir = {data_dir}: a restore into it was cut short: run `dlrhub restore` again"
-        )
+        raise InvalidSettingsError(f"data_dir = {data_dir}: a restore was interrupted: run `dlrhub restore` again")
 
 
 def restore(backup: Path, data_dir: Path, database: str, say: Callable[[str], None]) -> None:
@@ -48,7 +46,7 @@ def restore(backup: Path, data_dir: Path, database: str, say: Callable[[str], No
             shutil.copytree(path, data_dir / path.name)
         elif path.suffix == ".db":
             shutil.copyfile(path, data_dir / path.name)
-    os.sync()  # a power loss must not leave half of the files without the mark
+    os.sync()  # or a power loss could leave half of the files without the file `restoring`
     (data_dir / _RESTORING).unlink()
 
 
@@ -57,9 +55,7 @@ def _restore_tables(backup: Path, folder: Path, database: str, say: Callable[[st
     known = {migration.name: migration for migration in migrations()}
     for name, checksum in manifest.migrations.items():
         if name not in known or known[name].checksum != checksum:
-            raise RefusedError(
-                f"{backup} is of another version of dlrhub, whose migration {name} this one does not have"
-            )
+            raise RefusedError(f"{backup}: made by a version of dlrhub with a migration that this one lacks: {name}")
     with closing(open_embedded(folder, database)) as store:
         migrate(store, wanted=[known[name] for name in manifest.migrations])
         for table, names in manifest.parts.items():

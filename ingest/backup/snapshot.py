@@ -1,14 +1,13 @@
 """
-The snapshot that a backup copies: every file as it was at one moment, below `data_dir`, by hard links.
+Takes the snapshot that a backup copies: hard links to all files of `data_dir` as they are at one moment.
 
-The process that has the store open makes it, between two batches of the drain. The tables at that moment and the
-records behind the journals' cursors are together everything that was acknowledged.
+The process that has the store open takes it, between two batches of the drain. Every acknowledged record is then either
+in the tables, or in a journal after its cursor.
 """
 
 import os
 import shutil
 import sqlite3
-from collections.abc import Iterable
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Final
@@ -35,7 +34,7 @@ class Snapshot(msgspec.Struct, frozen=True):
 
 
 def take_snapshot(store: Store, engine: Path, data_dir: Path) -> Snapshot:
-    """Take a snapshot, in place of the last one; nothing may be inserted meanwhile. Raises `OSError`."""
+    """Take a snapshot in place of the last one, while nothing is inserted; raises `OSError`."""
     drop_snapshot(engine, data_dir)
     files = data_dir / _FOLDER
     files.mkdir()
@@ -49,23 +48,26 @@ def take_snapshot(store: Store, engine: Path, data_dir: Path) -> Snapshot:
 
 
 def drop_snapshot(engine: Path, data_dir: Path) -> None:
-    """Delete a snapshot, also one that was cut short."""
+    """Delete the snapshot, even if it is incomplete."""
     thaw(engine)
     shutil.rmtree(data_dir / _FOLDER, ignore_errors=True)
 
 
 def _link_journal(folder: Path, target: Path) -> None:
-    """Link a journal's segments; the mark is copied before them and the cursor after, so that neither is ahead."""
+    """
+    Link a journal's segments.
+
+    The acknowledged position is copied before them, so that they hold all up to it, and the cursor after them.
+    """
     target.mkdir(parents=True)
-    _copy(folder, target, [ACKNOWLEDGED])
+    _copy(folder, target, ACKNOWLEDGED)
     for path in folder.iterdir():
         if path.is_file() and path.name not in {ACKNOWLEDGED, CURSOR}:
             with suppress(FileNotFoundError):  # drained and deleted meanwhile
                 os.link(path, target / path.name)
-    _copy(folder, target, [CURSOR])
+    _copy(folder, target, CURSOR)
 
 
-def _copy(folder: Path, target: Path, names: Iterable[str]) -> None:
-    for name in names:
-        if (folder / name).exists():
-            shutil.copyfile(folder / name, target / name)
+def _copy(folder: Path, target: Path, name: str) -> None:
+    if (folder / name).exists():
+        shutil.copyfile(folder / name, target / name)

@@ -1,8 +1,8 @@
 """
-The store, asked over ClickHouse's HTTP interface: a ClickHouse server, or the query interface of a running dlrhub.
+The client that reads from the store over HTTP: from a ClickHouse server, or the query interface of a running dlrhub.
 
-Everything that only reads asks through this client: the status page, the pollers, `dlrhub query` and `dlrhub simulate`.
-clickhouse-connect reads the URL, so that `?ca_cert=`, `?verify=` and its other options mean the same to all of them.
+The status page, the pollers, `dlrhub query` and `dlrhub simulate` use it. clickhouse-connect reads the URL, so
+`?ca_cert=`, `?verify=` and its other options work everywhere.
 """
 
 import asyncio
@@ -29,28 +29,25 @@ Parameters = Mapping[str, str | int | Sequence[str]]
 
 _CONNECT_SECONDS: Final = 2
 _TOO_SLOW: Final = frozenset({"TIMEOUT_EXCEEDED", "TOO_SLOW", "TOO_MANY_SIMULTANEOUS_QUERIES"})
-#: ClickHouse's own text, between what clickhouse-connect puts before and after it.
+#: ClickHouse's own text within clickhouse-connect's error.
 _SERVER_TEXT: Final = re.compile(r"server response: (.*?)(?: \(for url [^)]*\))?$", re.DOTALL)
 
 
 class StoreState(StrEnum):
-    """How the store answers."""
+    """Whether the store answers, and if not, why."""
 
     OK = "ok"
-    #: This command has no store.
-    NONE = "none"
+    NONE = "none"  # this command has no store
     AWAY = "away"
-    #: It has been asked, and has not answered yet.
-    WAITING = "waiting"
+    WAITING = "waiting"  # it has been asked, and has not answered yet
     SLOW = "slow"
     REFUSED = "refused"
 
 
 class StoreError(SinkError):
-    """The store did not answer; `state` says how, the text says why."""
+    """The store did not answer; the text says why."""
 
     def __init__(self, state: StoreState, text: str) -> None:
-        """Describe the failure."""
         super().__init__(text)
         self.state = state
 
@@ -59,9 +56,9 @@ class QueryLimits(NamedTuple):
     """
     Limits on a client's queries.
 
-    At most `at_once` queries run at the same time, each for at most `query_seconds`; a query may take `wait_seconds`
-    including its wait for a free place. A server is told to use `threads` for one (0: as it is set up to). A server
-    that takes connections and does not answer the first request within `connect_seconds` hangs.
+    At most `at_once` queries run at the same time, each for at most `query_seconds`, or `wait_seconds` together with
+    the wait for its turn. A ClickHouse server uses `threads` for a query (0: its own default). The first request has to
+    be answered within `connect_seconds`.
     """
 
     at_once: int = 2
@@ -98,35 +95,27 @@ def open_client(settings: Settings, limits: QueryLimits = DEFAULT_LIMITS) -> "St
 
 
 class StoreClient:
-    """Reads from one database; connects with the first query; an asynchronous context manager."""
+    """
+    Reads from `database` at one of the servers of `url`, and from the next one when that can't be reached.
+
+    It connects with the first query. Those of `settings` that its user may change are sent with every query.
+    """
 
     def __init__(
         self, url: str, database: str, limits: QueryLimits = DEFAULT_LIMITS, settings: Mapping[str, int] | None = None
     ) -> None:
-        """
-        Ask `database` of the servers at `url`, one of them until it can't be reached.
-
-        `settings` that this user may change are sent with every query.
-        """
+        self.database = database
         self._urls = deque(server_urls(url))
-        self._database = database
         self._limits = limits
         self._settings = dict(settings or {})
-        self._places = asyncio.Semaphore(limits.at_once)
+        self._turns = asyncio.Semaphore(limits.at_once)
         self._connecting = asyncio.Lock()
         self._client: AsyncClient | None = None
 
-    @property
-    def database(self) -> str:
-        """Return the database that is asked."""
-        return self._database
-
     async def __aenter__(self) -> Self:
-        """Return this client."""
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Disconnect."""
         await self.close()
 
     async def rows(self, sql: str, parameters: Parameters | None = None) -> list[Row]:
@@ -143,7 +132,7 @@ class StoreClient:
     async def query(self, sql: str, output_format: str, parameters: Parameters | None = None) -> bytes:
         """Return an answer in a ClickHouse output format, unless `sql` names another; raises `StoreError`."""
         try:
-            async with asyncio.timeout(self._limits.wait_seconds), self._places:
+            async with asyncio.timeout(self._limits.wait_seconds), self._turns:
                 for others in reversed(range(len(self._urls))):
                     url = self._urls[0]
                     try:
@@ -151,9 +140,9 @@ class StoreClient:
                     except (ClickHouseError, OSError) as error:  # a TimeoutError is an OSError
                         if not others or not another_may_serve(error):
                             raise
-                        await self._move_on(url)
+                        await self._use_next_server(url)
         except TimeoutError:
-            raise StoreError(StoreState.SLOW, self._late()) from None
+            raise StoreError(StoreState.SLOW, self._why_late()) from None
         except (ClickHouseError, OSError) as error:
             raise _explained(error) from error
         raise AssertionError("there is at least one server")
@@ -168,8 +157,8 @@ class StoreClient:
                 transport_settings={"X-ClickHouse-Format": output_format},
             )
 
-    async def _move_on(self, failed: str) -> None:
-        """Ask another server from now on, unless another query has seen to that already."""
+    async def _use_next_server(self, failed: str) -> None:
+        """Ask the next server from now on, unless another query has changed the server already."""
         if self._urls[0] == failed:
             self._urls.rotate(-1)
             await self.close()
@@ -180,7 +169,7 @@ class StoreClient:
         if client is not None:
             await client.close()
 
-    def _late(self) -> str:
+    def _why_late(self) -> str:
         if self._client is not None:
             return "the store took too long"
         address = urlsplit(self._urls[0]).netloc.rpartition("@")[2]
@@ -192,7 +181,7 @@ class StoreClient:
                 self._client = await clickhouse_connect.get_async_client(
                     dsn=self._urls[0],
                     interface=urlsplit(self._urls[0]).scheme,
-                    database=self._database,
+                    database=self.database,
                     connect_timeout=_CONNECT_SECONDS,
                     send_receive_timeout=self._limits.query_seconds,
                     query_retries=0,

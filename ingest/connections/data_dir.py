@@ -1,4 +1,4 @@
-"""The folder with all data: made at the start, and locked so that no two dlrhubs write the same files."""
+"""Makes the data folder, and locks it so that no two dlrhubs write the same files."""
 
 import fcntl
 from collections.abc import Iterator, Sequence
@@ -11,7 +11,7 @@ from ingest.settings.errors import InvalidSettingsError
 @contextmanager
 def locked(folder: Path, parts: Sequence[str]) -> Iterator[None]:
     """
-    Make the folder if it is missing, and hold the locks of these parts (receivers, poller, store) of a dlrhub.
+    Make the folder if it is missing, and hold the locks of these parts (receivers, poller, store) during the block.
 
     Raises `InvalidSettingsError` if it can't be written to, or another dlrhub holds one of the locks.
     """

@@ -1,4 +1,4 @@
-"""Makes sure that an address belongs to one dlrhub, though its receiver processes share it with SO_REUSEPORT."""
+"""Reserves an address for one dlrhub, whose receiver processes share it by SO_REUSEPORT."""
 
 import errno
 import socket
@@ -20,11 +20,11 @@ _REASONS: Final = {
 @contextmanager
 def reserve(setting: str, address: str) -> Iterator[None]:
     """
-    Hold an address, so that no other program and no second dlrhub can listen there, while our own processes can.
+    Reserve an address during the block: this dlrhub's processes can listen there, a second dlrhub can't.
 
-    The socket is bound without SO_REUSEPORT, which fails if anything else is bound there. Only then SO_REUSEPORT is set
-    on it, which lets processes of the same user bind that set it, too. It never listens, so it gets no connections.
-    Raises `InvalidSettingsError` that names the setting.
+    A socket is bound there without SO_REUSEPORT, which fails if any other socket is bound there. Then SO_REUSEPORT is
+    set on it, so that processes of the same user can bind sockets with SO_REUSEPORT, too. It never listens, so it gets
+    no connections. Raises `InvalidSettingsError` that names the setting.
     """
     host, port = split_address(address)
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as guard:

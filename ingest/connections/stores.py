@@ -1,4 +1,4 @@
-"""The store that the settings name: embedded in this process, or a ClickHouse server."""
+"""Opens the store that the settings name, embedded in this process or a ClickHouse server, and its tables."""
 
 import asyncio
 from contextlib import suppress
@@ -62,7 +62,7 @@ def prepare(store: Store, settings: Settings) -> list[Migration]:
     """
     Bring the tables and their retention up to date, and return the migrations that were applied.
 
-    Raises `BusyError` if the store fails to, and `RefusedError` if its migrations are not ours.
+    Raises `BusyError` if the store can't do it now, `RefusedError` if another program's migrations were applied to it.
     """
     try:
         applied = migrate(store)
@@ -86,7 +86,7 @@ def _retention(kept: RetentionDays) -> dict[Topic, int]:
 
 async def wait_for_store(settings: Settings, stopping: asyncio.Event) -> Store | None:
     """
-    Open the store and prepare it, waiting for a server that is away; None if `stopping` is set first.
+    Open and prepare the store, waiting for a server that can't be reached; None if `stopping` is set first.
 
     Raises `InvalidSettingsError` if the server refuses our credentials, and `BusyError` if the embedded store can't
     be opened.

@@ -1,4 +1,4 @@
-"""The stream that the settings name: a journal, or Kafka with a spill."""
+"""Opens the stream that the settings name: a journal, or Kafka with a journal as its spill."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -29,7 +29,7 @@ REFUSED: Final = "refused"
 
 
 def journals(data_dir: Path) -> Path:
-    """Return the folder of this machine's journals, which are the stream, or with Kafka the spill."""
+    """Return the folder of this machine's journals: the stream without Kafka, the spill with Kafka."""
     return data_dir / "journal"
 
 
@@ -38,22 +38,22 @@ def refuse_old_data(data_dir: Path) -> None:
     old = [*journals(data_dir).glob("*.db"), *data_dir.glob("spill/*/records.db")]
     if old:
         raise InvalidSettingsError(
-            f"data_dir: {old[0]} is a journal of dlrhub 0.1 (SQLite), which this version does not read; let 0.1 drain it,"
-            " then move it away, or choose another data_dir"
+            f"data_dir: {old[0]} is a journal of dlrhub 0.1 (SQLite), which this version can't read: "
+            "let 0.1 drain it, then move it away, or choose another data_dir"
         )
 
 
 async def open_producer(data_dir: Path, kafka: KafkaSettings | None, name: str) -> Producer:
     """
-    Open the producing side of the stream: a journal by this name, or Kafka with a spill, even while Kafka is away.
+    Open the producing side of the stream: a journal of this name, or Kafka with that journal as the spill.
 
-    A full disk does not stop this: appends raise `BusyError` while the disk is full. Raises `InvalidSettingsError` if
-    Kafka refuses our credentials.
+    It opens even while Kafka can't be reached or the disk is full; appends raise `BusyError` while the disk is full.
+    Raises `InvalidSettingsError` if Kafka refuses our credentials.
     """
     journal = Journal(journals(data_dir) / name)
     if kafka is None:
         return journal
-    from sinks.kafka.producer import KafkaProducer  # noqa: PLC0415 - Kafka is loaded where it is used
+    from sinks.kafka.producer import KafkaProducer  # noqa: PLC0415 - Kafka's library is loaded only when it is used
     from sinks.kafka.spill import SpillingProducer  # noqa: PLC0415
 
     producer = SpillingProducer(
@@ -71,12 +71,11 @@ async def open_producer(data_dir: Path, kafka: KafkaSettings | None, name: str) 
 
 
 class LateProducer:
-    """The producing side of a stream that is opened with the first append; the error of an opening is the append's."""
+    """A producer that opens the stream with the first append, which raises the error if that fails."""
 
     at_once = 1
 
     def __init__(self, open_stream: Callable[[], Awaitable[Producer]]) -> None:
-        """Open nothing yet."""
         self._open_stream = open_stream
         self._opening = asyncio.Lock()
         self._producer: Producer | None = None
@@ -95,11 +94,7 @@ class LateProducer:
 
 
 async def open_consumer(data_dir: Path, kafka: KafkaSettings | None) -> Consumer:
-    """
-    Open the store's side of the stream; if Kafka is away, it keeps trying.
-
-    Raises `InvalidSettingsError` if Kafka refuses our credentials.
-    """
+    """Open the consuming side of the stream, which keeps trying if Kafka can't be reached; see `open_producer`."""
     if kafka is None:
         return JournalConsumer(journals(data_dir))
     from sinks.kafka.consumer import KafkaConsumer  # noqa: PLC0415
@@ -120,11 +115,7 @@ async def open_consumer(data_dir: Path, kafka: KafkaSettings | None) -> Consumer
 
 @asynccontextmanager
 async def lag_sources(data_dir: Path, kafka: KafkaSettings | None) -> AsyncIterator[list[Callable[[], Awaitable[int]]]]:
-    """
-    Yield functions that count the records that wait in each stream: in the journals, and in Kafka.
-
-    Each raises `BusyError` if the number can't be known now. They work in any process.
-    """
+    """Yield functions that count the waiting records of each stream, journals and Kafka, or raise `BusyError`."""
     sources: list[Callable[[], Awaitable[int]]] = [lambda: asyncio.to_thread(lag, journals(data_dir))]
     if kafka is None:
         yield sources
@@ -139,7 +130,7 @@ async def lag_sources(data_dir: Path, kafka: KafkaSettings | None) -> AsyncItera
 
 
 async def set_back(kafka: KafkaSettings | None, at: datetime) -> None:
-    """Have the drains read again what Kafka took at `at` or later; raises `InvalidSettingsError` or a `SinkError`."""
+    """Make the drains read Kafka's records since `at` again; raises `InvalidSettingsError` or a `SinkError`."""
     if kafka is None:
         raise InvalidSettingsError("kafka: not set; a journal keeps drained records for minutes only")
     from sinks.kafka.group import rewind_to  # noqa: PLC0415
@@ -149,7 +140,7 @@ async def set_back(kafka: KafkaSettings | None, at: datetime) -> None:
 
 
 def cluster(settings: KafkaSettings) -> "Cluster":
-    """Return the settings as the Kafka stream takes them."""
+    """Return the settings in the form that `sinks.kafka` takes."""
     from sinks.kafka.cluster import Cluster  # noqa: PLC0415
 
     return Cluster(

@@ -1,4 +1,4 @@
-"""The receiver's certificate and the authority of its clients' certificates, read again when they change."""
+"""Loads the receiver's certificate and its clients' certificate authority, and again when their files change."""
 
 import asyncio
 import contextlib
@@ -19,12 +19,12 @@ class Certificates:
     """
     A TLS context whose files are read again when they change, so that a renewed certificate needs no restart.
 
-    `context` is None if there is no certificate. Every handshake takes the files as they were read last; connections
-    that are open stay. Files that can't be used are logged, and the last good ones stay in use.
+    `context` is None if there is no certificate. A handshake uses the files that were read last; open connections
+    stay. If changed files can't be used, that is logged, and the old ones stay in use. The constructor raises
+    `InvalidSettingsError` if a file can't be used.
     """
 
     def __init__(self, cert: Path | None, key: Path | None, client_ca: Path | None) -> None:
-        """Read the files; raises `InvalidSettingsError` if one can't be used."""
         self._files = (cert, key, client_ca)
         self._seen = self._stamps()
         self.context = self._current = server_context(*self._files)
@@ -32,7 +32,7 @@ class Certificates:
             self.context.sni_callback = self._choose
 
     def _choose(self, connection: ssl.SSLObject, _name: str, _context: ssl.SSLContext) -> None:
-        """Hand a handshake over to the newest context; OpenSSL calls this at every ClientHello."""
+        """Use the newest context for a handshake; OpenSSL calls this at every ClientHello."""
         if self._current is not None:
             connection.context = self._current
 
@@ -54,7 +54,7 @@ class Certificates:
             _log.info("changed certificates are in use", cert=str(self._files[0]))
 
     def _stamps(self) -> list[tuple[int, int, int]]:
-        """Return inode, time and size of each file, which differ once a file or its symbolic link is replaced."""
+        """Return inode, time and size of each file: they change if the file or a symbolic link to it is replaced."""
         found = []
         for path in filter(None, self._files):
             with contextlib.suppress(OSError):
@@ -65,14 +65,14 @@ class Certificates:
 
 def server_context(cert: Path | None, key: Path | None, client_ca: Path | None) -> ssl.SSLContext | None:
     """
-    Return a context with our certificate, which asks clients for theirs if `client_ca` is given; None without one.
+    Return a context with our certificate (None without one), which asks clients for theirs if `client_ca` is given.
 
     Raises `InvalidSettingsError` if a file can't be used.
     """
     if cert is None:
         return None
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    # A resumed session would skip the check of the client's certificate, and outlive a change of its authority.
+    # A resumed session would skip the check of the client's certificate, even after its authority has changed.
     context.options |= ssl.OP_NO_TICKET
     context.num_tickets = 0
     try:

@@ -1,4 +1,4 @@
-"""A command's side of the control socket."""
+"""Sends a command to the running store process over the control socket."""
 
 import asyncio
 import socket

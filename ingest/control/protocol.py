@@ -1,5 +1,5 @@
 """
-The socket between a command and the store process, and the lines on it.
+The path of the control socket, and the lines that are sent over it.
 
 The socket is `control.sock` in `data_dir`, and only the user that runs dlrhub may open it. A connection carries one
 request, a line of JSON: `{"command": ..., "arguments": {...}}`. The answer is any number of lines
@@ -16,7 +16,7 @@ NAME: Final = "control.sock"
 #: The longest line that is read, in bytes.
 LONGEST_LINE: Final = 64 * 1024 * 1024
 
-#: How long a socket's path may be (sun_path in unix(7)), without its end.
+#: How many bytes a socket's path may have (sun_path in unix(7), without the final zero byte).
 _LONGEST_PATH: Final = 107
 
 

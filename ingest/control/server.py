@@ -1,4 +1,4 @@
-"""The store process' side of the control socket."""
+"""Carries out the commands that come over the control socket, in the store process."""
 
 import asyncio
 import os
@@ -25,7 +25,7 @@ Command = Callable[[Mapping[str, Any], Say], Awaitable[Mapping[str, Any]]]
 @asynccontextmanager
 async def serve(data_dir: Path, commands: Mapping[str, Command]) -> AsyncIterator[None]:
     """Answer requests for `commands` on the socket in `data_dir`."""
-    (data_dir / NAME).unlink(missing_ok=True)  # left by a process that was killed; the store's lock keeps others out
+    (data_dir / NAME).unlink(missing_ok=True)  # a killed process left it: the store's lock lets only one run
     before = os.umask(0o177)
     try:
         with socket_path(data_dir) as path:

@@ -1,4 +1,4 @@
-"""Looks for a number in every file below a folder, as the proof of an erasure."""
+"""Searches every file below a folder for a number, to check that it is erased."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +13,7 @@ def files_with(folder: Path, number: str) -> Iterator[Path]:
     """
     Yield the files whose bytes hold the national digits of a number: as text, in UTF-16, or in hexadecimal.
 
-    Parts of the store and segments of the journal are compressed, so their content is searched by other means.
+    This does not find it in compressed files (the store's parts, the journal's segments): `forget` rewrites those.
     """
     _, national = split_number(number)
     if len(national) < LEAST_DIGITS:
@@ -26,7 +26,7 @@ def files_with(folder: Path, number: str) -> Iterator[Path]:
 
 
 def set_aside(data_dir: Path) -> list[Path]:
-    """Return what was set aside since it can't be read, and so can't be searched: bytes of journals, and parts of tables."""
+    """Return the damaged files that can't be searched: bytes of journals, and parts of tables."""
     damaged = (path for path in data_dir.glob("journal/damaged/*") if path.suffix != ".json")
     return [*damaged, *data_dir.glob("store/engine/store/*/*/detached/*")]
 

@@ -1,4 +1,4 @@
-"""Takes a number out of the journals: records about it are erased, and other records that contain it are redacted."""
+"""Erases a number from the journals: records about it are deleted, other records that contain it are redacted."""
 
 import asyncio
 import time
@@ -14,7 +14,7 @@ from sinks.journal.rewrite import Change, rewrite
 from sinks.journal.writer import SEGMENT_SECONDS
 
 _POLL_SECONDS: Final = 1.0
-#: A segment that is written to is left after `SEGMENT_SECONDS`; a busy disk may take a little longer.
+#: A journal begins a new segment every `SEGMENT_SECONDS`; a busy disk may take a little longer.
 _WAIT_SECONDS: Final = SEGMENT_SECONDS + 60
 
 
@@ -24,7 +24,7 @@ async def erase_from_journals(
     """
     Erase a number from all that the journals below `roots` hold now, and return how many records that changed.
 
-    It waits until the segments that are written to now have been left. Raises `BusyError` where they are not in time.
+    It waits until nothing is written to the present segments any more; raises `BusyError` if that takes too long.
     """
     change = erasing(number, stored_as)
     deadline = time.monotonic() + wait
@@ -40,9 +40,9 @@ async def erase_from_journals(
 
 async def wait_until_drained(root: Path, wait: float = _WAIT_SECONDS) -> None:
     """
-    Return once all that the journals below `root` held at first is in the store; raises `BusyError`.
+    Return once all records that the journals below `root` hold now are in the store; raises `BusyError`.
 
-    A batch that the drain has read already is not changed by changing the journal.
+    Changing the journal does not change the batch that the drain has read from it already.
     """
     ends = {folder: mark.position for folder in journals_in(root) if (mark := read_mark(folder))}
     deadline = time.monotonic() + wait

@@ -1,4 +1,4 @@
-"""Takes a number out of what the pollers remember: answers that are not in the stream yet, and how far they asked."""
+"""Erases a number from the pollers' state: from answers that are not in the stream yet, and from their positions."""
 
 import asyncio
 import sqlite3

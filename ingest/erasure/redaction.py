@@ -1,4 +1,4 @@
-"""Takes a number out of one record of the stream, or out of bytes: spelled in any way, it becomes `***`."""
+"""Replaces a number, however it is spelled, by `***` in a record of the stream or in bytes."""
 
 import base64
 from collections.abc import Callable, Collection
@@ -17,7 +17,7 @@ _decode: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 def erasing(number: str, stored_as: Collection[str]) -> Change:
-    """Return what erases a record about a number, and redacts the number in every other record."""
+    """Return a function that deletes a record about a number (returns None), and redacts any other record."""
 
     def redact(text: str) -> str:
         return replace_number(text, number, _MASK)
@@ -39,12 +39,12 @@ def erasing(number: str, stored_as: Collection[str]) -> Change:
 
 
 def redacted_bytes(content: bytes, number: str) -> bytes:
-    """Return bytes, which may be no UTF-8, without the number."""
+    """Return bytes (not necessarily UTF-8) without the number."""
     return _in_bytes(content, lambda text: replace_number(text, number, _MASK))
 
 
 def _redacted(name: str, fields: dict[str, msgspec.Raw], redact: Callable[[str], str]) -> msgspec.Raw:
-    """Return a field without the number, and the same field where it does not hold it."""
+    """Return a field without the number; a field that does not hold it is returned unchanged, byte for byte."""
     field = fields[name]
     if name == "tags":
         tags = msgspec.json.decode(field, type=dict[str, str])
@@ -60,7 +60,7 @@ def _field(before: object, after: object, field: msgspec.Raw) -> msgspec.Raw:
 
 
 def _text(field: msgspec.Raw) -> str:
-    """Return a field as the text that its column holds: of a customer's JSON, that JSON."""
+    """Return a field as text: a string, or a customer's JSON as it is."""
     value = msgspec.json.decode(field)
     return value if isinstance(value, str) else bytes(field).decode()
 

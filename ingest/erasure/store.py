@@ -1,7 +1,8 @@
-"""Takes a number out of the store: through the process that has it open, or in this one."""
+"""Erases a number from the store: in the running store process, or in this process if there is none."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from typing import Any, Final
 
 import msgspec
@@ -22,8 +23,7 @@ async def erase_from_store(settings: Settings, number: str, stored_as: Sequence[
     """
     Erase a number from every table.
 
-    Raises `BusyError` where the store is away or does not remove its old files, and `RefusedError` where it does not
-    let us in.
+    Raises `BusyError` if the store can't be reached or keeps its old files, `RefusedError` if it refuses our login.
     """
     if settings.clickhouse.url is not None:
         return await asyncio.to_thread(_erase_here, settings, number, stored_as)
@@ -36,15 +36,12 @@ async def erase_from_store(settings: Settings, number: str, stored_as: Sequence[
 
 
 def erase_command(open_connection: Callable[[], Store]) -> Command:
-    """Return the store process' side: it erases through a connection of its own, beside the drain's."""
+    """Return the command for the control socket; it opens a connection of its own, so that the drain can go on."""
 
     async def run(arguments: Mapping[str, Any], _say: Say) -> Mapping[str, Any]:
         def work() -> list[ErasedTable]:
-            store = open_connection()
-            try:
+            with closing(open_connection()) as store:
                 return erase(store, arguments["number"], arguments["stored_as"])
-            finally:
-                store.close()
 
         return {"tables": msgspec.to_builtins(await asyncio.to_thread(work))}
 
@@ -52,9 +49,6 @@ def erase_command(open_connection: Callable[[], Store]) -> Command:
 
 
 def _erase_here(settings: Settings, number: str, stored_as: Sequence[str]) -> list[ErasedTable]:
-    store = open_store(settings)
-    try:
+    with closing(open_store(settings)) as store:
         prepare(store, settings)
         return erase(store, number, stored_as)
-    finally:
-        store.close()

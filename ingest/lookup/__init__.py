@@ -1,1 +1,1 @@
-"""Finds a message by its number, id or reference, with all that was said of it and what to do next."""
+"""Finds a message by its number, id or reference, with its reports, their meaning, and advice on what to do next."""

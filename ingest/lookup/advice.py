@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from normalizers.model import Persistence, Reason
 
-#: For reasons that somebody can do something about.
+#: Advice for the reasons of failure that somebody can do something about.
 _BY_REASON: Final = {
     Reason.INVALID_NUMBER: "correct the number where you got it from; don't send to it again",
     Reason.BLOCKLISTED: "don't send to this number again: it is on a blocklist",
@@ -29,20 +29,18 @@ _BY_PERSISTENCE: Final = {
 
 def advice_for(message: Mapping[str, Any], *, unmapped: bool) -> Iterator[str]:
     """
-    Yield what to do about a message (a row of `dlr.messages`).
+    Yield advice on a message (a row of `dlr.messages`).
 
-    `unmapped` tells that a code of it is in no table. The row's `account_submits` tells whether its account has
-    submissions at all: only then is a report without one remarkable.
+    `unmapped` says that one of its codes is in no table. A report without a submission is remarkable only if its
+    account has any submissions (the row's `account_submits`).
     """
     if message["conflict"]:
         yield (
-            f"the provider said two different final things; the message counts as {message['status']}: "
+            f"the provider reported two different final states; the message counts as {message['status']}: "
             "ask the provider which one is true"
         )
     if unmapped:
-        yield (
-            "ask the provider what the code that is in no table means, and add it to the account's `codes` in the settings"
-        )
+        yield "one of its codes is in no table: ask the provider what it means, and add it to `codes` in the settings"
     if message["orphan"] and message["reports"] and message.get("account_submits"):
         yield (
             "nobody told dlrhub that this message was sent: look whether POST /submissions names the same provider, "

@@ -1,10 +1,9 @@
 """
-Finds messages by number, id or reference, and puts together what the store knows of each.
+Finds messages by number, id or reference, and collects all that the store knows of each.
 
-It reads the views that analysts read, so that it says what they would see. Numbers are returned as they are stored:
-the caller masks them if that is asked for.
+It reads the same views as the analysts. Numbers are returned as they are stored: the caller masks them if needed.
 """
-# ruff: noqa: S608 - the statements are put together from what stands here; the searched value is a parameter
+# ruff: noqa: S608 - the statements are made of constants; the searched value is bound as a parameter
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
@@ -60,7 +59,7 @@ LIMIT {most:UInt32}
 
 @dataclass(frozen=True, slots=True)
 class FoundReport:
-    """One report (a row of `dlr.reports`), what its code means, and what its provider was answered."""
+    """One report (a row of `dlr.reports`), the meaning of its code, and the answer that its provider got."""
 
     row: Row
     meaning: Meaning
@@ -86,7 +85,7 @@ class Found:
 
 
 async def find(store: StoreClient, what: str, accounts: Collection[EffectiveAccount]) -> Found:
-    """Find what a person wrote, a number in any spelling, a message id or a reference; raises `StoreError`."""
+    """Find messages by a number in any spelling, a message id or a reference; raises `StoreError`."""
     ids, numbers = ids_of(what), numbers_of(what, accounts)
     keys = await store.rows(_FOUND_KEYS, {"ids": ids, "numbers": numbers, "most": MOST_MESSAGES})
     letters: Sequence[Row] = ()
@@ -146,7 +145,7 @@ def _message(message: Mapping[str, Any], submission: Row | None, reports: Sequen
 
 
 def _same_message(report: Row, message: Mapping[str, Any]) -> bool:
-    """Tell apart CM's messages with one reference by when they were created, which every report of one repeats."""
+    """Tell whether a report is of this message; CM's messages may share a reference, but not the time of creation."""
     return "message_stamp" not in message or bool(report["message_stamp"] == message["message_stamp"])
 
 

@@ -1,4 +1,4 @@
-"""The meaning of a report's code, in the provider's words, in English, and in dlrhub's."""
+"""Explains a report's code: in the provider's words, in English, and in dlrhub's terms."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from normalizers.codes import find_meaning
 from normalizers.model import Code, CodeSource, Reason, Status
 
 _STATUS: Final = {
-    Status.UNKNOWN: "it is not known what became of the message",
+    Status.UNKNOWN: "the state of the message is not known",
     Status.SCHEDULED: "the message waits at the provider",
     Status.ACCEPTED: "the provider or operator took the message in; the outcome is to come",
     Status.ENROUTE: "the message is on its way",
@@ -34,9 +34,9 @@ class Meaning:
     """
     A report's meaning in words.
 
-    `provider` is what the provider's document says of its code, empty for a code that is in no table, and `english` the
-    same in English where the document is in another language; `ours` is our status in words; `persistence` says whether
-    sending again can help, where the message failed; `source` names the table that the status comes from.
+    `provider` is the text in the provider's document (empty if the code is in no table), `english` its translation if
+    the document is in another language, `ours` our status in words. `persistence` says whether sending a failed message
+    again can help, `source` which table the status comes from.
     """
 
     provider: str
@@ -47,7 +47,7 @@ class Meaning:
 
 
 def meaning_of(report: Mapping[str, Any]) -> Meaning:
-    """Return what a stored report says: a row of `dlr.reports`, or any other with its columns of codes."""
+    """Return the meaning of a stored report: a row of `dlr.reports`, or any other with its columns of codes."""
     found = _codes(report)
     status, reason, source = report["status"], report["reason"], report.get("code_source", "")
     return Meaning(
@@ -60,7 +60,7 @@ def meaning_of(report: Mapping[str, Any]) -> Meaning:
 
 
 def _codes(report: Mapping[str, Any]) -> Sequence[Code]:
-    """Return what the provider's document, or SMPP, says of a report's code, and of its error code."""
+    """Return the rows of the code tables (the provider's document, or SMPP) for a report's code and its error code."""
     provider = PROVIDERS.get(report["provider"])
     if provider is None:
         return ()

@@ -1,4 +1,4 @@
-"""The spellings of a phone number or a message id that the store may hold, given the one that a person typed."""
+"""Lists the spellings of a typed phone number or message id under which the store may hold it."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -21,7 +21,7 @@ def ids_of(what: str) -> list[str]:
 
 def numbers_of(what: str, accounts: Iterable[EffectiveAccount]) -> list[str]:
     """
-    Return how the store may hold a number: in E.164, as its digits stand, and masked or hashed as the settings say.
+    Return the forms in which the store may hold a number: in E.164, as typed, and masked or hashed by the settings.
 
     A number without a country code is tried in every country. Text that is no number gives none.
     """
@@ -47,6 +47,6 @@ def _readings(text: str) -> Iterator[str]:
 
 
 def _kept(number: str, privacy: Privacy) -> Iterator[str]:
-    """Yield what the settings keep of a number, with every key that was in use."""
+    """Yield the form in which the settings store a number, and its hashes under earlier keys."""
     yield privacy.number(number)
     yield from (hash_number(number, key) for key in privacy.keys)

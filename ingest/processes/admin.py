@@ -1,4 +1,4 @@
-"""The parts of the admin listener, each given the values of the settings that it needs."""
+"""Makes the parts of the admin listener from the settings."""
 
 from collections.abc import Mapping
 
@@ -18,8 +18,8 @@ from sinks.stream import Producer
 def make_submissions(settings: Settings, producer: Producer) -> SubmissionsEndpoint:
     """Return the handler of `POST /submissions`."""
     return SubmissionsEndpoint(
-        effective_accounts(settings),
-        producer,
+        accounts={account.key: account for account in effective_accounts(settings)},
+        producer=producer,
         guarded=settings.admin.token is not None,
         body_seconds=settings.receiver.body_timeout_s,
         max_body_bytes=settings.receiver.max_body_bytes,

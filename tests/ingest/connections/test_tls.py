@@ -11,7 +11,7 @@ import pytest
 import structlog
 from aiohttp import web
 
-from ingest.background import beside
+from ingest.background import in_background
 from ingest.connections.tls import Certificates
 from ingest.http_server.connections import ConnectionLimits
 from ingest.http_server.serving import Server, serve
@@ -54,7 +54,7 @@ async def serving(folder: Path, *, client_ca: bool) -> AsyncIterator[int]:
     runner = web.ServerRunner(
         Server(answer, limits=ConnectionLimits(listener=Listener.RECEIVER), tls=certificates.context)
     )
-    async with serve(runner, "127.0.0.1", 0) as port, beside(certificates.watch(LOOK_SECONDS)):
+    async with serve(runner, "127.0.0.1", 0) as port, in_background(certificates.watch(LOOK_SECONDS)):
         yield port
 
 

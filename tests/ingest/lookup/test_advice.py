@@ -36,7 +36,7 @@ def advise(*, unmapped: bool = False, **given: Any) -> str:
         ({"deadline_at": "2026-11-24 09:29:00.000000"}, "wait: its last report is expected by 2026-11-24 09:29:00 UTC"),
         ({"deadline_at": "2026-11-24 09:29:00.000000", "missing": True}, "no final report came by 2026-11-24 09:29:00"),
         ({}, "wait: the provider has not said yet"),
-        ({"status": "delivered", "final": True, "conflict": True}, "two different final things"),
+        ({"status": "delivered", "final": True, "conflict": True}, "two different final states"),
         ({"orphan": True, "account_submits": True}, "POST /submissions names the same"),
         ({"unmapped": True}, "add it to the account's `codes`"),
     ],

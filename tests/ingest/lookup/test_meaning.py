@@ -50,7 +50,7 @@ def test_a_code_in_no_table_has_our_words_only() -> None:
     """A code in no table, and a provider that is not configured any more, have no words of the provider."""
     for provider in ("cm", "gone"):
         meaning = meaning_of(_report(provider, "unknown", "", "99", "ZZ", source=""))
-        assert (meaning.provider, meaning.ours) == ("", "it is not known what became of the message")
+        assert (meaning.provider, meaning.ours) == ("", "the state of the message is not known")
         assert meaning.source == ""
 
 
