@@ -1,1 +1,1 @@
-"""The metrics: a catalogue of the series, and how the figures of several processes add up."""
+"""The metrics: a catalogue of the series, and how the values of several processes are added up."""

@@ -30,12 +30,11 @@ from sinks.stream import Topic
 _log = structlog.get_logger(__name__)
 _seldom = SeldomLog(_log)
 
-#: Rows of a Kafka topic may come from any program: the rows of further accounts than this many are counted together.
+#: Any program may write to a Kafka topic: beyond this many accounts, all further ones share one label.
 _MOST_ACCOUNTS: Final = 1000
 _OTHER: Final = ("other", "other")
 
-
-#: A provider's name and an account's, as labels.
+#: The labels `provider` and `account`.
 Account: TypeAlias = tuple[str, str]
 
 
@@ -54,7 +53,7 @@ class CallbackOutcome(StrEnum):
     TOO_SLOW = "too_slow"
     #: Over the account's `rate`: answered busy before the body was read.
     RATE_LIMITED = "rate_limited"
-    #: Its body is compressed in a way that can't be undone here.
+    #: Its body is compressed by a method that is not supported.
     UNSUPPORTED_ENCODING = "unsupported_encoding"
 
 
@@ -132,17 +131,13 @@ POLL_REQUESTS: Final = Counter(
     "dlr_poll_requests", "Requests to providers that are asked", ("provider", "account", "outcome")
 )
 POLL_BEHIND: Final = Gauge(
-    "dlr_poll_behind_seconds",
-    "For how long the messages asked about last had been due",
-    ("provider", "account"),
-    max,
+    "dlr_poll_behind_seconds", "For how long the messages asked about last had been due", ("provider", "account"), max
 )
 BALANCE: Final = Gauge("dlr_balance", "An account's balance, in its provider's own unit", ("provider", "account"), max)
 
 ALL: Final[Sequence[Counter | Gauge | Histogram]] = [
     value for value in globals().values() if isinstance(value, Counter | Gauge | Histogram)
 ]
-
 
 #: The values of every label but `provider` and `account`.
 VALUES: Final[Mapping[str, Iterable[str]]] = {
@@ -154,9 +149,9 @@ VALUES: Final[Mapping[str, Iterable[str]]] = {
 
 def zeros(accounts: Sequence[Account]) -> Snapshot:
     """
-    Return every counter at 0 for these accounts, each its provider and its name.
+    Return every counter at 0 for these accounts.
 
-    Prometheus sees no increase in a series that begins with its first count: an alert would miss the first dead letter.
+    Prometheus sees no increase if a series begins with a count of 1: an alert would miss the first dead letter.
     """
     counters = [metric for metric in ALL if isinstance(metric, Counter)]
     return {counter.name: [(labels, 0) for labels in _label_sets(counter, accounts)] for counter in counters}
@@ -200,10 +195,10 @@ def count_dead_letter(provider: str, why: Fault) -> None:
 
 
 class SpillMetrics:
-    """Metrics and log lines of the spill (a `sinks.kafka.spill.SpillWatch`)."""
+    """The metrics and log lines of the spill (implements `sinks.kafka.spill.SpillWatch`)."""
 
     def away(self, why: str) -> None:
-        """Log why records go to the spill."""
+        """Log why records are written to the spill."""
         _log.error("Kafka is away: records go to the spill", why=why)
 
     def back(self) -> None:
@@ -226,10 +221,9 @@ class SpillMetrics:
 
 
 class DrainMetrics:
-    """Metrics and log lines of the drain (a `sinks.drain.Watch`)."""
+    """The metrics and log lines of the drain (implements `sinks.drain.Watch`)."""
 
     def __init__(self) -> None:
-        """Remember no report yet."""
         self._seen = _Lately(200_000)
         self._accounts: set[Account] = set()
         self._without_identity: set[Account] = set()
@@ -249,17 +243,17 @@ class DrainMetrics:
                 DUPLICATES.add(account[0])
         elif isinstance(row, DeliveryReport):
             if row.supersedes is not None:
-                self._seen.before(row.supersedes)  # a later answer to a poll that tells the same is a duplicate
+                self._seen.before(row.supersedes)  # counts as a duplicate if it comes later
             if Note.NO_MESSAGE_IDENTITY in row.notes:
-                self._tell_that_messages_are_alike(account)
+                self._warn_of_missing_identity(account)
             _count_report(row, *account)
         elif isinstance(row, InboundMessage):
             INBOUND.add(*account)
         else:
             SUBMISSIONS.add(*account)
 
-    def _tell_that_messages_are_alike(self, account: Account) -> None:
-        """Warn once for each account that its messages can't be told apart, and say how that is corrected."""
+    def _warn_of_missing_identity(self, account: Account) -> None:
+        """Warn once for each account that its reports name no message, and say how to correct that."""
         if account not in self._without_identity:
             self._without_identity.add(account)
             _log.warning(
@@ -301,7 +295,7 @@ def _count_report(row: DeliveryReport, provider: str, account: str) -> None:
 
 
 class _Lately:
-    """Remembers the ids seen last: at least `most` of them, and at most twice as many."""
+    """Remembers the latest ids: at least `most` of them, and at most twice as many."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -309,7 +303,7 @@ class _Lately:
         self._old: set[int] = set()
 
     def before(self, event_id: Hashable) -> bool:
-        """Tell whether this id came before, and remember it."""
+        """Tell whether this id was seen before, and remember it."""
         key = hash(event_id)
         if key in self._new or key in self._old:
             return True

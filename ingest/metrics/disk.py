@@ -1,4 +1,4 @@
-"""Measures the free space of the disk of `data_dir`, and counts damaged places of its journals. Runs in the parent."""
+"""Measures the free disk space of `data_dir`, and counts the damaged places of its journals; runs in the parent."""
 
 import asyncio
 import shutil
@@ -17,18 +17,18 @@ _EVERY_SECONDS: Final = 2.0
 
 @dataclass(frozen=True, slots=True)
 class DiskMeter:
-    """Measures the disk of `data_dir`, and looks at what was set aside in the folder `journals`, into `totals`."""
+    """Puts the free space of `data_dir` and the damage that was found in `journals` into `totals`."""
 
     data_dir: Path
     journals: Path
     totals: Totals
     lack_of_room: Callable[[Path], str] = lack_of_room
 
-    async def run(self, every_seconds: float = _EVERY_SECONDS) -> None:
+    async def run(self) -> None:
         """Measure until cancelled."""
         while True:
             await asyncio.to_thread(self.measure)
-            await asyncio.sleep(every_seconds)
+            await asyncio.sleep(_EVERY_SECONDS)
 
     def measure(self) -> None:
         """Measure once."""
@@ -43,6 +43,6 @@ class DiskMeter:
         )
 
     def fault(self) -> str:
-        """Say that the disk is full, so that callbacks are answered `busy`; empty if it is not."""
+        """Return a text if the disk is full, so that callbacks are answered `busy`; else an empty one."""
         lack = self.lack_of_room(self.data_dir)
         return f"full: {lack}, so callbacks are answered `busy`" if lack else ""

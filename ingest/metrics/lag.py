@@ -1,8 +1,7 @@
 """
-Measures how many records were acknowledged and are not in the store yet.
+Measures the lag: how many records were acknowledged and are not in the store yet.
 
-The parent measures it, from outside of the processes that move records: the figure stays true while the store process
-is down, waits for a server, or hangs.
+The parent measures it, so that the figure stays right while the store process is down, waits for a server, or hangs.
 """
 
 import asyncio
@@ -14,39 +13,41 @@ from ingest.metrics.catalogue import DRAIN_STALLED, SPILL_RECORDS, STORE_ROWS, S
 from ingest.metrics.series import Totals
 from sinks.errors import BusyError
 
-#: Returns how many records of one stream wait; raises `BusyError` if that can't be known now.
+#: Returns how many records wait in one stream; raises `BusyError` if that can't be known now.
 Source = Callable[[], Awaitable[int]]
 
 _EVERY_SECONDS: Final = 2.0
 #: A drain that stores nothing for this long, while records wait, is not ready.
-STALLED_SECONDS: Final = 30.0
+_STALLED_SECONDS: Final = 30.0
 
 
 class LagMeter:
-    """Measures again and again, into `totals`."""
+    """
+    Puts the lag into `totals`, and how long the drain has made no progress.
 
-    def __init__(self, totals: Totals, *, drains: bool = True, stalled_seconds: float = STALLED_SECONDS) -> None:
-        """Measure nothing yet; `totals` also tells whether rows reach the store, if one of its processes `drains`."""
+    The latter is published only if one of this program's processes `drains`; `totals` tells how many rows it stored.
+    """
+
+    def __init__(self, totals: Totals, *, drains: bool = True) -> None:
         self._totals = totals
         self._drains = drains
-        self._stalled_seconds = stalled_seconds
         self._known: dict[int, int] = {}
         self._lag: int | None = None
         self._rows = 0.0
         self._progress_at = time.monotonic()
 
-    async def run(self, sources: Sequence[Source], every_seconds: float = _EVERY_SECONDS) -> None:
+    async def run(self, sources: Sequence[Source]) -> None:
         """Measure until cancelled."""
         while True:
             await self.measure(sources)
-            await asyncio.sleep(every_seconds)
+            await asyncio.sleep(_EVERY_SECONDS)
 
     async def measure(self, sources: Sequence[Source]) -> None:
         """
-        Measure once, and add up what waits in all sources, and in the spill on the way to Kafka.
+        Measure once: add up the records that wait in all sources and in the spill.
 
-        A source that does not answer counts as before: the records that waited there still wait. Until each has
-        answered once, a sum of 0 is not published, since it may be wrong.
+        A source that does not answer counts with its last number. Until each source has answered once, a sum of 0 is
+        not published, since it may be wrong.
         """
         for number, source in enumerate(sources):
             try:
@@ -65,9 +66,9 @@ class LagMeter:
             self._totals.update("lag", {STREAM_LAG.name: [((), waiting)], **stalled})
 
     def fault(self) -> str:
-        """Say that the drain makes no progress though records wait; empty if it does, or none wait."""
+        """Return a text if records wait and the drain makes no progress; else an empty one."""
         stalled = max(self._stalled(), *self._totals.values(DRAIN_STALLED).values(), 0.0)
-        if stalled <= self._stalled_seconds:
+        if stalled <= _STALLED_SECONDS:
             return ""
         return f"stores nothing for {stalled:.0f} s, though {self._lag or 'some'} records wait"
 

@@ -1,9 +1,9 @@
 """
-Series of one process, kept as plain numbers, and how those of many processes become Prometheus' series.
+Counts in each process, and adds up the processes' values for Prometheus.
 
-A process counts in dictionaries, which costs a fraction of a microsecond, and hands a snapshot to the supervisor once a
-second; the supervisor adds up what its children count, those that have died included. So a scrape sees the whole
-program whatever the number of workers, and a counter never goes back while the supervisor lives.
+A process counts in dictionaries, which costs a fraction of a microsecond, and sends a snapshot to the supervisor once a
+second. The supervisor adds up the values of its children, and keeps the counts of those that have ended. So a scrape
+sees the whole program, however many workers there are, and a counter never goes back while the supervisor lives.
 """
 
 from abc import ABC, abstractmethod
@@ -23,14 +23,13 @@ _Family: TypeAlias = CounterMetricFamily | GaugeMetricFamily | HistogramMetricFa
 
 
 class Series(ABC):
-    """A metric: its name, its labels, and its values in this process."""
+    """A metric: its name as Prometheus shows it (without `_total`), its labels, and its values in this process."""
 
     kind: type[_Family]
-    #: Whether a dead process' value still counts.
-    outlives = True
+    #: Whether the value of a process still counts when the process has ended.
+    outlives_process = True
 
     def __init__(self, name: str, documentation: str, labels: Sequence[str] = ()) -> None:
-        """Name a metric as Prometheus will show it (a counter without its `_total`)."""
         self.name = name
         self.documentation = documentation
         self.labels = labels
@@ -38,7 +37,7 @@ class Series(ABC):
 
     @abstractmethod
     def merge(self, values: Sequence[Any]) -> Any:
-        """Make one value of those that several processes have for the same labels."""
+        """Combine the values of several processes for the same labels."""
 
     def family(self) -> _Family:
         """Return this metric's empty family."""
@@ -64,10 +63,10 @@ class Counter(Series):
 
 
 class Gauge(Series):
-    """A number that goes up and down; `combine` makes one value of several processes'."""
+    """A number that goes up and down; `combine` is the function that combines the values of several processes."""
 
     kind = GaugeMetricFamily
-    outlives = False
+    outlives_process = False
 
     def __init__(
         self,
@@ -76,7 +75,6 @@ class Gauge(Series):
         labels: Sequence[str] = (),
         combine: Callable[[Iterable[float]], float] = sum,
     ) -> None:
-        """Name a gauge, and say how several processes' values become one."""
         super().__init__(name, documentation, labels)
         self.combine = combine
 
@@ -90,12 +88,15 @@ class Gauge(Series):
 
 
 class Histogram(Series):
-    """A distribution. Its value is a list: the count of each bucket, the count beyond the last bucket, and the sum."""
+    """
+    A distribution over `buckets`, given by their upper bounds.
+
+    Its value is a list: the count of each bucket, the count beyond the last bucket, and the sum of the observations.
+    """
 
     kind = HistogramMetricFamily
 
     def __init__(self, name: str, documentation: str, labels: Sequence[str], buckets: Sequence[float]) -> None:
-        """Name a histogram, with the upper bounds of its buckets."""
         super().__init__(name, documentation, labels)
         self.buckets = buckets
 
@@ -112,7 +113,7 @@ class Histogram(Series):
         return [sum(column) for column in zip(*values, strict=True)]
 
     def sample(self, family: HistogramMetricFamily, labels: Sequence[str], value: Sequence[float]) -> None:
-        """Add one series, its buckets as running totals."""
+        """Add one series to the family, with cumulative buckets."""
         total = 0.0
         buckets: list[tuple[str, float]] = []
         for bound, count in zip([*map(str, self.buckets), "+Inf"], value[:-1], strict=True):
@@ -127,26 +128,25 @@ def snapshot(metrics: Iterable[Series]) -> Snapshot:
 
 
 class Totals(Collector):
-    """The values of all processes of one program; a `prometheus_client` collector."""
+    """The sums of all processes' snapshots of `metrics`, as a `prometheus_client` collector."""
 
     def __init__(self, metrics: Iterable[Series]) -> None:
-        """Expose `metrics`, of which the processes send snapshots."""
         self._metrics = list(metrics)
-        self._living: dict[str, Snapshot] = {}
-        self._dead: dict[str, dict[Labels, Any]] = {metric.name: {} for metric in self._metrics}
+        self._running: dict[str, Snapshot] = {}
+        self._ended: dict[str, dict[Labels, Any]] = {metric.name: {} for metric in self._metrics}
 
     def update(self, process: str, values: Snapshot) -> None:
-        """Take a living process' newest values."""
-        self._living[process] = values
+        """Replace the values of a running process."""
+        self._running[process] = values
 
-    def bury(self, process: str) -> None:
-        """Keep what a dead process counted; its gauges end with it."""
-        last = self._living.pop(process, {})
+    def end(self, process: str) -> None:
+        """Add the counts of a process that has ended to those of earlier ones, and drop its gauges."""
+        last = self._running.pop(process, {})
         for metric in self._metrics:
-            if metric.outlives:
-                buried = self._dead[metric.name]
+            if metric.outlives_process:
+                ended = self._ended[metric.name]
                 for labels, value in _pairs(last, metric.name):
-                    buried[labels] = metric.merge([buried[labels], value]) if labels in buried else value
+                    ended[labels] = metric.merge([ended[labels], value]) if labels in ended else value
 
     def sum_of(self, metric: Counter | Gauge) -> float:
         """Return the sum of a metric's values over all labels and processes."""
@@ -157,7 +157,7 @@ class Totals(Collector):
         return {labels: metric.merge(parts) for labels, parts in self._parts(metric).items()}
 
     def collect(self) -> Iterator[Metric]:
-        """Yield every metric with what all processes have of it."""
+        """Yield every metric with its values over all processes."""
         for metric in self._metrics:
             family = metric.family()
             for labels, value in self.values(metric).items():
@@ -165,9 +165,9 @@ class Totals(Collector):
             yield family
 
     def _parts(self, metric: Series) -> dict[Labels, list[Any]]:
-        """Return what each process has of a metric, by labels."""
-        found: dict[Labels, list[Any]] = {labels: [value] for labels, value in self._dead[metric.name].items()}
-        for values in self._living.values():
+        """Return each process' values of a metric, by labels."""
+        found: dict[Labels, list[Any]] = {labels: [value] for labels, value in self._ended[metric.name].items()}
+        for values in self._running.values():
             for labels, value in _pairs(values, metric.name):
                 found.setdefault(labels, []).append(value)
         return found

@@ -35,7 +35,7 @@ def make_page(
     has_store: bool,
     limits: QueryLimits = DEFAULT_LIMITS,
 ) -> Page:
-    """Return the status page; replays of dead letters go to `producer`, `has_store` tells whether there is a store."""
+    """Return the status page; it writes replayed dead letters to `producer`, and shows no store unless `has_store`."""
     accounts = effective_accounts(settings)
     mask = Mask(settings.admin.show_numbers)
     return Page(

@@ -1,9 +1,9 @@
 """
-Shared by all child processes: how it starts, what it tells the supervisor, and how it stops.
+Runs the work of a child process, and keeps in touch with the supervisor.
 
-A child writes lines of JSON to its standard output: that it is ready, and its metrics once a second. It stops when it
-gets SIGTERM, or when its standard input ends: the supervisor holds the other end, so a child never outlives it, even
-if the supervisor is killed. It ignores SIGINT, which a terminal sends to the whole group.
+A child writes lines of JSON to its standard output: that it is ready, and its metrics once a second. It stops on
+SIGTERM, or when its standard input ends: that is a pipe from the supervisor, so a child stops even if the supervisor is
+killed. It ignores SIGINT, which a terminal sends to all processes at once.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ _SNAPSHOT_SECONDS: Final = 1.0
 
 
 def run_child(name: str, part: Part, mask: SecretMask) -> None:
-    """Run `part` as the whole work of this process; it returns soon after the event that it is given is set."""
+    """Run `part` in this process until it returns; it gets an event that is set when it has to stop."""
     logs.set_up(name, mask)
     try:
         import uvloop  # noqa: PLC0415 - if it is installed
@@ -38,7 +38,7 @@ def run_child(name: str, part: Part, mask: SecretMask) -> None:
 
 
 def say_ready() -> None:
-    """Tell the supervisor that this child does its work from now on."""
+    """Tell the supervisor that this child has started to do its work."""
     _say({"ready": True})
 
 
@@ -54,17 +54,19 @@ async def _run(part: Part) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     loop.add_reader(sys.stdin.fileno(), _stop_at_end, loop, stopping)
     try:
-        async with in_background(_tell_metrics()):
+        async with in_background(_send_metrics()):
             await part(stopping)
     finally:
         with contextlib.suppress(BrokenPipeError):
             _say({"metrics": catalogue.take_snapshot()})
 
 
-async def _tell_metrics() -> None:
+async def _send_metrics() -> None:
     while True:
         await asyncio.sleep(_SNAPSHOT_SECONDS)
-        await asyncio.to_thread(_say, {"metrics": catalogue.take_snapshot()})  # a stalled supervisor stalls no loop
+        await asyncio.to_thread(
+            _say, {"metrics": catalogue.take_snapshot()}
+        )  # blocks while the supervisor reads nothing
 
 
 def _stop_at_end(loop: asyncio.AbstractEventLoop, stopping: asyncio.Event) -> None:

@@ -86,7 +86,7 @@ async def run(settings: Settings, parts: Parts, config: Path | None) -> None:
 
 
 def _totals(settings: Settings) -> Totals:
-    """Return the sums of all processes' metrics, with every counter of every account at 0."""
+    """Return the metrics of all processes, in which every counter of every account begins at 0."""
     totals = Totals(catalogue.ALL)
     totals.update("settings", catalogue.zeros([account.key for account in effective_accounts(settings)]))
     totals.update("build", catalogue.build_info())
@@ -116,7 +116,7 @@ def _stop(signum: int, stopping: asyncio.Event) -> None:
 
 @contextmanager
 def _alone(settings: Settings, parts: Parts) -> Iterator[None]:
-    """Hold the data and the receiver's address for this process tree; raises `InvalidSettingsError`."""
+    """Reserve the data folder and the receiver's address for these processes; raises `InvalidSettingsError`."""
     refuse_old_data(settings.data_dir)
     refuse_unfinished(settings.data_dir)
     held = {"receivers": parts.receivers, "poller": parts.poller, "store": parts.store}
@@ -152,28 +152,29 @@ def _checks(
     meter: LagMeter,
     disk: DiskMeter,
 ) -> Mapping[str, Check]:
-    checks: dict[str, Check] = {child.name: partial(_tell, child.fault) for stage in stages for child in stage}
+    """Return the checks of `/readyz` by their names."""
+    checks: dict[str, Check] = {child.name: partial(_call, child.fault) for stage in stages for child in stage}
     if parts.store:
-        checks["drain"] = partial(_tell, meter.fault)
+        checks["drain"] = partial(_call, meter.fault)
     if parts.store and settings.clickhouse.url is None:
-        checks["parts"] = partial(_tell, partial(_damage, totals))
+        checks["parts"] = partial(_damaged_parts, totals)
         checks["query"] = partial(_ask, [f"http://{settings.query.listen}/?query=SELECT%201"])
     elif parts.store:
         checks["clickhouse"] = partial(_ask, [ping_url(server) for server in settings.clickhouse.servers])
-    return {**checks, "disk": partial(_tell, disk.fault)}
+    return {**checks, "disk": partial(_call, disk.fault)}
 
 
-async def _tell(fault: Callable[[], str]) -> str:
+async def _call(fault: Callable[[], str]) -> str:
     return fault()
 
 
-def _damage(totals: Totals) -> str:
+async def _damaged_parts(totals: Totals) -> str:
     damaged = int(totals.sum_of(catalogue.STORE_DAMAGED))
     return f"{damaged} of the store's parts can't be read; the log names them" if damaged else ""
 
 
 async def _ask(urls: Sequence[str]) -> str:
-    """Return an empty text if one of the URLs answers, else the fault of each."""
+    """Return an empty text if any of the URLs answers, else the fault of each."""
     faults = await asyncio.gather(*map(_ask_one, urls))
     return "" if "" in faults else "; ".join(faults)
 
@@ -189,6 +190,7 @@ async def _ask_one(url: str) -> str:
 
 
 async def _announce(settings: Settings, parts: Parts, stages: Sequence[Sequence[Child]]) -> None:
+    """Log the addresses once every child is ready."""
     await asyncio.gather(*(child.ready.wait() for stage in stages for child in stage))
     urls = {"status_page": f"{http_url(settings.admin.listen)}/"}
     if parts.receivers:

@@ -27,34 +27,34 @@ from sinks.stream import Producer
 
 _log = structlog.get_logger(__name__)
 
-Work = Callable[[], Awaitable[None]]
+Task = Callable[[], Awaitable[None]]
 
 _AFTER_A_FAULT_SECONDS: Final = 60.0
 
 
 async def poll(settings: Settings, stopping: asyncio.Event) -> None:
-    """Ask until `stopping` is set; then finish what is under way."""
+    """Poll until `stopping` is set; then finish the requests in progress."""
     async with AsyncExitStack() as ending:
         state = PollState(settings.data_dir / "poll.db")
         ending.callback(state.close)
         producer = await open_producer(settings.data_dir, settings.kafka, "poller")
         ending.push_async_callback(producer.close)
         store = await ending.enter_async_context(open_client(settings))
-        works = []
+        repeated = []
         for account in polled_accounts(effective_accounts(settings)):
             client = ProviderClient(account)
             ending.push_async_callback(client.close)
-            for seconds, work in _works(client, state, producer, partial(read_page, store.rows)):
-                works.append(_repeat(seconds, work))
-        async with in_background(*works):
+            for seconds, task in _tasks(client, state, producer, partial(read_page, store.rows)):
+                repeated.append(_repeat(seconds, task))
+        async with in_background(*repeated):
             say_ready()
             await stopping.wait()
 
 
-def _works(
+def _tasks(
     client: ProviderClient, state: PollState, producer: Producer, read: ReadPage
-) -> Iterator[tuple[float, Work]]:
-    """Yield each work for an account, and how often it is done."""
+) -> Iterator[tuple[float, Task]]:
+    """Yield each periodic task for an account, with its interval in seconds."""
     account = client.account
     settings, poll = account.settings, account.poll
     if poll.mailbox:
@@ -72,15 +72,15 @@ async def _ask_balance(client: ProviderClient, balance: Balance) -> None:
         catalogue.BALANCE.set(answer.value, account.provider, account.name)
 
 
-async def _repeat(seconds: float, work: Work) -> None:
-    """Do the work every so many seconds; an unexpected exception is logged, and the next try comes after a pause."""
+async def _repeat(seconds: float, task: Task) -> None:
+    """Run a task every so many seconds; after an unexpected exception, log it and pause."""
     clock = asyncio.get_running_loop().time
     while True:
         started = clock()
         try:
-            await work()
-        except Exception as error:  # noqa: BLE001 - no error of one account may stop the others
-            # The error's own words may hold a phone number, so only its kind and place are told.
+            await task()
+        except Exception as error:  # noqa: BLE001 - an error of one account must not stop the others
+            # The text of the error may hold a phone number, so only its type and place are logged.
             place = traceback.extract_tb(error.__traceback__)[-1]
             _log.error("a poll failed", error=type(error).__name__, at=f"{place.name}:{place.lineno}")
             await asyncio.sleep(_AFTER_A_FAULT_SECONDS)

@@ -1,4 +1,4 @@
-"""The store process: it alone opens the embedded engine, drains the stream into it, and serves the query interface."""
+"""The store process: it drains the stream into the store, and serves the query interface of an embedded one."""
 
 import asyncio
 import os
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger(__name__)
 
-#: The exit status of a process that a query held up (sysexits.h: EX_TEMPFAIL).
+#: The exit status after a query that could not be ended (sysexits.h: EX_TEMPFAIL).
 _STUCK: Final = 75
 
 
@@ -42,7 +42,7 @@ async def keep(settings: Settings, stopping: asyncio.Event) -> None:
     """
     Drain, and answer queries if the store is embedded, until `stopping` is set.
 
-    Records that are left in journals are drained then; Kafka keeps its own.
+    Before it stops, it drains the records that are left in journals; Kafka keeps its records.
     """
     store = await wait_for_store(settings, stopping)
     if store is None:
@@ -61,7 +61,7 @@ async def keep(settings: Settings, stopping: asyncio.Event) -> None:
         if settings.clickhouse.url is None:
             commands = _commands(settings.data_dir, store, drain)
             await ending.enter_async_context(serve_commands(settings.data_dir, commands))
-        await ending.enter_async_context(in_background(_tell_stalled(drain)))
+        await ending.enter_async_context(in_background(_measure_stall(drain)))
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(drain.run())
             say_ready()
@@ -69,8 +69,8 @@ async def keep(settings: Settings, stopping: asyncio.Event) -> None:
             drain.stop()
 
 
-async def _tell_stalled(drain: Drain) -> None:
-    """Keep the metric up to date, also while the drain waits."""
+async def _measure_stall(drain: Drain) -> None:
+    """Keep the metric up to date, even while the drain waits."""
     while True:
         DRAIN_STALLED.set(drain.stalled_seconds)
         await asyncio.sleep(1)
@@ -89,16 +89,16 @@ def _query_interface(settings: Settings, engine: Path) -> AbstractAsyncContextMa
 async def _check_parts(engine: Path) -> None:
     from sinks.clickhouse.parts import PartChecker  # noqa: PLC0415 - needs the embedded engine
 
-    await PartChecker(engine, _tell_damaged, STORE_DAMAGED.set).run()
+    await PartChecker(engine, _log_damage, STORE_DAMAGED.set).run()
 
 
-def _tell_damaged(part: "Part", fault: str) -> None:
+def _log_damage(part: "Part", fault: str) -> None:
     _log.error("a part of the store can't be read", table=f"{part.database}.{part.table}", part=part.name, fault=fault)
 
 
 def _end_process() -> None:
     """
-    End this process, as nothing else ends a query that does not stop; the supervisor starts it again.
+    End this process to end a query that ignores KILL QUERY; the supervisor starts the process again.
 
     Nothing is lost: rows that the store did not confirm are drained again.
     """
@@ -126,7 +126,7 @@ def _commands(data_dir: Path, store: Store, drain: Drain) -> Mapping[str, Comman
 
 
 async def _drain_journals(settings: Settings, store: Store) -> None:
-    """Drain this machine's journals, except those that a receiver publishes to Kafka."""
+    """Drain this machine's journals to their end, except those that a receiver publishes to Kafka."""
     consumer = JournalConsumer(journals(settings.data_dir))
     drain = _drain(settings, store, consumer)
     drain.stop()

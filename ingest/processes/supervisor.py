@@ -1,8 +1,7 @@
 """
-The supervisor: a small parent over the processes that do the work.
+Supervises the child processes: starts them, restarts those that die, and stops them.
 
-It starts them, restarts those that die, and stops them in the order in which reports flow, so that the last reports are
-still drained. The engine of the embedded store never shares a process with a receiver.
+They stop in the order in which reports flow through them, so that the last reports are still drained.
 """
 
 import asyncio
@@ -25,12 +24,12 @@ _FIRST_PAUSE_SECONDS: Final = 0.2
 _LONGEST_PAUSE_SECONDS: Final = 10.0
 _STEADY_SECONDS: Final = 30.0
 _LONGEST_LINE: Final = 16 * 1024 * 1024
-#: A child that ends with this status can't work with the settings it has (sysexits.h: EX_CONFIG).
+#: The exit status of a child that can't work with its settings (sysexits.h: EX_CONFIG).
 UNUSABLE: Final = 78
 
 
 class UnusableError(Exception):
-    """A child can't do its work as it is set up; starting it again is no use."""
+    """A child can't work with the settings, so starting it again would not help."""
 
 
 @dataclass
@@ -38,8 +37,7 @@ class Child:
     """
     One process, kept alive.
 
-    `arguments` are those of `python -m ingest`; `stop_seconds` is how long it may take to stop; its metrics go
-    into `totals`.
+    It runs `python -m ingest` with `arguments`, may take `stop_seconds` to stop, and its metrics go into `totals`.
     """
 
     name: str
@@ -51,7 +49,7 @@ class Child:
     _stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
     def fault(self) -> str:
-        """Say that the process has not started; empty if it has."""
+        """Return a text if the process has not started, else an empty one."""
         return "" if self.ready.is_set() else "not started"
 
     async def keep_alive(self) -> None:
@@ -88,24 +86,18 @@ class Child:
                 await process.wait()
 
     async def _run(self) -> int:
-        self.process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "ingest",
-            *self.arguments,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            limit=_LONGEST_LINE,
-        )
-        assert self.process.stdout is not None  # noqa: S101 - it was asked for
+        command = (sys.executable, "-m", "ingest", *self.arguments)
+        pipe = asyncio.subprocess.PIPE
+        self.process = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe, limit=_LONGEST_LINE)
+        assert self.process.stdout is not None  # noqa: S101 - it is a pipe
         async for line in self.process.stdout:
-            self._heard(line)
+            self._read(line)
         self.ready.clear()
-        self.totals.bury(self.name)
+        self.totals.end(self.name)
         return await self.process.wait()
 
-    def _heard(self, line: bytes) -> None:
-        """Read a line of the child (`ingest.processes.child`); the last line of one that dies may be incomplete."""
+    def _read(self, line: bytes) -> None:
+        """Read a line that the child wrote (see `ingest.processes.child`); the last one may be incomplete."""
         with contextlib.suppress(orjson.JSONDecodeError):
             said = orjson.loads(line)
             if "metrics" in said:
