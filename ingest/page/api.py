@@ -41,7 +41,7 @@ _FOLDER: Final = Path(__file__).parent / "static"
 _TYPES: Final = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 #: The files that are served, by the name under `/page/`.
 FILES: Final = {path.name: path for path in sorted(_FOLDER.rglob("*")) if path.suffix in _TYPES}
-#: The page may load its own files and ask this listener, and nothing else; no other page may put it into a frame.
+#: The page may load its own files and call this listener only, and no other page may show it in a frame.
 _HEADERS: Final = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -53,9 +53,9 @@ _HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
-#: How old the answers of this program's own parts may be.
+#: For how long the state of this program's own parts is cached.
 _LIVE_SECONDS: Final = 1.0
-#: How old the answer to a saved question may be, which may have read much.
+#: For how long the answer to a saved question is cached, which may be costly.
 _ANSWER_SECONDS: Final = 60.0
 
 
@@ -81,9 +81,9 @@ class Page:
         open_to_all: str = "",
     ) -> None:
         """
-        Show the state that `checks` and `totals` tell, and the store's data if this command has a store.
+        Show the state of the program by `checks` and `totals`, and the store's data if this command has a store.
 
-        `guarded` tells that callers have a token. `open_to_all` is the receiver's URL while anybody may post there.
+        `guarded` says that callers need a token. `open_to_all` is the receiver's URL if anybody may post there.
         """
         self._store = store
         self._answers = Answers()
@@ -98,7 +98,7 @@ class Page:
         self._files = {name: _read(path) for name, path in FILES.items()}
 
     def add_to(self, app: web.Application) -> None:
-        """Serve the page."""
+        """Add the page's routes to an application."""
         details, finder, replays = self._details, self._finder, self._replays
         for path, answer in {
             "/api/overview": self._show_overview,
@@ -106,12 +106,12 @@ class Page:
             "/api/dead-letters": self._stored(LettersAsked, details.letters, LEAST_SECONDS),
             "/api/dead-letters/{id}": self._stored(LetterAsked, details.letter, LEAST_SECONDS),
             "/api/message": self._stored(MessageAsked, finder.of_report, LEAST_SECONDS),
-            "/api/questions": self._show_questions,
+            "/api/questions": self._titles,
             "/api/questions/{name}": self._stored(QuestionAsked, self._questions.ask, _ANSWER_SECONDS),
         }.items():
             app.router.add_get(path, self._data(answer))
         for path, answer in {
-            "/api/find": self._find,  # a number in a URL would be kept in many places
+            "/api/find": self._find,  # by POST: a number in a URL would end up in logs and in the browser's history
             "/api/dead-letters/replay": self._stored(LettersAsked, replays.run_all),
             "/api/dead-letters/{id}/replay": self._stored(LetterAsked, replays.run_one),
         }.items():
@@ -138,7 +138,7 @@ class Page:
         return _compressed(web.Response(body=file.body, headers=file.headers))
 
     def _data(self, answer: _Answer) -> Callable[[web.Request], Awaitable[web.Response]]:
-        """Return a handler that answers with JSON, and refuses requests that another site's page makes."""
+        """Return a handler that answers with JSON, and refuses requests of other sites' pages."""
 
         async def handler(request: web.Request) -> web.Response:
             if is_foreign(request, guarded=self._guarded):
@@ -146,7 +146,7 @@ class Page:
             try:
                 return _json(await answer(request))
             except ValidationError as error:
-                return _json({"error": _said(error)}, 400)
+                return _json({"error": _faults(error)}, 400)
             except web.HTTPException as error:
                 return _json({"error": error.text}, error.status)
             except StoreError as error:
@@ -159,7 +159,7 @@ class Page:
     def _stored(
         self, model: type[Asked], answer: Callable[[StoreClient, Asked], Awaitable[Any]], cached_seconds: float = 0
     ) -> _Answer:
-        """Have `answer` answer a request from the store; the answer is cached by parameters if `cached_seconds` is set."""
+        """Make a handler of a function that reads the store; with `cached_seconds`, equal requests share an answer."""
 
         async def answered(request: web.Request) -> Any:
             asked, store = _parameters(request, model), self._needed_store()
@@ -174,7 +174,7 @@ class Page:
         live = self._answers.get("live", lambda: read_live(self._checks, self._totals), _LIVE_SECONDS)
         return await self._overview.make(period, live)
 
-    async def _show_questions(self, _: web.Request) -> Any:
+    async def _titles(self, _: web.Request) -> Any:
         return self._questions.titles()
 
     async def _find(self, request: web.Request) -> Any:
@@ -188,12 +188,12 @@ class Page:
 
 
 def _parameters(request: web.Request, model: type[Asked]) -> Asked:
-    """Read the parameters in a request's query and path; an empty one counts as absent."""
+    """Read the parameters in a request's query and path; empty ones are left out."""
     given = {**request.query, **request.match_info}
     return model.model_validate({name: text for name, text in given.items() if text})
 
 
-def _said(error: ValidationError) -> str:
+def _faults(error: ValidationError) -> str:
     return "; ".join(f"{'.'.join(map(str, fault['loc'])) or 'body'}: {fault['msg']}" for fault in error.errors())
 
 

@@ -1,8 +1,7 @@
-"""The details behind a line of the first screen: an account's reports, and dead letters. Numbers leave masked."""
+"""The details of one account on the page: its reports and its dead letters, with phone numbers masked."""
 
 import asyncio
 import base64
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
@@ -20,14 +19,14 @@ from normalizers.model import Reason
 
 _LONGEST_BODY: Final = 64 * 1024
 _LETTERS_A_PAGE: Final = 50
-#: A position before the newest letter.
+#: The position before the newest letter.
 _NEWEST: Final = f"9{15 * '0'}-{32 * '0'}"
 _NEVER_REPLAYED: Final[Row] = {"resolved": 0, "resolution": ""}
 
 
 @dataclass(frozen=True, slots=True)
 class Details:
-    """Asks a store for the details; every answer may raise `StoreError`."""
+    """Reads the details from a store; every method may raise `StoreError`."""
 
     mask: Mask
     letters_a_page: int = _LETTERS_A_PAGE
@@ -58,7 +57,8 @@ class Details:
         page: Parameters = {"before": int(before), "after": after, "most": self.letters_a_page + 1}
         found = await store.rows(queries.LETTERS, {**period.parameters, **filters, **page})
         letters = found[: self.letters_a_page]
-        replays = await _latest_replays(store, [row["id"] for row in letters])
+        ids = [row["id"] for row in letters]
+        replays = {row["id"]: row for row in await store.rows(queries.REPLAYS, {"ids": ids})} if ids else {}
         return {
             "as_of": period.until / 1000,
             "whys": list(Fault),
@@ -89,18 +89,13 @@ class Details:
         return {**self.mask.row(row), "reason": reason, "meaning": asdict(meaning)}
 
 
-async def _latest_replays(store: StoreClient, ids: list[str]) -> Mapping[str, Row]:
-    """Return the latest replay of each letter by its id."""
-    return {row["id"]: row for row in await store.rows(queries.REPLAYS, {"ids": ids})} if ids else {}
-
-
 def _reason(row: Row) -> str:
-    """Return why a message failed; nothing for a code that means no failure."""
+    """Return why a message failed; empty for a code that is in no table."""
     return row["reason"] or (Reason.UNKNOWN if not row.get("unmapped") else "")
 
 
 def _plot(period: Period, rows: list[Row]) -> dict[str, Any]:
-    """Return every step of the period, in columns."""
+    """Return the reports in every step of the period, a column for each kind."""
     step = period.seconds / queries.PLOT_STEPS
     found = {row["step"]: row for row in rows}
     steps = range(queries.PLOT_STEPS)
@@ -113,7 +108,7 @@ def _plot(period: Period, rows: list[Row]) -> dict[str, Any]:
 
 
 def _body(body: str, encoding: str) -> tuple[str, str]:
-    """Return a letter's body as text, in which bytes that are no UTF-8 are written as escapes."""
+    """Return a letter's body as text, with escapes for bytes that are no UTF-8, and its encoding."""
     if encoding != "base64":
         return body, "utf-8"
     return base64.b64decode(body).decode("utf-8", "backslashreplace"), "binary"

@@ -12,7 +12,7 @@ from ingest.page.parameters import MessageAsked, SearchAsked
 from ingest.page.rows import Mask
 from ingest.settings.accounts import EffectiveAccount
 
-#: The message that a report is of. The time of receipt leads to the few rows among which the id is looked for.
+#: The message of a report. The index on the time of receipt narrows the search to a few rows.
 _OF_REPORT: Final = """
 SELECT provider, account, message_id, recipient
 FROM reports
@@ -23,7 +23,7 @@ LIMIT 1
 
 @dataclass(frozen=True, slots=True)
 class Finder:
-    """Finds messages of these accounts; every answer may raise `StoreError`."""
+    """Finds messages of these accounts; every method may raise `StoreError`."""
 
     accounts: Collection[EffectiveAccount]
     mask: Mask

@@ -1,8 +1,8 @@
 """
-How an account does over the chosen range: the same judgement that the alert rules make of the last minutes or hours.
+Judges an account over the chosen range, as the alert rules judge it over the last minutes or hours.
 
-Thresholds and least volumes are those of deploy/prometheus/rules/providers.yml. A least volume does not grow with the
-range: reports with unmapped codes that are marked over the last hour are marked over the last week, too.
+The thresholds and minimum volumes are those of deploy/prometheus/rules/providers.yml. The minimum volumes do not grow
+with the range: an account that is marked over the last hour is marked over the last week, too.
 """
 
 from dataclasses import dataclass
@@ -10,14 +10,15 @@ from enum import StrEnum
 from statistics import median
 from typing import Final
 
-#: DlrFailuresSurge and DlrFailuresRaised: a share, of at least so many final reports, and so many times the past's.
+#: DlrFailuresSurge and DlrFailuresRaised: the least share of failures, the least number of final reports, and how many
+#: times the past share it has to be.
 SURGE: Final = (0.3, 50, 2.0)
 RAISED: Final = (0.1, 200, 1.5)
 #: An account with fewer final reports in the past week is judged by the thresholds alone.
 LEAST_PAST: Final = 200
-#: DlrProviderSilent: less than this share of what is usual, where so many are usual.
+#: DlrProviderSilent: less than this share of the usual number of reports, if at least so many are usual.
 SILENT: Final = (0.05, 30)
-#: DlrUnmappedCodes: at least so many reports. DlrDeadLetters: at least so many, and more than this share.
+#: DlrUnmappedCodes: the least number of reports. DlrDeadLetters: the least number of letters, and their least share.
 LEAST_UNMAPPED: Final = 10
 LEAST_DEAD_LETTERS: Final = 10
 LEAST_DEAD_LETTER_SHARE: Final = 0.01
@@ -35,7 +36,7 @@ class Level(StrEnum):
     UNMAPPED = "unmapped"
     #: Many messages fail, but no more than usual.
     USUAL = "usual"
-    #: Many fail, of too few reports to judge by.
+    #: Many messages fail, but there are too few reports to judge by.
     FEW = "few"
     OK = "ok"
     QUIET = "quiet"
@@ -47,9 +48,9 @@ WORST_FIRST: Final = tuple(Level)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:
     """
-    Numbers of an account's reports over a range of time, and before.
+    Numbers of an account's reports over the range and before.
 
-    `newest_...` are those of the last 15 minutes, whatever the range; `usual_reports` come in times like this one.
+    `newest_...` are those of the last 15 minutes. `usual_reports` is the usual number for a range like this one.
     """
 
     reports: int = 0
@@ -82,9 +83,9 @@ class Counts:
 
 def usual(days_before: list[int], seconds: int, period_before: int) -> float:
     """
-    Return how many reports are usual: the median of the same time one, two, three and seven days before.
+    Return how many reports are usual: the median of the same hours one, two, three and seven days before.
 
-    Nothing is usual where there was next to nothing a week ago. Over more than a day, it is the time before.
+    It is 0 if there was next to nothing seven days before. For more than a day, it is the number of the period before.
     """
     if seconds > _DAY_SECONDS:
         return period_before

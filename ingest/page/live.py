@@ -1,4 +1,4 @@
-"""The state of the program that is known without the store: its parts, its lag, and each account's last callback."""
+"""Reads the state of the program that is known without the store: its parts, its lag, each account's last callback."""
 
 import asyncio
 from collections.abc import Mapping
@@ -13,9 +13,9 @@ _PATIENCE_SECONDS: Final = 1.0
 
 class Live(NamedTuple):
     """
-    The state as the page shows it, and when each account called last, in seconds since 1970.
+    The state as the page shows it, and the time of each account's last callback in seconds since 1970.
 
-    In `shown`, `stream_lag` and `spill` are None if no part tells of them.
+    In `shown`, `stream_lag` and `spill` are None if no process measures them.
     """
 
     shown: dict[str, Any]
@@ -23,8 +23,8 @@ class Live(NamedTuple):
 
 
 async def read_live(checks: Mapping[str, Check], totals: Totals, patience_seconds: float = _PATIENCE_SECONDS) -> Live:
-    """Ask every part how it is, each for `patience_seconds` at most, and add up what the processes count."""
-    faults = await asyncio.gather(*(_ask(check, patience_seconds) for check in checks.values()))
+    """Run every check, each for `patience_seconds` at most, and add up the metrics of the processes."""
+    faults = await asyncio.gather(*(_run(check, patience_seconds) for check in checks.values()))
     troubles = [{"what": what, "count": sum(totals.values(metric).values())} for metric, what in _TROUBLES.items()]
     callbacks = [
         {"provider": provider, "outcome": outcome, "callbacks": count}
@@ -42,7 +42,7 @@ async def read_live(checks: Mapping[str, Check], totals: Totals, patience_second
     return Live(shown, totals.values(catalogue.LAST_REPORT))
 
 
-async def _ask(check: Check, seconds: float) -> str:
+async def _run(check: Check, seconds: float) -> str:
     try:
         return await asyncio.wait_for(check(), seconds)
     except TimeoutError:

@@ -1,8 +1,8 @@
 """
-Masks for the page: it never shows a whole phone number, nor characters that can't be seen.
+Masks phone numbers and invisible characters in texts for the page.
 
-In text that others wrote, any run of seven digits or more is taken for a number, however it is written
-(`normalizers.written_numbers`). Only a date or a time of day is not.
+In text that others wrote, every run of at least seven digits counts as a number, however it is written
+(`normalizers.written_numbers`), except dates and times of day.
 """
 
 import html
@@ -16,7 +16,7 @@ from normalizers.written_numbers import LEAST_DIGITS, digits_of, replace_runs
 
 _BULLET: Final = "•"
 _SHOWN_DIGITS: Final = 2
-#: How many layers of escapes are undone to see whether a number is left.
+#: How many layers of escapes are decoded to find numbers within.
 _LAYERS: Final = 4
 
 _STAMP: Final = re.compile(
@@ -33,7 +33,7 @@ _UNSEEN: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u20
 
 
 def mask_number(number: str) -> str:
-    """Keep the country code and the last two digits of a recipient; of a text that is no full number, the last two."""
+    """Mask a number up to its last two digits; the country code of a full number is shown, too."""
     digits = sum(character.isdigit() for character in number)
     if digits <= _SHOWN_DIGITS:
         return number
@@ -43,19 +43,19 @@ def mask_number(number: str) -> str:
 
 
 def mask_text(text: str) -> str:
-    """Hide what may be a phone number in text that somebody else wrote."""
+    """Mask all that may be a phone number in text that somebody else wrote."""
     masked = replace_runs(text, lambda run: run if _is_stamp(run) else _hide(run, _SHOWN_DIGITS))
     return _hide(masked, 0) if _holds_number(masked) else masked
 
 
 def mask_id(text: str, recipient: str) -> str:
-    """Hide the recipient's number where a message id holds it."""
+    """Mask a message id if it contains the recipient's number."""
     digits = re.sub(r"\D", "", recipient)
     return mask_text(text) if len(digits) >= LEAST_DIGITS and digits[-LEAST_DIGITS:] in text else text
 
 
 def make_visible(text: str) -> str:
-    """Replace invisible characters, and those that change the direction of text, by their code points."""
+    """Write invisible characters, and those that change the direction of text, as escapes."""
     return _UNSEEN.sub(lambda unseen: f"\\u{ord(unseen[0]):04x}", text)
 
 

@@ -1,4 +1,4 @@
-"""The first screen: every account, the worst first, and what this program knows of itself."""
+"""Makes the first screen of the page: every account, the worst first, and the state of the program."""
 
 import asyncio
 import time
@@ -27,17 +27,17 @@ _TOP_REASONS: Final = 3
 _COUNTED: Final = frozenset(field.name for field in fields(Counts))
 
 
-class _Told(NamedTuple):
-    """The store's answer about a period, or its failure."""
+class _StoreAnswer(NamedTuple):
+    """The store's rows for a period, or None and the `error` that says why."""
 
     period: Period
     state: StoreState
-    said: str = ""
+    error: str = ""
     rows: _Rows | None = None
 
 
 class Overview:
-    """Puts together what the first screen shows."""
+    """Makes the data of the first screen."""
 
     def __init__(
         self,
@@ -51,10 +51,10 @@ class Overview:
         patience_seconds: float = _PATIENCE_SECONDS,
     ) -> None:
         """
-        Show these accounts, and whatever others the store knows; `store` is None if there is none.
+        Show these accounts, and all others that the store has reports of; `store` is None if there is none.
 
-        A provider that only answers when it is asked is left out if no account of it is set up to be asked.
-        `open_to_all` is the receiver's URL while anybody may post there.
+        An account that neither gets callbacks nor is polled is left out. `open_to_all` is the receiver's URL if anybody
+        may post there.
         """
         self._store = store
         self._answers = answers
@@ -65,44 +65,40 @@ class Overview:
         self._open_to_all = open_to_all
 
     async def make(self, period: Period, live: Awaitable[Live]) -> dict[str, Any]:
-        """Return the first screen's data; if the store does not answer in time, the part that needs no store."""
-        known, told = await asyncio.gather(live, self._in_time(period))
-        rows = told.rows
+        """Return the first screen's data; if the store does not answer in time, only the data that needs no store."""
+        state, answer = await asyncio.gather(live, self._in_time(period))
+        period, rows = answer.period, answer.rows
+        spill = (state.shown["spill"] or 0) if self._has_kafka else None
+        if rows is None:
+            accounts = self._accounts_without_store(state)
+        else:
+            accounts = [self._account(owner, period, row, state) for owner, row in rows.items()]
         return {
-            "as_of": told.period.until / 1000,
-            "range": told.period.name,
-            "seconds": told.period.seconds,
-            "since": told.period.since / 1000,
-            "store": {"state": told.state, "said": told.said},
-            "accounts": self._known(known) if rows is None else self._judged(told.period, rows, known),
-            "live": self._live(known),
+            "as_of": period.until / 1000,
+            "range": period.name,
+            "seconds": period.seconds,
+            "since": period.since / 1000,
+            "store": {"state": answer.state, "said": answer.error},
+            "accounts": accounts if rows is None else sorted(accounts, key=_worst_first),
+            "live": {**state.shown, "spill": spill, "now": time.time()},
             "open_to_all": self._open_to_all,
         }
 
-    def _live(self, live: Live) -> dict[str, Any]:
-        spill = (live.shown["spill"] or 0) if self._has_kafka else None
-        return {**live.shown, "spill": spill, "now": time.time()}
-
-    async def _in_time(self, period: Period) -> _Told:
+    async def _in_time(self, period: Period) -> _StoreAnswer:
         """Ask the store, and give up after `patience_seconds`."""
         if self._store is None:
-            return _Told(period, StoreState.NONE)
+            return _StoreAnswer(period, StoreState.NONE)
         try:
             async with asyncio.timeout(self._patience_seconds):
                 period, rows = await self._answers.get(("accounts", period.name), lambda: self._rows(period))
         except StoreError as error:
-            return _Told(period, error.state, str(error))
+            return _StoreAnswer(period, error.state, str(error))
         except TimeoutError:
-            return _Told(period, StoreState.WAITING, "it has been asked and has not answered yet")
-        return _Told(period, StoreState.OK, rows=rows)
-
-    def _judged(self, period: Period, rows: _Rows, live: Live) -> list[dict[str, Any]]:
-        """Return the line of each account, the worst first."""
-        accounts = [self._account(owner, period, row, live) for owner, row in rows.items()]
-        return sorted(accounts, key=_worst_first)
+            return _StoreAnswer(period, StoreState.WAITING, "it has been asked and has not answered yet")
+        return _StoreAnswer(period, StoreState.OK, rows=rows)
 
     async def _rows(self, period: Period) -> tuple[Period, _Rows]:
-        """Return the store's row of each account (its reports, its past, its dead letters), and of which time it is."""
+        """Return the store's row of each account (reports, past week, dead letters), with the period that it is of."""
         lately, letters, pasts = await asyncio.gather(
             self._ask(queries.ACCOUNTS, period.parameters),
             self._ask(queries.LETTER_COUNTS, period.parameters),
@@ -114,7 +110,7 @@ class Overview:
         }
 
     async def _pasts(self, period: Period) -> _Rows:
-        """Return each account's past week; nothing if the store takes too long."""
+        """Return the past week of each account, or nothing if the store takes too long."""
         try:
             return await self._ask(queries.PASTS, period.parameters)
         except StoreError as error:
@@ -123,11 +119,10 @@ class Overview:
             raise
 
     async def _ask(self, sql: str, parameters: Parameters) -> _Rows:
-        assert self._store is not None  # noqa: S101 - the caller has looked
+        assert self._store is not None  # noqa: S101 - `_in_time` has checked it
         return {(row["provider"], row["account"]): row for row in await self._store.rows(sql, parameters)}
 
-    def _known(self, live: Live) -> list[dict[str, Any]]:
-        """Return the accounts as they are known without a store."""
+    def _accounts_without_store(self, live: Live) -> list[dict[str, Any]]:
         return [
             {"provider": provider, "account": name, "last_callback": live.last_callbacks.get((provider, name))}
             for provider, name in self._accounts
@@ -138,13 +133,13 @@ class Overview:
             usual_reports=usual(row.get("days_before", [0]), period.seconds, row.get("reports_before", 0)),
             **{name: value for name, value in row.items() if name in _COUNTED},
         )
-        said = judge(counts)
-        heard = (live.last_callbacks.get(owner), row.get("last_received"), row.get("past_last_received"))
+        levels = judge(counts)
+        last_times = (live.last_callbacks.get(owner), row.get("last_received"), row.get("past_last_received"))
         return {
             "provider": owner[0],
             "account": owner[1],
-            "level": said[0],
-            "also": said[1:],
+            "level": levels[0],
+            "also": levels[1:],
             **asdict(counts),
             "surges": counts.surges,
             "past_share": counts.past_share,
@@ -154,19 +149,19 @@ class Overview:
             "per_minute": 60 * counts.reports / period.seconds,
             "reasons": self._reasons(row),
             "delays": row.get("delays", [None, None]),
-            "last_callback": max((at for at in heard if at), default=None),
+            "last_callback": max((at for at in last_times if at), default=None),
             "trend": {"finals": row.get("final_trend", []), "failures": row.get("failure_trend", [])},
         }
 
     def _reasons(self, row: Row) -> list[dict[str, Any]]:
-        """Return the commonest reasons of failure, each with the code that the provider sends most for it."""
+        """Return the commonest reasons of failure, each with the provider's commonest code for it."""
         names, counts = row.get("reasons", [[], []])
-        said: dict[str, str] = {}
+        codes: dict[str, str] = {}
         for reason, *code in row.get("codes", []):
-            said.setdefault(reason, self._mask.text(" · ".join(filter(None, code))))
+            codes.setdefault(reason, self._mask.text(" · ".join(filter(None, code))))
         most = sorted(zip(names, counts, strict=True), key=lambda reason: -reason[1])[:_TOP_REASONS]
         return [
-            {"reason": name or Reason.UNKNOWN, "failures": count, "code": said.get(name, "")} for name, count in most
+            {"reason": name or Reason.UNKNOWN, "failures": count, "code": codes.get(name, "")} for name, count in most
         ]
 
 

@@ -1,4 +1,4 @@
-"""The parameters of the page's requests. A parameter that can't be used is answered with 400 and its name."""
+"""The parameters of the page's requests; a bad one is answered with 400 and its name."""
 
 from typing import Annotated, TypeAlias
 
@@ -15,7 +15,7 @@ _Position: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,16}-[
 
 
 class _Asked(BaseModel):
-    model_config = ConfigDict(frozen=True)  # an answer is cached under the parameters that it answers
+    model_config = ConfigDict(frozen=True)  # hashable: a cached answer has its parameters as the key
 
 
 class InRange(_Asked):
@@ -37,7 +37,7 @@ class AccountAsked(InRange):
 
 
 class LettersAsked(InRange):
-    """The dead letters that match; a field that is not set leaves none out."""
+    """The dead letters that match all fields that are set."""
 
     provider: _Name | None = None
     account: _Name | None = None
@@ -52,7 +52,7 @@ class LetterAsked(_Asked):
 
 
 class MessageAsked(_Asked):
-    """The message of a report, which is named by when it was received, in microseconds, and its event_id."""
+    """The message of a report; `report` is the time of its receipt in microseconds, and its event_id."""
 
     report: Annotated[str, StringConstraints(pattern=r"^[0-9]{1,18}-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
 

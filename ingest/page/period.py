@@ -26,21 +26,21 @@ class Period:
 
     @property
     def seconds(self) -> int:
-        """Its length."""
+        """The length of the range."""
         return RANGES[self.name]
 
     @property
     def since(self) -> int:
-        """Its beginning."""
+        """The beginning of the range."""
         return self.until - 1000 * self.seconds
 
     @property
     def parameters(self) -> dict[str, int]:
         """
-        The parameters of the queries: this range, the one before, the newest part, and the past to compare with.
+        The parameters of the queries: this range, the range before it, the newest 15 minutes, and the past.
 
-        The past is a week that ended two hours ago, as that of the alerts, or where this range begins. The same time of
-        earlier days counts, too, where this range is no longer than a day.
+        The past is a week that ended two hours ago, as in the alert rules, or at the beginning of this range. If this
+        range is a day or less, the same hours of the days before are read, too (from `oldest` to `youngest`).
         """
         length = self.until - self.since
         past_end = min(self.since, self.until - _PAST_ENDED_MS)

@@ -1,8 +1,8 @@
 """
-The page's queries, each bounded in time and in rows.
+The SQL of the page's queries, each bounded in time and in rows.
 
-The views count each report once, and find those of a time by an index on received_at, so that a query's cost follows
-the range that it asks about. A request's values are bound as parameters and never become a part of a query's text.
+The views count each report once. They have an index on received_at, so that the cost of a query depends on the length
+of its range. Values of a request are bound as parameters, and never become a part of a query's text.
 """
 
 # ruff: noqa: S608 - every query is put together from constants of this module
@@ -11,35 +11,32 @@ from typing import Final
 
 from normalizers.model import Note
 
-#: How many seconds each range has.
+#: The length of each range in seconds.
 RANGES: Final = {"15m": 900, "1h": 3600, "6h": 21_600, "24h": 86_400, "7d": 7 * 86_400, "30d": 30 * 86_400}
-#: In how many steps a range is shown: beside an account's name, and in its plot.
+#: The number of steps in the trend line next to an account's name, and in an account's plot.
 TREND_STEPS: Final = 30
 PLOT_STEPS: Final = 60
-#: How many of an account's commonest codes are looked at for the one behind its commonest reason, and how many codes
-#: are counted to find them.
+#: How many of an account's commonest codes are returned, and how many codes are counted to find them.
 TOP_CODES: Final = 5
 COUNTED_CODES: Final = 50
 
 
 def _reports(first: str = "since", last: str = "until") -> str:
     """Return the FROM and WHERE clauses for the reports received between the parameters `first` and `last`."""
-    received = f"""received_at >= fromUnixTimestamp64Milli({{{first}:Int64}}, 'UTC')
-            AND received_at < fromUnixTimestamp64Milli({{{last}:Int64}}, 'UTC')"""
     return f"""
     FROM reports
-    WHERE {received}"""
+    WHERE received_at >= fromUnixTimestamp64Milli({{{first}:Int64}}, 'UTC')
+        AND received_at < fromUnixTimestamp64Milli({{{last}:Int64}}, 'UTC')"""
 
 
 _AT: Final = "toUnixTimestamp64Milli(toDateTime64(received_at, 3, 'UTC'))"
-#: In which step, of so many milliseconds, a report was received.
+#: The number of the step in which a report was received; a step has `trend_step` or `plot_step` milliseconds.
 _TREND_STEP: Final = f"toInt32(intDiv({_AT} - {{since:Int64}}, {{trend_step:Int64}}))"
 _PLOT_STEP: Final = f"toInt32(intDiv({_AT} - {{since:Int64}}, {{plot_step:Int64}}))"
 
 
-#: One row for each account. `alike` counts reports that name no message, so that messages to one number can't be told
-#: apart. The range begins at `since`, the time of the same length before it at `before`, the last 15 minutes at
-#: `newest`.
+#: One row for each account. `alike` counts reports that name no message. The range begins at `since`, the range before
+#: it at `before`, the last 15 minutes at `newest`.
 ACCOUNTS: Final = f"""
 SELECT
     provider, account,
@@ -74,7 +71,7 @@ ORDER BY reports DESC, provider, account
 LIMIT 500
 """
 
-#: An account's seven days before (from `past` to `past_end`), and the reports of this time on four earlier days.
+#: Each account's past week (from `past` to `past_end`), and its reports in the same hours of four earlier days.
 PASTS: Final = f"""
 SELECT
     provider, account,
@@ -111,7 +108,7 @@ ORDER BY step
 LIMIT {PLOT_STEPS + 1}
 """
 
-#: The provider's statuses and codes behind each reason, and its codes that are in no table.
+#: The provider's codes of failures with our reasons for them, and its codes that are in no table.
 CODES: Final = f"""
 SELECT
     status, reason, unmapped, provider_status, provider_code,
@@ -148,7 +145,7 @@ FROM dead_letter_receipts
 WHERE received_at >= fromUnixTimestamp64Milli({since:Int64}, 'UTC')
     AND received_at < fromUnixTimestamp64Milli({until:Int64}, 'UTC')"""
 
-#: How many letters each account has; copies of a letter have its id.
+#: The number of letters of each account; all copies of a letter have the same id.
 LETTER_COUNTS: Final = f"""
 SELECT provider, account, uniqExact(id) AS dead_letters, uniqExactIf(id, why = 'parser_error') AS parser_errors
 {_LETTERS_SINCE}
@@ -156,14 +153,12 @@ GROUP BY provider, account
 LIMIT 1000
 """
 
-#: The newest letters that match (an empty text leaves none out): at most `most`, after the letter `after`, which was
-#: last received at
-#: `before` (microseconds).
+#: The newest letters that match every filter that is not empty: at most `most` of them, from the one that follows the
+#: letter with the id `after`, which was last received at `before` (microseconds).
 LETTERS: Final = f"""
 SELECT
-    toString(id) AS id,
-    any(provider) AS provider, any(account) AS account, any(why) AS why, any(location) AS location, any(detail) AS detail,
-    any(method) AS method,
+    toString(id) AS id, any(provider) AS provider, any(account) AS account, any(why) AS why,
+    any(location) AS location, any(detail) AS detail, any(method) AS method,
     uniqExact(received_at) AS receipts,
     toUnixTimestamp64Micro(max(received_at)) AS last_us
 {_LETTERS_SINCE}

@@ -1,9 +1,9 @@
 """
-The saved questions: the SQL files of `deploy/queries/`, which the page runs over the range that is looked at.
+Runs the saved questions, the SQL files of `deploy/queries/`, over the range that the page shows.
 
-A file runs unchanged in any client. It begins with a comment that holds the question and, in parentheses, the range
-over which it runs unchanged, and a note. A second comment may name the columns to plot. Its SQL names the time in two
-lines of a WITH clause, `... AS since` and `... AS until`; the page puts its own range there.
+A file runs unchanged in any client. It begins with a comment: the question, and in parentheses its default range and a
+note. A second comment may name the columns to plot. The SQL has two lines in a WITH clause, `... AS since` and
+`... AS until`, in which the page puts its own range.
 """
 
 import re
@@ -23,7 +23,7 @@ from ingest.page.parameters import QuestionAsked
 from ingest.page.period import Period
 from ingest.page.rows import Mask
 
-#: The folder of the files in an installed package; a clone of the repository has them in `deploy/queries/`.
+#: Where the files are in an installed package, and in a clone of the repository.
 _INSTALLED: Final = files("ingest.page") / "saved_questions"
 _CLONED: Final = Path(__file__).parents[2] / "deploy" / "queries"
 
@@ -31,13 +31,13 @@ _TITLE: Final = re.compile(r"-- (?P<question>[^?]+\?) \((?P<range>last [^;]+)(?:
 _PLOT: Final = re.compile(r"^-- plot: (?P<axes>.+)$", re.MULTILINE)
 _TIMES: Final = (("since", re.compile(r"^    .+ AS since,$", re.MULTILINE)),
                  ("until", re.compile(r"^    .+ AS until(?P<comma>,?)$", re.MULTILINE)))  # fmt: skip
-#: The name of the database in the files; the settings may give it another one.
+#: The name of the database in the files; the settings may name another one.
 _DATABASE: Final = "dlr"
 
 
 @dataclass(frozen=True, slots=True)
 class SavedQuestion:
-    """One question: `plot` names the columns of its x axis, y axis and, where there are several lines, series."""
+    """One question; `plot` names the columns of the x axis, the y axis and, if there are several lines, the series."""
 
     name: str
     question: str
@@ -46,7 +46,7 @@ class SavedQuestion:
     sql: str
 
     def over(self, period: Period, database: str) -> str:
-        """Return the SQL over a period, in a database."""
+        """Return the SQL for a period and a database."""
         sql = self.sql
         until = -(-period.until // 1000)  # rounded up: the reports of this second belong to it
         for (name, line), at in zip(_TIMES, (period.since // 1000, until), strict=True):
@@ -60,7 +60,6 @@ class Questions:
     """Asks the saved questions, and masks phone numbers in the answers."""
 
     def __init__(self, mask: Mask) -> None:
-        """Read the saved questions."""
         self._questions = read_questions()
         self._mask = mask
 
@@ -70,7 +69,7 @@ class Questions:
         return {"questions": [{name: getattr(each, name) for name in fields} for each in self._questions.values()]}
 
     async def ask(self, store: StoreClient, asked: QuestionAsked) -> Mapping[str, Any]:
-        """Return columns, rows and the SQL to take along; raises `HTTPNotFound` and `StoreError`."""
+        """Return a question's columns and rows, and its SQL; raises `HTTPNotFound` and `StoreError`."""
         question, period = self._questions.get(asked.name), asked.period
         if question is None:
             raise web.HTTPNotFound(text="there is no such question")

@@ -1,4 +1,4 @@
-"""Replays of dead letters from the page: one replay at a time, of a bounded number of letters and seconds."""
+"""Replays dead letters for the page: one replay at a time, with limits on letters and seconds."""
 
 import asyncio
 from collections.abc import Iterable
@@ -18,12 +18,12 @@ from ingest.settings.accounts import EffectiveAccount
 from sinks.stream import Producer
 
 _MOST_LETTERS: Final = 1000
-#: The page waits for 30 seconds; the last letter and the store have the rest of them.
+#: The page waits for 30 seconds; the rest is for the last letter and the store.
 _MOST_SECONDS: Final = 15.0
 
 
 class Replays:
-    """Replays dead letters with the accounts of today's settings."""
+    """Replays dead letters by the accounts of today's settings, at most `most_letters` in one call."""
 
     def __init__(
         self,
@@ -32,27 +32,24 @@ class Replays:
         mask: Mask,
         *,
         most_letters: int = _MOST_LETTERS,
-        most_seconds: float = _MOST_SECONDS,
     ) -> None:
-        """Append to the stream; one call replays at most `most_letters`."""
         self._rereader = Rereader(accounts)
         self._producer = producer
         self._mask = mask
         self._most_letters = most_letters
-        self._most_seconds = most_seconds
         self._running = asyncio.Lock()
         self._stopping = False
 
     async def run_one(self, store: StoreClient, asked: LetterAsked) -> dict[str, Any]:
-        """Replay one letter; the answer and the errors are those of `run_all`."""
+        """Replay one letter; returns and raises as `run_all`."""
         return await self._run(store, LetterFilter(letter_id=asked.id), START)
 
     async def run_all(self, store: StoreClient, asked: LettersAsked) -> dict[str, Any]:
         """
-        Replay the letters that match after a position, and return what became of each, how many are left, and `next`.
+        Replay the matching letters after a position; return the outcome of each, how many are left, and where to go on.
 
-        Raises `HTTPConflict` while another replay runs, `StoreError`, `InvalidSettingsError` if Kafka refuses our credentials, and `BusyError`
-        if the stream takes nothing; letters that were replayed before an error stay replayed.
+        Raises `HTTPConflict` while another replay runs, `StoreError`, `BusyError` if the stream takes nothing, and
+        `InvalidSettingsError` if Kafka refuses our credentials. Letters that were replayed before an error stay so.
         """
         since = datetime.fromtimestamp(asked.period.since / 1000, UTC)
         wanted = LetterFilter(
@@ -64,11 +61,14 @@ class Replays:
         if self._running.locked():
             raise web.HTTPConflict(text="another replay is running: try again when it has ended")
         async with self._running:
-            replayed, is_whole = await self._replay(store, wanted, after)
+            replayed, are_all = await self._replay(store, wanted, after)
             last = replayed[-1].position if replayed else after
-            left = 0 if is_whole else await count_letters(store, wanted, last)
+            left = 0 if are_all else await count_letters(store, wanted, last)
         return {
-            "letters": [self._told(each) for each in replayed],
+            "letters": [
+                {"id": each.letter_id, "resolved": each.resolved, "resolution": self._mask.text(each.words)}
+                for each in replayed
+            ],
             "resolved": sum(each.resolved for each in replayed),
             "left": left,
             "next": _text(last) if left else None,
@@ -81,9 +81,9 @@ class Replays:
     async def _replay(
         self, store: StoreClient, wanted: LetterFilter, after: LetterPosition
     ) -> tuple[list[Replayed], bool]:
-        """Return what became of the letters, and whether these were all that match."""
+        """Replay letters up to the limits; return the outcomes, and whether these are all letters that match."""
         clock = asyncio.get_running_loop().time
-        until = clock() + self._most_seconds
+        until = clock() + _MOST_SECONDS
         done: list[Replayed] = []
         async with aclosing(replay(store, self._producer, self._rereader, wanted, after)) as running:
             async for each in running:
@@ -92,13 +92,9 @@ class Replays:
                     return done, False
         return done, True
 
-    def _told(self, replayed: Replayed) -> dict[str, Any]:
-        words = self._mask.text(replayed.words)
-        return {"id": replayed.letter_id, "resolved": replayed.resolved, "resolution": words}
-
 
 def _text(position: LetterPosition) -> str:
-    """Return a position as the page sends it back: microseconds since 1970, and the id."""
+    """Write a position as text: microseconds since 1970, and the id."""
     return f"{(position.first_received_at - START.first_received_at) // timedelta(microseconds=1)}-{position.letter_id}"
 
 

@@ -1,4 +1,4 @@
-"""Rows and texts of the store as the page may show them: phone numbers masked, nothing invisible."""
+"""Masks the rows of the store for the page, column by column."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,24 +6,26 @@ from typing import Any, Final
 
 from ingest.page.masks import make_visible, mask_id, mask_number, mask_text
 
-#: Columns that hold a phone number, and ids that may have the recipient's number within.
+#: Columns that hold a phone number, and columns of ids that may contain the recipient's number.
 _NUMBERS: Final = frozenset({"recipient", "sender"})
 _IDS: Final = frozenset({"message_id", "reference"})
-#: Columns of the program's own words, whose digits are no phone number's.
-_OWN: Final = frozenset({
-    "event_id", "supersedes", "id", "provider", "account", "country", "operator", "status", "reason", "retryable", "source",
-    "code_source", "notes", "latency_clock", "stamp_day", "week", "day", "hour", "why", "kind",
-})  # fmt: skip
+#: Columns that hold no text of others, so that their digits are no phone number.
+_OWN: Final = frozenset(
+    """
+    event_id supersedes id provider account country operator status reason retryable source code_source notes
+    latency_clock stamp_day week day hour why kind
+    """.split()
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Mask:
-    """Hides phone numbers, unless `show_numbers`, and writes invisible characters out."""
+    """Masks phone numbers, unless `show_numbers`, and writes invisible characters as escapes."""
 
     show_numbers: bool
 
     def row(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        """Return a row, by column, as it may be shown."""
+        """Mask a row."""
         recipient = str(row.get("recipient", ""))
         return {
             name: value if name in _OWN or name.endswith(("_at", "_stamp")) else self.value(name, value, recipient)
@@ -31,7 +33,7 @@ class Mask:
         }
 
     def value(self, name: str, value: Any, recipient: str) -> Any:
-        """Return one column's value, or each text within it, as it may be shown."""
+        """Mask the value of the column `name`, or each text in it."""
         if isinstance(value, list):
             return [self.value(name, each, recipient) for each in value]
         if isinstance(value, Mapping):
@@ -45,5 +47,5 @@ class Mask:
         return self.text(value)
 
     def text(self, text: str) -> str:
-        """Return text that others wrote as it may be shown."""
+        """Mask text that others wrote."""
         return make_visible(text if self.show_numbers else mask_text(text))
