@@ -1,6 +1,6 @@
 """
-Asking the providers that don't call back, or lose some of what they have to report.
+Polls the providers that send no callbacks, or lose some of their reports.
 
-A message is asked about at fixed ages: at every tick, the messages that have just reached one of them and have no final
-report. So nothing is kept for a message, and a restart goes on where the last tick was.
+A message is asked about at fixed ages: every tick asks about the messages that have reached one of these ages since the
+last tick and have no final report. So no state is kept for a message, only the time of the last tick.
 """

@@ -1,4 +1,4 @@
-"""A polled account: its requests, made from the settings, and the records that its answers are parsed into."""
+"""A polled account: makes its requests from the settings, and parses its answers into records."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -40,16 +40,16 @@ class PolledAccount:
 
     @property
     def size(self) -> int:
-        """Return how many items an answer may have, or messages a request may be about."""
+        """How many items an answer may have, or how many messages a request may be about."""
         return self.settings.size or self.poll.sizes.default
 
     def asking(self, subjects: Sequence[Subject] = ()) -> Asking:
-        """Return the values that a request is made from."""
+        """Return the values for a request about `subjects`."""
         credentials = self.settings.credentials(self.poll.credentials)
         return Asking(credentials=credentials, at=datetime.now(UTC), size=self.size, subjects=subjects)
 
     def url(self, request: PollRequest) -> yarl.URL:
-        """Return a request's URL; an address in the settings that already ends in the path is used as it is."""
+        """Return a request's URL; the address in the settings may already end in the path."""
         base = (self.settings.url or self.poll.url).rstrip("/")
         address = base if base.endswith(request.path) else base + request.path
         return yarl.URL(f"{address}?{request.query}" if request.query else address, encoded=True)
@@ -83,7 +83,7 @@ class PolledAccount:
         )
 
     def records(self, items: Sequence[Item], question: str, received_at: datetime) -> list[Record]:
-        """Return the items of an answer as records; those that can't be read are counted."""
+        """Return the items of an answer as records, and count those that can't be read."""
         for item in items:
             if isinstance(item, Reject):
                 catalogue.count_dead_letter(self.provider, item.error.why)
@@ -91,7 +91,7 @@ class PolledAccount:
         return [origin.record(item) for item in items]
 
     def dead_letter(self, error: MalformedError, body: bytes, question: str, received_at: datetime) -> Record:
-        """Return an answer that can't be read as a record, and count it."""
+        """Return a dead letter for an answer that can't be read, and count it."""
         catalogue.count_dead_letter(self.provider, error.why)
         return self.origin(question, received_at).dead_letter(error, body)
 

@@ -1,4 +1,4 @@
-"""The ages at which a message is asked about, and the submissions that reach one of them between two ticks."""
+"""Computes the ages at which a message is asked about, and which submissions reach one of them between two ticks."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -9,7 +9,7 @@ _MICROSECONDS: Final = 1_000_000
 
 
 def ages(first_seconds: float, growth: float, last_seconds: float) -> tuple[float, ...]:
-    """Return the ages in seconds: the first, each `growth` times the one before, and the last."""
+    """Return the ages in seconds, from the first to the last, each `growth` times the one before."""
     found = []
     age = min(first_seconds, last_seconds)
     while age < last_seconds:
@@ -20,10 +20,10 @@ def ages(first_seconds: float, growth: float, last_seconds: float) -> tuple[floa
 
 def windows(after: float, until: float, at_ages: Sequence[float]) -> list[Window]:
     """
-    Return the submissions that reach one of the ages after `after`, until `until` (seconds since 1970), without
-    overlap.
+    Return windows of the submissions that reach one of the ages between two times in seconds since 1970.
 
-    Submissions at the first age are asked about in any case, older ones until their deadline.
+    The windows do not overlap. Submissions at the first age are asked about in any case, older ones only before their
+    deadline.
     """
     first, *later = (Window(start=_micros(after - age), end=_micros(until - age)) for age in at_ages)
     found, newest_start = [first], first.start

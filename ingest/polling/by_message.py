@@ -1,8 +1,8 @@
 """
-Polling by message: every tick asks about the messages that have reached one of the ages and have no final report.
+Polls by message: every tick asks about the messages that have reached one of the ages and have no final report.
 
-The messages are read from the store page by page, and the position is saved after each page. A restart therefore asks
-about one page again at most. A tick that takes longer than the interval between ticks delays the next one.
+The messages are read from the store page by page, and the position is saved after each page, so a restart asks about
+one page again at most. A tick that takes longer than the interval between ticks delays the next one.
 """
 
 import asyncio
@@ -24,20 +24,24 @@ from sinks.stream import Producer, Record
 ReadPage = Callable[[str, str, Window, Position | None, int], Awaitable[Sequence[Message]]]
 
 _PAGE_MESSAGES: Final = 500
-#: A submission reaches the store up to this much later than it was received.
+#: How long a submission takes at most from its receipt to the store.
 _SETTLE_SECONDS: Final = 2.0
-#: Tries of a request: fewer if others are answered meanwhile, because then the request itself is at fault.
+#: The tries of a request; fewer if other requests are answered meanwhile, since then this one is at fault.
 _TRIES_ALONE: Final = 3
 _TRIES: Final = 12
 
 
 class MessagePoller:
-    """Polls one account's provider about single messages."""
+    """
+    Polls one account's provider about single messages.
+
+    It asks through `client` about the messages that `read` finds, keeps its position in `state`, and appends the
+    reports to `producer`.
+    """
 
     def __init__(
         self, client: ProviderClient, question: PollQuestion, state: PollState, producer: Producer, read: ReadPage
     ) -> None:
-        """Ask through `client` about what `read` finds pending; remember in `state`, append to `producer`."""
         self._client = client
         self._account = client.account
         self._question = question
@@ -51,7 +55,7 @@ class MessagePoller:
         self._asked_until = time.time()
 
     async def tick(self) -> None:
-        """Ask about the messages that reached one of the ages since the last tick; first finish an interrupted tick."""
+        """Ask about the messages that reached one of the ages since the last tick, or finish an interrupted tick."""
         provider, name = self._account.provider, self._account.name
         now = time.time() - _SETTLE_SECONDS
         tick = await self._state.tick(provider, name)
@@ -61,24 +65,24 @@ class MessagePoller:
             tick = Tick(tick.until, max(tick.until, now))
         first = tick.after == self._first_tick(tick.until).after
         self._asked_until = tick.until if first else tick.after
-        self._tell()
+        self._set_behind()
         for window in self._left_of(tick):
             position = tick.position if window.end == tick.end else None
             await self._ask_about_all(tick, window, position)
         await self._state.save_tick(provider, name, Tick(tick.after, tick.until))
         self._asked_until = tick.until
-        self._tell()
+        self._set_behind()
 
     def _first_tick(self, until: float) -> Tick:
-        """Return the first tick of an account, which leaves out messages that had aged out before."""
+        """Return the first tick of an account, which leaves out messages that are too old to be asked about."""
         return Tick(until - self._account.effective.reports_within.total_seconds(), until)
 
-    def _tell(self) -> None:
-        """Set the metric that tells how far polling is behind."""
+    def _set_behind(self) -> None:
+        """Set the metric of how far polling is behind."""
         catalogue.POLL_BEHIND.set(time.time() - self._asked_until, self._account.provider, self._account.name)
 
     def _left_of(self, tick: Tick) -> Sequence[Window]:
-        """Return the tick's remaining windows: from the interrupted one, or all of them if the ages were changed."""
+        """Return the tick's windows, from the interrupted one on; all of them if the ages have changed."""
         found = windows(tick.after, tick.until, self._ages)
         ends = [window.end for window in found]
         return found[ends.index(tick.end) :] if tick.end in ends else found
@@ -101,7 +105,7 @@ class MessagePoller:
         return await until_done(
             lambda: self._read(provider, name, window, position, _PAGE_MESSAGES),
             "pending messages can't be read now",
-            self._tell,
+            self._set_behind,
         )
 
     async def _ask_about(self, subjects: Sequence[Subject]) -> None:
@@ -111,7 +115,7 @@ class MessagePoller:
                 tasks.create_task(self._ask(subjects[start : start + size]))
 
     async def _ask(self, subjects: Sequence[Subject]) -> None:
-        """Ask about some messages in one request; if it is refused, ask about each half, to find the one at fault."""
+        """Ask about messages in one request; if it is refused, ask about each half to find the one at fault."""
         answer = await self._answer(subjects)
         if answer.outcome is PollOutcome.REFUSED and len(subjects) > 1:
             middle = len(subjects) // 2
@@ -124,7 +128,7 @@ class MessagePoller:
             await append(self._producer, answer.value or ())
 
     async def _answer(self, subjects: Sequence[Subject]) -> PollAnswer[Sequence[Record]]:
-        """Repeat a request that may still be answered, up to the number of tries."""
+        """Send a request, and again while it may still be answered, up to the number of tries."""
         pace, tries = self._client.pace, 0
         answered = pace.answered
         while True:
@@ -133,7 +137,7 @@ class MessagePoller:
                 lambda: self._question.request(self._account.asking(subjects)),
                 lambda body: self._records(body, subjects),
             )
-            self._tell()
+            self._set_behind()
             tries += answer.outcome is not PollOutcome.DENIED
             if not answer.outcome.passing or tries >= (_TRIES_ALONE if pace.answered > answered else _TRIES):
                 return answer

@@ -1,7 +1,7 @@
 """
-Requests to one account's provider over HTTP, with time-outs, TLS verification and a limited pace.
+Sends requests to one account's provider over HTTP, with time-outs, TLS verification and a limited rate.
 
-Every request's outcome is counted. Failures of one kind are logged once a minute, not at every request.
+The outcome of every request is counted. Failures of one kind are logged once a minute, not at every request.
 """
 
 import asyncio
@@ -48,10 +48,9 @@ class PollAnswer(Generic[_T]):
 
 
 class ProviderClient:
-    """Sends one account's requests to its provider."""
+    """Sends one account's requests to its provider; to be made in a running event loop."""
 
     def __init__(self, account: PolledAccount) -> None:
-        """Ask for this account; needs a running event loop."""
         self.account = account
         settings = account.settings
         self.pace = Pace(settings.requests_per_minute, settings.concurrency, settings.timeout_s)
@@ -62,7 +61,7 @@ class ProviderClient:
             headers={"User-Agent": "dlrhub"},
         )
         self._exchanges: set[asyncio.Task[object]] = set()
-        self._told: dict[PollOutcome, float] = {}
+        self._logged_at: dict[PollOutcome, float] = {}
 
     async def ask(
         self,
@@ -72,10 +71,10 @@ class ProviderClient:
         keep: Callable[[bytes], Awaitable[None]] | None = None,
     ) -> PollAnswer[_T]:
         """
-        Ask once, when it is this request's turn; never raises because of the provider.
+        Send one request when it is its turn; never raises because of the provider.
 
-        `make` makes the request then; `keep` gets an answer before anything of it is read. A request that is under way
-        is finished even where the caller is cancelled.
+        `make` makes the request at that moment, and `keep` gets the answer before `read` parses it. Once the request is
+        sent, it is finished even if the caller is cancelled.
         """
         async with self.pace.turn():
             exchange = asyncio.create_task(self._exchange(question, make(), read, keep))
@@ -115,7 +114,7 @@ class ProviderClient:
         return PollAnswer(*verdict, response.body, value, unreadable)
 
     async def _send(self, request: PollRequest) -> _Response:
-        """Send, and return the answer; a truncated one as far as it came, because it may not come again."""
+        """Send a request and return the answer, even a truncated one: the provider may not send it again."""
         headers = {"Content-Type": request.content_type} if request.content_type else {}
         body = bytearray()
         async with self._session.request(
@@ -132,19 +131,17 @@ class ProviderClient:
             return _Response(response.status, bytes(body), response.headers.get("Retry-After", ""))
 
     def _note(self, question: str, verdict: Verdict, retry_after: str = "") -> None:
-        """Count the outcome, set the pace, and log an outcome that is new."""
+        """Count the outcome, adapt the pace, and log an outcome that was not logged lately."""
         outcome, (provider, name) = verdict.outcome, (self.account.provider, self.account.name)
         catalogue.POLL_REQUESTS.add(provider, name, outcome)
         seconds = self.pace.note(outcome, int(retry_after) if retry_after.isascii() and retry_after.isdigit() else 0)
         log, now = _log.bind(provider=provider, account=name, question=question), asyncio.get_running_loop().time()
         if outcome is PollOutcome.ANSWERED:
-            passed = [told for told, at in self._told.items() if now - at > _QUIET_SECONDS]
-            for told in passed:
-                del self._told[told]
+            self._logged_at = {old: at for old, at in self._logged_at.items() if now - at <= _QUIET_SECONDS}
             return
-        if outcome in self._told:
+        if outcome in self._logged_at:
             return
-        self._told[outcome] = now
+        self._logged_at[outcome] = now
         if outcome is PollOutcome.DENIED:
             log.error("a provider turns the account down", why=verdict.detail, asked_again_in_seconds=round(seconds))
         else:

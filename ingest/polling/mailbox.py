@@ -1,7 +1,7 @@
 """
-Polling a mailbox: a provider hands over all new reports at once, and may hand them over only once.
+Polls a mailbox: the provider hands over all new reports at once, and may hand over each report only once.
 
-So an answer is saved on disk before it is parsed, and deleted once its records are in the stream. After a crash the
+So an answer is saved to disk before it is parsed, and deleted once its records are in the stream. After a crash, the
 saved answers are parsed first.
 """
 
@@ -17,15 +17,14 @@ from normalizers.model import Item
 from normalizers.polling import PollOutcome, PollQuestion
 from sinks.stream import Producer
 
-#: Full answers to one question in a row, before the next question gets its turn.
+#: After so many full answers to one question, the next question gets its turn.
 _MOST_IN_A_ROW: Final = 20
 
 
 class MailboxPoller:
-    """Polls one account's provider for new reports and messages."""
+    """Asks one account's provider through `client`, saves the answers in `state`, appends their items to `producer`."""
 
     def __init__(self, client: ProviderClient, state: PollState, producer: Producer) -> None:
-        """Ask through `client`, keep answers in `state`, append what they hold to `producer`."""
         self._client = client
         self._account = client.account
         self._state = state
@@ -42,7 +41,7 @@ class MailboxPoller:
     async def read_kept(self) -> None:
         """Append the records of every saved answer to the stream."""
         while kept := await self._state.kept(self._account.provider, self._account.name):
-            await self._take(kept, *self._read(kept))
+            await self._store(kept, *self._read(kept))
 
     async def _ask(self, question: PollQuestion) -> int:
         """Ask one question, and return how many items the answer held."""
@@ -60,11 +59,11 @@ class MailboxPoller:
         )
         items = answer.value or ()
         for kept in keeping:
-            await self._take(kept, items, answer.error)
+            await self._store(kept, items, answer.error)
         return len(items)
 
     async def _keep(self, question: PollQuestion, body: bytes) -> KeptAnswer:
-        """Save an answer, trying until it is on disk: the provider does not send it again."""
+        """Save an answer, and try until it is on disk: the provider does not send it again."""
         now = datetime.now(UTC)
         number = await until_done(
             lambda: self._state.keep(self._account.provider, self._account.name, question.name, now, body),
@@ -83,8 +82,8 @@ class MailboxPoller:
         except MalformedError as error:
             return (), error
 
-    async def _take(self, kept: KeptAnswer, items: Sequence[Item], error: MalformedError | None) -> None:
-        """Append an answer's records to the stream, or all of it as a dead letter; then delete the saved answer."""
+    async def _store(self, kept: KeptAnswer, items: Sequence[Item], error: MalformedError | None) -> None:
+        """Append an answer's records to the stream, or the whole answer as a dead letter; then delete the file's copy."""
         records = self._account.records(items, kept.question, kept.received_at)
         if error is not None:
             records = [self._account.dead_letter(error, kept.body, kept.question, kept.received_at)]

@@ -1,4 +1,4 @@
-"""How fast one account's provider is asked: requests per minute, requests at once, and pauses after failures."""
+"""Limits how fast one account's provider is asked: requests per minute, requests at once, and pauses after failures."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -10,7 +10,7 @@ from sinks.backoff import Backoff
 
 _FIRST_PAUSE_SECONDS: Final = 1.0
 _LONGEST_PAUSE_SECONDS: Final = 300.0
-#: A provider that turns the account down is not asked for this long: somebody has to correct something first.
+#: The pause after a provider denies access to the account: somebody has to correct something first.
 DENIED_SECONDS: Final = 900.0
 _LONGEST_RETRY_AFTER_SECONDS: Final = 3600.0
 _LOOK_SECONDS: Final = 0.25
@@ -18,41 +18,40 @@ _LOOK_SECONDS: Final = 0.25
 
 class Pace:
     """
-    Gives turns to ask: evenly spaced, `requests_per_minute` of them, `concurrency` at once.
+    Gives each request its turn: `requests_per_minute` turns, evenly spaced, and at most `concurrency` at once.
 
-    After a failure nobody gets a turn for a pause that grows with every failure in a row. After the pause one request
-    is sent, and the others wait for its outcome.
+    After a failure there are no turns for a pause, which grows with every failure in a row. Then one request is sent,
+    and the others wait for its outcome; a request takes at most `probe_seconds`.
     """
 
     def __init__(self, requests_per_minute: int, concurrency: int, probe_seconds: float) -> None:
-        """Give turns from now on; a request takes at most `probe_seconds`."""
         self._interval = 60 / requests_per_minute
-        self._places = asyncio.Semaphore(concurrency)
+        self._turns = asyncio.Semaphore(concurrency)
         self._probe_seconds = probe_seconds
         self._next = 0.0
         self._paused_until = 0.0
         self._failing = False
         self._backoff = Backoff(_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS)
-        #: How many requests were answered; tells a request at fault from a provider at fault.
+        #: How many requests were answered: while others are, a failing request is itself at fault.
         self.answered = 0
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
-        """Wait for a turn, and hold it during the context."""
-        async with self._places:
+        """Wait for a turn, and hold it during the block."""
+        async with self._turns:
             await self._wait()
             yield
 
     async def _wait(self) -> None:
         clock = asyncio.get_running_loop().time
-        while (wait := max(self._next, self._paused_until) - clock()) > 0:  # noqa: ASYNC110 - others move both meanwhile
+        while (wait := max(self._next, self._paused_until) - clock()) > 0:  # noqa: ASYNC110 - other tasks change both
             await asyncio.sleep(min(wait, _LOOK_SECONDS))
         self._next = clock() + self._interval
         if self._failing:
             self._paused_until = clock() + self._probe_seconds
 
     def note(self, outcome: PollOutcome, retry_after_seconds: float = 0) -> float:
-        """Note the outcome of a request, and return for how many seconds no turn is given now."""
+        """Note the outcome of a request, and return the pause in seconds that it causes."""
         if not outcome.passing:
             self._failing = False
             self._backoff.reset()

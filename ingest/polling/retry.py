@@ -1,4 +1,4 @@
-"""Repeats what fails while the stream, the store or the disk is away; the caller can wait."""
+"""Repeats an operation until the stream, the store or the disk works again."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -21,7 +21,7 @@ _LONGEST_PAUSE_SECONDS: Final = 30.0
 async def until_done(
     attempt: Callable[[], Awaitable[_T]], trouble: str, on_failure: Callable[[], None] = lambda: None
 ) -> _T:
-    """Return what `attempt` returns, once it raises no `SinkError`; until then `trouble` is logged with each error."""
+    """Call `attempt` until it raises no `SinkError`, and return its result; each error is logged as `trouble`."""
     backoff = Backoff(_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS)
     while True:
         try:

@@ -1,5 +1,5 @@
 """
-The poller's state in one small SQLite file: each account's last tick, and answers whose records are not in the stream.
+Keeps the poller's state in a small SQLite file: each account's last tick, and answers that are not in the stream yet.
 
 A provider may hand over an answer only once, so it is saved (fsynced) before it is parsed.
 """
@@ -32,9 +32,9 @@ CREATE TABLE IF NOT EXISTS ticks (
 
 class Tick(NamedTuple):
     """
-    The messages that reached one of the ages after `after`, until `until` (seconds since 1970).
+    One round of questions, about the messages that reached an age between `after` and `until` (seconds since 1970).
 
-    `end` is the end of the window that is being read, and `position` how far it was read; both None before the start.
+    `end` is the end of the window that is being read, and `position` how far it was read; both are None at first.
     """
 
     after: float
@@ -53,10 +53,9 @@ class KeptAnswer(NamedTuple):
 
 
 class PollState:
-    """The file. Every call returns once its change is durable, or raises `BusyError` if the disk fails."""
+    """The file at `path`. Every call returns once its change is durable, or raises `BusyError` if the disk fails."""
 
     def __init__(self, path: Path) -> None:
-        """Open (or make) the file at `path`."""
         path.parent.mkdir(parents=True, exist_ok=True)
         self._database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self._database.execute("PRAGMA journal_mode=DELETE")  # `dlrhub forget` may write to the file as well
@@ -72,10 +71,9 @@ class PollState:
         return await self._run(lambda: int(self._database.execute(sql, row).lastrowid or 0))
 
     async def kept(self, provider: str, account: str) -> KeptAnswer | None:
-        """Return the oldest answer of an account that is kept."""
-        sql = (
-            "SELECT id, question, received_at, body FROM answers WHERE provider = ? AND account = ? ORDER BY id LIMIT 1"
-        )
+        """Return the oldest kept answer of an account."""
+        where = "WHERE provider = ? AND account = ? ORDER BY id LIMIT 1"
+        sql = f"SELECT id, question, received_at, body FROM answers {where}"  # noqa: S608 - only constants
         found = await self._run(lambda: self._database.execute(sql, (provider, account)).fetchone())
         return None if found is None else KeptAnswer(found[0], found[1], datetime.fromisoformat(found[2]), found[3])
 

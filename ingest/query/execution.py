@@ -1,4 +1,4 @@
-"""One query to the query interface: its text is checked and run in one of the engine's threads."""
+"""Checks one query to the query interface, and runs it in one of the engine's threads."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,10 +19,10 @@ from sinks.clickhouse.readonly import Connection, Limits, Result
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
     """
-    A client's request: `query` is the parameter in the URL, and `body` continues its text.
+    A client's request; the text of the query is the URL's parameter `query`, continued in the `body`.
 
-    `default_format` is for a query that names none. `revision` is the revision of the native protocol that the client reads, 0 if
-    it names none. `settings` are the URL's parameters that name settings of ClickHouse.
+    `default_format` is used if the query names no format. `revision` is that of the native protocol that the client
+    reads, or 0. `settings` are the URL's parameters that are settings of ClickHouse.
     """
 
     query: str
@@ -50,7 +50,7 @@ class QueryAnswer(NamedTuple):
 
 
 def read_functions(connection: Connection) -> Functions:
-    """Judge which of the functions that the engine lists may be called."""
+    """Read the engine's lists of functions, and decide which of them may be called."""
 
     def rows(sql: str) -> list[list[str]]:
         return [line.split("\t") for line in connection.query(sql).body.decode().splitlines()]
@@ -73,7 +73,7 @@ def answer(connection: Connection, query: Query, *, functions: Functions, databa
         statement = replace(statement, sql=statement.sql + as_clause(settings))
     output_format = find_format(statement.output_format or query.default_format)
     if not connection.reads_only(statement.sql):
-        raise access_denied("only a single statement that reads is open here")
+        raise access_denied("only a single statement that reads is allowed here")
     if output_format == "Native" and query.revision:
         return QueryAnswer(_native(connection, statement, query), output_format)
     return QueryAnswer(connection.query(statement.sql, output_format, query.parameters), output_format)

@@ -1,8 +1,7 @@
 """
-ClickHouse's HTTP interface as its clients expect it: content types, statuses, and compression.
+The output formats, HTTP statuses and compression of ClickHouse's HTTP interface.
 
-A format that is not listed is refused: the others need files or schemas, talk to a schema registry, or are wire
-protocols of their own.
+A format that is not listed is refused: it needs files or a schema, talks to a schema registry, or is a wire protocol.
 """
 
 from collections.abc import Callable, Mapping
@@ -40,7 +39,7 @@ CONTENT_TYPES: Final[Mapping[str, str]] = {
 }
 _FORMATS: Final = {name.lower(): name for name in CONTENT_TYPES}
 
-#: ClickHouse's error codes that are not answered 500 (src/Server/HTTP/exceptionCodeToHTTPStatus.cpp).
+#: The HTTP statuses of ClickHouse's error codes (src/Server/HTTP/exceptionCodeToHTTPStatus.cpp); of all others: 500.
 _STATUSES: Final = {
     400: (6, 8, 15, 25, 26, 27, 36, 37, 38, 41, 44, 53, 62, 72, 117, 123, 167, 168, 223, 321, 376, 427, 441, 675, 676),
     401: (194,),
@@ -50,13 +49,13 @@ _STATUSES: Final = {
     411: (381,),
     413: (229,),
     501: (48,),
-    503: (76, 202, 209, 439),  # 202, TOO_MANY_SIMULTANEOUS_QUERIES, is 500 there, which says less
+    503: (76, 202, 209, 439),  # ClickHouse answers 202, TOO_MANY_SIMULTANEOUS_QUERIES, with 500
 }
 STATUSES: Final[Mapping[int, int]] = {code: status for status, codes in _STATUSES.items() for code in codes}
 
 
 def find_format(name: str) -> str:
-    """Return an output format's own spelling; raises `RefusedQueryError`."""
+    """Return ClickHouse's spelling of an output format; raises `RefusedQueryError`."""
     try:
         return _FORMATS[name.lower()]
     except KeyError:
@@ -73,7 +72,7 @@ _ENCODINGS: Final[Mapping[str, Callable[[bytes], cramjam.Buffer]]] = {
 
 
 def compress(body: bytes, accept_encoding: str) -> tuple[bytes, str]:
-    """Compress with the first encoding that the client accepts and we know; return its name too, else empty."""
+    """Compress with the first encoding that both sides know; return the body and the encoding's name, empty if none."""
     for offer in accept_encoding.split(","):
         name = offer.split(";")[0].strip().lower()
         if encode := _ENCODINGS.get(name):

@@ -1,9 +1,10 @@
 """
-ClickHouse's own binary envelopes: compressed frames, and Native blocks at a client's revision.
+Reads and writes ClickHouse's binary forms: compressed frames, and Native blocks at a client's revision.
 
-Frames (src/Compression/CompressedWriteBuffer.cpp): CityHash128 of what follows, method, size with this header, size
-without compression, data. Blocks (src/Formats/NativeWriter.cpp): the embedded engine writes Native at revision 0 only;
-clients that send `client_protocol_version` expect more around each column, and its Buffers format says where those are.
+A frame (src/Compression/CompressedWriteBuffer.cpp) is a CityHash128 of the rest, the method, the compressed size with
+this header, the plain size, and the data. Blocks are described in src/Formats/NativeWriter.cpp. The embedded engine
+writes Native at revision 0 only; clients that send `client_protocol_version` expect more bytes around each column, so
+the columns are taken from the engine's Buffers format and written anew.
 """
 
 import struct
@@ -37,7 +38,7 @@ def _frame(data: bytes) -> bytes:
 
 
 def decompress_frames(body: bytes, most: int) -> bytes:
-    """Read frames that hold at most `most` bytes together; ValueError says what is wrong with them."""
+    """Read frames of at most `most` plain bytes together; raises ValueError if they can't be read."""
     parts, size = [], 0
     for frame in _split_frames(body):
         method, _, length = _HEADER.unpack_from(frame)
@@ -86,7 +87,7 @@ def native_blocks(buffers: bytes, columns: Sequence[tuple[str, str]], revision: 
     """Write a result in the Buffers format as Native at a revision, with the columns' names and types."""
     heads = [_text(name) + _text(kind) for name, kind in columns]
     if revision >= _REVISION_WITH_SERIALIZATION_KIND:
-        heads = [head + b"\x00" for head in heads]  # the default one
+        heads = [head + b"\x00" for head in heads]  # the default serialization
     info = _BLOCK_INFO if revision else b""
     parts: list[bytes] = []
     position = 0

@@ -11,7 +11,7 @@ from ingest.query.guard.tokens import RefusedQueryError
 from ingest.query.native import decompress_frames
 
 _PARAMETER: Final = "param_"
-#: The URL's parameters that are no settings.
+#: Parameters of the URL that are not settings.
 _OWN: Final = frozenset(
     """
     buffer_size client_protocol_version compress database decompress default_format enable_http_compression
@@ -22,7 +22,7 @@ _OWN: Final = frozenset(
 
 
 def is_on(values: Mapping[str, str], name: str, default: str = "0") -> bool:
-    """Tell whether a URL parameter says yes."""
+    """Tell whether a URL parameter is 1 or true."""
     return values.get(name, default).lower() in {"1", "true"}
 
 

@@ -1,16 +1,16 @@
 """
 Decides which of the engine's functions a query may call.
 
-`readonly` bounds table functions, but no scalar ones: `SELECT file('/etc/passwd')` reads the file. So the engine's
-own list (`system.functions`) is judged name by name: by category, by name if a category is mixed, and by the version
-that introduced it: a function newer than `REVIEWED` is refused.
+ClickHouse's `readonly` restricts table functions, but not scalar ones: `SELECT file('/etc/passwd')` reads the file. So
+every function in the engine's list (`system.functions`) is judged: by its category, by its name if the category is
+mixed, and by the version that introduced it. A function newer than `REVIEWED` is refused.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-#: The engine's version whose functions were all read.
+#: The newest version of the engine whose functions were all reviewed.
 REVIEWED: Final = (26, 9)
 
 FUNCTIONS_SQL: Final = (
@@ -20,7 +20,8 @@ TYPES_SQL: Final = "SELECT lower(name) FROM system.data_type_families"
 TABLE_FUNCTIONS_SQL: Final = "SELECT lower(name) FROM system.table_functions"
 COMBINATORS_SQL: Final = "SELECT lower(name) FROM system.aggregate_function_combinators"
 
-#: Not here: AI, Dictionary, Embedded Dictionary, Internal, Introspection, Machine Learning, Other.
+#: The categories that are allowed. The others are AI, Dictionary, Embedded Dictionary, Internal, Introspection, Machine
+#: Learning, and Other.
 _CATEGORIES: Final = frozenset(
     {
         "Aggregate Functions", "Arithmetic", "Arrays", "Bit", "Bitmap", "Comparison", "Conditional", "Dates and Times",
@@ -31,7 +32,7 @@ _CATEGORIES: Final = frozenset(
     }
 )  # fmt: skip
 
-#: Harmless functions of the category "Other"; the rest of it reads files, sleeps, or tells of the machine.
+#: Harmless functions of the category "Other"; the rest of it reads files, sleeps, or reveals details of the machine.
 _OTHER: Final = frozenset(
     """
     bar blocknumber blocksize bytesize coloroklabtosrgb coloroklchtosrgb colorsrgbtooklab colorsrgbtooklch
@@ -48,10 +49,10 @@ _OTHER: Final = frozenset(
     """.split()
 )
 
-#: Refused, whatever category and version the engine gives them.
+#: Functions that are refused whatever their category and version are.
 _REFUSED: Final = frozenset({"aggthrow", "file", "flamegraph", "groupformat"})
 
-#: Calls that are in no list: the parser and the analyzer know them.
+#: Functions that the parser or the analyzer handles, so that they are in no list.
 _UNLISTED: Final = frozenset(
     """
     date_add date_sub dateadd datesub grouping timestamp_add timestamp_sub timestampadd timestampsub untuple
@@ -62,10 +63,10 @@ _UNLISTED: Final = frozenset(
 @dataclass(frozen=True, slots=True)
 class Functions:
     """
-    The engine's functions, in lower case: those that may be called, and all others that it knows.
+    The engine's functions, in lower case: those that may be called, and those that are refused.
 
-    `types` are the names of data types, which look like calls; `combinators` the endings of aggregate functions;
-    `table_functions` can be read like a table.
+    `types` are the names of data types, which may stand before a parenthesis, too; `combinators` are endings of
+    aggregate functions; `table_functions` can be read like a table, and are not allowed.
     """
 
     allowed: frozenset[str]
@@ -110,6 +111,6 @@ def judge(
 
 def _is_harmless(name: str, category: str, introduced_in: str, is_aggregate: str) -> bool:
     if not introduced_in:
-        return is_aggregate == "1"  # the engine dates all but the windows' functions and its own internal ones
+        return is_aggregate == "1"  # only window functions and the engine's internal functions have no version
     version = tuple(int(part) for part in introduced_in.split(".")[:2])
     return version <= REVIEWED and (category in _CATEGORIES or name in _OTHER)

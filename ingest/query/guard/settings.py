@@ -1,9 +1,9 @@
 """
-Settings that a query may bring along, in its SETTINGS clause or in the URL.
+Decides which settings a query may set in its SETTINGS clause or in the URL.
 
-Those that change how a result is computed or written are let through; those that are limits, up to our own; the rest is
-refused in a query, and ignored in a URL, where clients send settings of their own accord. The engine's connections
-would take any of them (`readonly = 2`, which lets clients change settings): this list is the wall.
+Settings that change how a result is computed or written are allowed; limits are allowed up to our own. All others are
+refused in a query, and ignored in a URL, because clients send settings there without being told to. The engine itself
+would accept every setting (its connections have `readonly = 2`), so this list is the only protection.
 """
 
 import re
@@ -31,7 +31,7 @@ _NUMBER: Final = re.compile(r"\d{1,18}")
 
 
 def split_settings(tokens: list[Token]) -> tuple[list[Token], dict[str, str]]:
-    """Take the SETTINGS clause off the end of a statement; return its settings by name, as they were written."""
+    """Remove the SETTINGS clause from the end of a statement; return the rest, and the settings as they were written."""
     start = next((index for index in reversed(range(len(tokens))) if tokens[index].says("SETTINGS")), len(tokens))
     clause = tokens[start + 1 :]
     settings: dict[str, str] = {}
@@ -53,9 +53,9 @@ def split_settings(tokens: list[Token]) -> tuple[list[Token], dict[str, str]]:
 
 def checked_settings(query: Mapping[str, str], url: Mapping[str, str], limits: Limits) -> Mapping[str, str]:
     """
-    Return the settings to run a query with: those of its own clause, and those of the URL that it does not name.
+    Return the settings to run a query with: those of its clause, and those of the URL that the clause does not name.
 
-    Raises `RefusedQueryError` if the clause has one that may not be set.
+    Raises `RefusedQueryError` if the clause has a setting that is not allowed.
     """
     most = _most(limits)
     for name, value in query.items():
@@ -71,7 +71,7 @@ def as_clause(settings: Mapping[str, str]) -> str:
 
 
 def _most(limits: Limits) -> Mapping[str, int]:
-    """Return the settings that are limits, and how high each may be."""
+    """Return the settings that are limits, and the highest value of each."""
     return {
         "max_execution_time": limits.query_seconds,
         "max_memory_usage": limits.memory_bytes,
@@ -89,7 +89,7 @@ def _may_be_set(name: str, value: str, most: Mapping[str, int]) -> bool:
 
 
 def _bounded(value: str, most: int | None) -> str:
-    """Return a limit, no higher than ours; 0 stands for no limit."""
+    """Return a limit that is no higher than ours; 0 asks for no limit."""
     if most is None:
         return value
     return str(min(int(value) or most, most))

@@ -1,13 +1,13 @@
 """
-The statements that the query interface takes: one statement that reads the store's tables, and nothing else.
+Checks that a query is one statement that reads the store's tables, and nothing else.
 
-The engine runs exactly the text that was checked. The text is split into tokens and put together again with a space
-between each, without comments, so that no lexer can read it otherwise; an uncertain token is refused. The engine gets
-that text, never one that was written anew from a syntax tree, which could mean something else.
+The text is split into tokens and joined again with a space between each, without comments, so that no other lexer can
+read it differently; an uncertain token is refused. The engine runs exactly this text, never one that is generated from
+a syntax tree, which could have another meaning.
 
-A query is judged twice, so that no difference between sqlglot's grammar and ClickHouse's opens a way: word by word,
-without a grammar (`words`), and as a tree (`tree`). SHOW, DESCRIBE, EXISTS and EXPLAIN have the forms
-that stand here. Behind this stand the engine's own parser and `readonly = 2` (`sinks.clickhouse.readonly`).
+A query is checked twice, so that no difference between sqlglot's grammar and ClickHouse's can be exploited: word by
+word, without a grammar (`words`), and as a tree (`tree`). SHOW, DESCRIBE, EXISTS and EXPLAIN have to match the patterns
+in this file. After that come the engine's own parser and `readonly = 2` (`sinks.clickhouse.readonly`).
 """
 
 import re
@@ -29,13 +29,14 @@ _TABLE: Final = rf"{_NAME} (?: \ \.\ {_NAME} )?"
 
 _READING: Final = ("SELECT", "WITH", "FROM", "SHOW", "DESC", "DESCRIBE", "EXISTS", "EXPLAIN")
 #: ClickHouse's other statements.
-_WRITING: Final = (
-    "ALTER", "ATTACH", "BACKUP", "BEGIN", "CHECK", "COMMIT", "CREATE", "DELETE", "DETACH", "DROP", "EXCHANGE", "EXECUTE",
-    "GRANT", "INSERT", "KILL", "MOVE", "OPTIMIZE", "RENAME", "REPLACE", "RESTORE", "REVOKE", "ROLLBACK", "SYSTEM",
-    "TRUNCATE", "UNDROP", "UPDATE", "USE", "WATCH",
-)  # fmt: skip
+_WRITING: Final = tuple(
+    """
+    ALTER ATTACH BACKUP BEGIN CHECK COMMIT CREATE DELETE DETACH DROP EXCHANGE EXECUTE GRANT INSERT KILL MOVE OPTIMIZE
+    RENAME REPLACE RESTORE REVOKE ROLLBACK SYSTEM TRUNCATE UNDROP UPDATE USE WATCH
+    """.split()
+)
 
-#: Statements that hold no query, as `tokens.join` writes them.
+#: Statements without a query in them, as `tokens.join` writes them.
 _DESCRIPTION: Final = re.compile(
     rf"""
     (?: DESC | DESCRIBE ) (?: \ TABLE )? \ {_TABLE}
@@ -59,9 +60,9 @@ _PREFIX: Final = re.compile(
 @dataclass(frozen=True, slots=True)
 class Statement:
     """
-    A checked statement, without its FORMAT and SETTINGS.
+    A checked statement, without its FORMAT and SETTINGS clauses.
 
-    `output_format` is the one it named, else empty; `settings` are those that it brought along.
+    `output_format` is the format that it named, or empty; `settings` are those of its clause.
     """
 
     sql: str
@@ -71,13 +72,13 @@ class Statement:
 
 
 def check(sql: str, functions: Functions, database: str) -> Statement:
-    """Return the statement as it may be run, with `database` as the current one; raises `RefusedQueryError`."""
+    """Return the statement if it may be run with `database` as the current one; raises `RefusedQueryError`."""
     tokens = _single(_read(sql))
     _check_kind(tokens[0])
     tokens, settings = split_settings(tokens)
     tokens, output_format = _split_format(tokens)
     if not settings:
-        tokens, settings = split_settings(tokens)  # FORMAT may stand behind them, too
+        tokens, settings = split_settings(tokens)  # SETTINGS may also come before FORMAT
     check_words(tokens, functions, database)
     statement = Statement(join(tokens), output_format, is_query=_starts_query(tokens[0]), settings=settings)
     if not _DESCRIPTION.fullmatch(statement.sql):
@@ -86,7 +87,7 @@ def check(sql: str, functions: Functions, database: str) -> Statement:
 
 
 def _check_kind(first: Token) -> None:
-    """Raise `RefusedQueryError` unless a statement begins as one that reads."""
+    """Raise `RefusedQueryError` unless the first word of a statement is that of one that reads."""
     if first.text == "(" or first.says(*_READING):
         return
     if first.says("SET"):
@@ -128,7 +129,7 @@ def _query_in(tokens: list[Token]) -> list[Token]:
     """Return the query itself: the whole statement, or the query in an EXPLAIN or DESCRIBE."""
     start = next((index for index, token in enumerate(tokens) if _starts_query(token)), len(tokens))
     if start and not _PREFIX.fullmatch(join(tokens[:start])):
-        raise access_denied("only SELECT, SHOW, DESCRIBE, EXISTS, and EXPLAIN of a SELECT are open here")
+        raise access_denied("only SELECT, SHOW, DESCRIBE, EXISTS, and EXPLAIN of a SELECT are allowed here")
     return tokens[start:]
 
 

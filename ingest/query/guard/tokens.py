@@ -1,8 +1,8 @@
 """
-SQL into tokens, by the rules of ClickHouse's lexer (src/Parsers/Lexer.cpp), and back into one unmistakable text.
+Splits SQL into tokens by the rules of ClickHouse's lexer (src/Parsers/Lexer.cpp), and joins them to unambiguous text.
 
-Text that this lexer does not know for certain (heredocs, hexadecimal strings, nested comments, `//`, letters beyond
-ASCII outside quotes, escapes in quoted identifiers) is refused, not guessed.
+Text that lexers may read differently is refused: heredocs, hexadecimal strings, nested comments, `//`, letters beyond
+ASCII outside quotes, escapes in quoted identifiers.
 """
 
 import re
@@ -31,39 +31,38 @@ _TOKEN: Final = re.compile(
 
 
 class RefusedQueryError(Exception):
-    """A query that is not run: ClickHouse's code and name for it (`system.errors`), and why."""
+    """A query that is not run; the text has ClickHouse's form, with its error code and name (`system.errors`)."""
 
     def __init__(self, code: int, name: str, why: str) -> None:
-        """Say it as ClickHouse does."""
         super().__init__(f"Code: {code}. DB::Exception: {why}. ({name})")
         self.code = code
 
 
 def syntax_error(why: str) -> RefusedQueryError:
-    """Return the refusal of a query that can't be read."""
+    """Return the error for a query that can't be parsed."""
     return RefusedQueryError(62, "SYNTAX_ERROR", why)
 
 
 def access_denied(why: str) -> RefusedQueryError:
-    """Return the refusal of a query that is not allowed."""
+    """Return the error for a query that is not allowed."""
     return RefusedQueryError(497, "ACCESS_DENIED", why)
 
 
 class Token(NamedTuple):
-    """One token: an `identifier` and a `string` still have their quotes."""
+    """One token; the text of an `identifier` or a `string` includes the quotes."""
 
     kind: Kind
     text: str
 
     @property
     def name(self) -> str:
-        """The name that a word or identifier stands for, in lower case; empty for anything else."""
+        """The name of a word or identifier, in lower case without quotes; empty for any other token."""
         if self.kind == "word":
             return self.text.lower()
         return self.text[1:-1].lower() if self.kind == "identifier" else ""
 
     def says(self, *keywords: str) -> bool:
-        """Tell whether this is one of the keywords, which are never quoted."""
+        """Tell whether this is one of the keywords."""
         return self.kind == "word" and self.text.upper() in keywords
 
 
@@ -81,5 +80,5 @@ def tokenize(sql: str) -> list[Token]:
 
 
 def join(tokens: Sequence[Token]) -> str:
-    """Write tokens with a space between each, so that splitting the text again gives the same tokens."""
+    """Join tokens with spaces, so that splitting the text again gives the same tokens."""
     return " ".join(token.text for token in tokens)

@@ -1,4 +1,4 @@
-"""A query judged as a tree (sqlglot): one SELECT over open tables and table functions, without SETTINGS."""
+"""Checks a query's syntax tree, by sqlglot: it has to be one query over allowed tables, without SETTINGS inside."""
 
 from collections.abc import Sequence
 from typing import ClassVar, Final
@@ -16,7 +16,7 @@ _QUOTED: Final = (TokenType.STRING, TokenType.IDENTIFIER)
 
 
 class _Parser(ClickHouseParser):
-    """sqlglot's parser, corrected: that one takes `LIMIT 1 BY x LIMIT 5` for two LIMITs."""
+    """sqlglot's parser, except that it reads `LIMIT 1 BY x LIMIT 5` correctly, and not as two LIMITs."""
 
     QUERY_MODIFIER_PARSERS: ClassVar = {
         **ClickHouseParser.QUERY_MODIFIER_PARSERS,
@@ -24,13 +24,13 @@ class _Parser(ClickHouseParser):
     }
 
     def parse_limits(self) -> tuple[str, exp.Expr | None]:
-        """Keep a LIMIT BY apart from the LIMIT."""
+        """Read a LIMIT, or a LIMIT BY under a name of its own."""
         limit = self._parse_limit()
         return "limit_by" if limit and limit.expressions else "limit", limit
 
 
 def check_tree(tokens: Sequence[Token], database: str) -> None:
-    """Raise `RefusedQueryError` unless the tokens are one query over open tables."""
+    """Raise `RefusedQueryError` unless the tokens are one query over allowed tables."""
     for node in _parse(tokens).walk():
         _check_node(node, database)
 
@@ -51,7 +51,7 @@ def _parse(tokens: Sequence[Token]) -> exp.Expr:
         case [exp.Query() as query]:
             return query
         case _:
-            raise access_denied("only SELECT, SHOW, DESCRIBE, EXISTS, and EXPLAIN of a SELECT are open here")
+            raise access_denied("only SELECT, SHOW, DESCRIBE, EXISTS, and EXPLAIN of a SELECT are allowed here")
 
 
 def _read(tokens: Sequence[Token]) -> Sequence[exp.Expr | None]:
@@ -65,7 +65,7 @@ def _read(tokens: Sequence[Token]) -> Sequence[exp.Expr | None]:
 
 def _check_node(node: exp.Expr, database: str) -> None:
     if isinstance(node, exp.Command | exp.DDL | exp.DML | exp.Into) and not isinstance(node, exp.Query):
-        raise access_denied(f"{node.key} is not open here")
+        raise access_denied(f"{node.key} is not allowed here")
     if node.args.get("settings"):
         raise access_denied("SETTINGS can stand at the end of the whole query only")
     if isinstance(node, exp.Query) and node.args.get("format"):
@@ -77,11 +77,11 @@ def _check_node(node: exp.Expr, database: str) -> None:
 def _check_table(table: exp.Table, open_databases: set[str]) -> None:
     source = table.this
     if table.catalog or (table.db not in open_databases and table.db != "INFORMATION_SCHEMA"):
-        raise access_denied(f"the database {table.catalog or table.db} is not open here")
+        raise access_denied(f"the database {table.catalog or table.db} is not allowed here")
     if isinstance(source, exp.Identifier) or table.db:  # a function with a database is a parametrised view
         return
-    name = (
-        source.name if isinstance(source, exp.Anonymous) else source.sql_name() if isinstance(source, exp.Func) else ""
-    )
+    name = ""
+    if isinstance(source, exp.Func):
+        name = source.name if isinstance(source, exp.Anonymous) else source.sql_name()
     if name.lower() not in OPEN_TABLE_FUNCTIONS:
-        raise access_denied(f"the table function {name} is not open here")
+        raise access_denied(f"the table function {name} is not allowed here")

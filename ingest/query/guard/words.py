@@ -1,8 +1,9 @@
 """
-A query judged word by word, without a grammar.
+Checks a query word by word, without a grammar.
 
-No word anywhere may name a function that is refused: ClickHouse calls `arrayMap(file, ...)` and `APPLY file` too. No
-unknown name may stand before a parenthesis, no closed table after its database, and `INTO` stands nowhere.
+No word may be the name of a refused function, even without a parenthesis: ClickHouse also calls functions by name, as
+in `arrayMap(file, ...)` and `APPLY file`. Only known functions may stand before a parenthesis, and only allowed tables
+after the name of a system database. `INTO` is never allowed.
 """
 
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ from typing import Final
 from ingest.query.guard.functions import Functions
 from ingest.query.guard.tokens import RefusedQueryError, Token, access_denied
 
-#: Tables that tell of the schema and the engine; not of users, their queries or the machine.
+#: System tables about the schema and the engine, not about users, their queries or the machine.
 OPEN_TABLES: Final = {
     "system": frozenset(
         """
@@ -28,7 +29,7 @@ OPEN_TABLES: Final = {
         """.split()
     ),
 }
-_DATABASES: Final = {*OPEN_TABLES, "default"}  # chDB's `default` is a face of the file system
+_DATABASES: Final = {*OPEN_TABLES, "default"}  # chDB's database `default` gives access to files
 
 OPEN_TABLE_FUNCTIONS: Final = frozenset(
     {"generate_series", "generateseries", "null", "numbers", "numbers_mt", "values"}
@@ -60,11 +61,11 @@ def _check_word(window: Sequence[Token], functions: Functions, database: str) ->
     if before.text == ":" and token.name == "identifier":
         raise access_denied("an Identifier can't be a parameter here")
     if after.text == "." and token.name in _DATABASES and member.name not in OPEN_TABLES.get(token.name, ()):
-        raise access_denied(f"{token.name}.{member.name} is not open here")
+        raise access_denied(f"{token.name}.{member.name} is not allowed here")
     if token.name in functions.refused and (before.text != "." or after.text == "("):
-        raise access_denied(f"the function {token.name} is not open here")
+        raise access_denied(f"the function {token.name} is not allowed here")
     if after.text == "(" and token.name in functions.table_functions and token.name not in OPEN_TABLE_FUNCTIONS:
-        raise access_denied(f"{token.name}() is not open here: it reaches files, addresses or servers beyond the store")
+        raise access_denied(f"{token.name}() is not allowed here: it reaches files, addresses or other servers")
     if after.text == "(" and not _may_be_called(token, functions):
         is_view = before.text == "." and owner.name == database
         if not is_view:

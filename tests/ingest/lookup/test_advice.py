@@ -38,7 +38,7 @@ def advise(*, unmapped: bool = False, **given: Any) -> str:
         ({}, "wait: the provider has not said yet"),
         ({"status": "delivered", "final": True, "conflict": True}, "two different final states"),
         ({"orphan": True, "account_submits": True}, "POST /submissions names the same"),
-        ({"unmapped": True}, "add it to the account's `codes`"),
+        ({"unmapped": True}, "add it to `codes`"),
     ],
 )
 def test_advice_follows_from_the_state(given: dict[str, Any], says: str) -> None:

@@ -125,9 +125,9 @@ def test_the_engine_gets_what_was_written(query_server: QueryServer) -> None:
 
 def test_a_refusal_says_what_is_wrong(query_server: QueryServer) -> None:
     """A refusal names the word, and says why it is refused or how to write it."""
-    assert "the function file is not open here" in query_server.ask("SELECT file('x')").text
+    assert "the function file is not allowed here" in query_server.ask("SELECT file('x')").text
     assert "there is no function toStartOfMinut here" in query_server.ask("SELECT toStartOfMinut(1)").text
-    assert "system.processes is not open here" in query_server.ask("SELECT * FROM system.processes").text
+    assert "system.processes is not allowed here" in query_server.ask("SELECT * FROM system.processes").text
     assert "line 2, column 8" in query_server.ask("SELECT 1,\n       $$x$$").text
 
 
@@ -141,8 +141,8 @@ def test_a_refusal_says_what_is_wrong(query_server: QueryServer) -> None:
         ("CREATE TABLE x (a Int8) ENGINE = Memory", "497", "CREATE is not possible: the query interface only reads"),
         ("DROP TABLE dlr.reports", "497", "only reads"),
         ("SET max_threads = 1", "497", "write SETTINGS name = value at the end"),
-        ("SELECT * FROM url('http://127.0.0.1/', 'CSV')", "497", "url() is not open here: it reaches"),
-        ("SELECT * FROM s3('x')", "497", "s3() is not open here: it reaches"),
+        ("SELECT * FROM url('http://127.0.0.1/', 'CSV')", "497", "url() is not allowed here: it reaches"),
+        ("SELECT * FROM s3('x')", "497", "s3() is not allowed here: it reaches"),
         ("SELECT 1 SETTINGS readonly = 0", "497", "the setting readonly can't be set to that here"),
         ("SELECT * FROM (SELECT 1 SETTINGS max_threads = 1)", "497", "at the end of the whole query only"),
     ],
