@@ -8,7 +8,7 @@ from ingest.commands.output import clickhouse_format, has_no_rows
 from ingest.commands.store import any_store
 from ingest.commands.usage import UsageError
 from ingest.connections.streams import open_producer
-from ingest.reprocessing.letters import LetterFilter, summaries_query, whole
+from ingest.reprocessing.letters import LetterFilter, find_letter, summaries_query
 from ingest.reprocessing.replay import replay
 from ingest.reprocessing.rereading import Rereader
 from ingest.settings.accounts import effective_accounts
@@ -27,9 +27,9 @@ async def print_list(settings: Settings, wanted: LetterFilter, most: int, format
 
 
 async def print_letter(settings: Settings, letter_id: str) -> None:
-    """Print one letter with everything that it holds; raises `StoreError`, and `UsageError` if there is none."""
+    """Print one letter with its content; raises `StoreError`, and `UsageError` if there is no such letter."""
     async with any_store(settings) as store:
-        row = await whole(store, letter_id)
+        row = await find_letter(store, letter_id)
     if row is None:
         raise UsageError(f"there is no dead letter with the id {letter_id}")
     for name, value in row.items():
@@ -40,9 +40,9 @@ async def print_letter(settings: Settings, letter_id: str) -> None:
 
 async def replay_letters(settings: Settings, wanted: LetterFilter) -> bool:
     """
-    Replay the letters that match, and print what became of each; tell whether all of them could be read.
+    Replay the letters that match, and print the outcome of each; return True if all of them could be parsed.
 
-    Raises `StoreError` if the letters can't be read, and `BusyError` if the stream takes nothing.
+    Raises `StoreError` if the store can't be read, and `BusyError` if the stream takes nothing.
     """
     accounts = Rereader(effective_accounts(settings))
     resolved = unreadable = 0

@@ -1,1 +1,1 @@
-"""Reprocessing: dead letters and stored reports are parsed again with today's normalizers, code tables and settings."""
+"""Parses dead letters and stored reports again with today's normalizers, code tables and settings."""

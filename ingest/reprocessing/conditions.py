@@ -1,4 +1,4 @@
-"""Conditions in SQL for what is read again, with the values bound in them."""
+"""Writes the SQL conditions for the rows that are read again, and the parameters that are bound in them."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -10,7 +10,7 @@ def matching(
     """
     Return conditions that all have to hold, and their parameters.
 
-    Columns equal `texts`, of which an empty one leaves nothing out; the time in `column` is in [`since`, `until`).
+    The columns named in `texts` equal these texts, unless they are empty; `since` <= `column` < `until`.
     """
     found = [f"{name} = {{{name}:String}}" for name, text in texts.items() if text]
     parameters: dict[str, str | int] = {name: text for name, text in texts.items() if text}

@@ -1,4 +1,4 @@
-"""Dead letters in the store: which ones match a filter, how many there are, and one of them whole."""
+"""Reads dead letters from the store: those that match a filter, their number, or one of them."""
 
 import base64
 from collections.abc import AsyncIterator
@@ -11,6 +11,7 @@ import msgspec
 from ingest.connections.clickhouse import Parameters, Row, StoreClient
 from ingest.reprocessing.conditions import matching, time_text
 from normalizers.errors import Fault
+from sinks.origin import Origin
 from sinks.records import LetterKind
 
 _PAGE: Final = 200
@@ -28,15 +29,15 @@ class LetterPosition(NamedTuple):
     letter_id: str
 
 
-#: Before every letter.
+#: The position before every letter.
 START: Final = LetterPosition(datetime.fromtimestamp(0, UTC), "")
-#: The letters after a position; its values are those of `_after`.
+#: The condition for letters after a position, whose parameters `_after` returns.
 _IS_AFTER: Final = "(first_received_at, id) > ({after:DateTime64(6, 'UTC')}, {after_id:String})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LetterFilter:
-    """Which dead letters are meant; a field that is not set leaves none out. Resolved ones are left out by default."""
+    """Selects the dead letters that match all fields that are set; resolved letters only if `resolved` is True."""
 
     letter_id: str = ""
     provider: str = ""
@@ -47,10 +48,10 @@ class LetterFilter:
     resolved: bool = False
 
     def condition(self) -> tuple[str, Parameters]:
-        """Return the filter as a condition in SQL, and the values bound in it."""
+        """Return the filter as a condition in SQL, and its parameters."""
         texts = {"id": self.letter_id, "provider": self.provider, "account": self.account}
         found, parameters = matching(texts, "last_received_at", self.since, self.until)
-        if self.why:  # a copy that came after a change of the program may have another fault than the first one
+        if self.why:  # copies of a letter may have different faults, if the program was changed between them
             found.append("id IN (SELECT id FROM dead_letter_receipts WHERE why = {why:String})")
             parameters["why"] = self.why
         return " AND ".join(found if self.resolved else [*found, "resolved_at IS NULL"]), parameters
@@ -58,62 +59,51 @@ class LetterFilter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Letter:
-    """A dead letter as it was received; `body` and `query` are the bytes that came, with secrets masked."""
+    """A dead letter as it was received, with secrets masked; `origin.received_at` is the time of its first receipt."""
 
     id: str
-    kind: LetterKind
-    provider: str
-    account: str
     why: Fault
     location: str
-    method: str
-    path: str
-    query: bytes
-    headers: dict[str, str]
+    origin: Origin
     body: bytes
-    first_received_at: datetime
 
     @property
     def position(self) -> LetterPosition:
-        """Its place in the order of replay."""
-        return LetterPosition(self.first_received_at, self.id)
+        """The letter's place in the order of replay."""
+        return LetterPosition(self.origin.received_at, self.id)
 
 
 def summaries_query(wanted: LetterFilter, most: int) -> tuple[str, Parameters]:
-    """Return the query for up to `most` letters, the latest first, without what they hold, and its parameters."""
+    """Return the query for up to `most` letters without their content, the latest first, and its parameters."""
     condition, parameters = wanted.condition()
     sql = f"SELECT {_SUMMARY} FROM dead_letters WHERE {condition}"  # noqa: S608 - the values are bound
     return f"{sql} ORDER BY last_received_at DESC, id LIMIT {{most:UInt32}}", {**parameters, "most": most}
 
 
-async def whole(store: StoreClient, letter_id: str) -> Row | None:
-    """Return one letter with everything that it holds, or None; raises `StoreError`."""
-    rows = await store.rows(
-        f"SELECT {_SUMMARY}, {_CONTENT} FROM dead_letters WHERE id = {{id:String}}",  # noqa: S608 - the value is bound
-        {"id": letter_id},
-    )
+async def find_letter(store: StoreClient, letter_id: str) -> Row | None:
+    """Return one letter with its content, or None; raises `StoreError`."""
+    sql = f"SELECT {_SUMMARY}, {_CONTENT} FROM dead_letters WHERE id = {{id:String}}"  # noqa: S608 - the value is bound
+    rows = await store.rows(sql, {"id": letter_id})
     return rows[0] if rows else None
 
 
 async def count_letters(store: StoreClient, wanted: LetterFilter, after: LetterPosition = START) -> int:
     """Return how many letters match after a position; raises `StoreError`."""
     condition, parameters = wanted.condition()
-    [row] = await store.rows(
-        f"SELECT count() AS n FROM dead_letters WHERE ({condition}) AND {_IS_AFTER}",  # noqa: S608 - the values are bound
-        {**parameters, **_after(after)},
-    )
+    sql = f"SELECT count() AS n FROM dead_letters WHERE ({condition}) AND {_IS_AFTER}"  # noqa: S608 - values are bound
+    [row] = await store.rows(sql, {**parameters, **_after(after)})
     return int(row["n"])
 
 
 async def letters(store: StoreClient, wanted: LetterFilter, after: LetterPosition = START) -> AsyncIterator[Letter]:
     """Yield every letter that matches after a position, the oldest first; raises `StoreError`."""
     condition, parameters = wanted.condition()
+    sql = (
+        f"SELECT {_SUMMARY}, {_CONTENT} FROM dead_letters WHERE ({condition}) AND {_IS_AFTER}"  # noqa: S608 - as above
+        f" ORDER BY first_received_at, id LIMIT {_PAGE}"
+    )
     while True:
-        rows = await store.rows(
-            f"SELECT id, kind, provider, account, why, location, first_received_at, {_CONTENT} FROM dead_letters"  # noqa: S608
-            f" WHERE ({condition}) AND {_IS_AFTER} ORDER BY first_received_at, id LIMIT {_PAGE}",
-            {**parameters, **_after(after)},
-        )
+        rows = await store.rows(sql, {**parameters, **_after(after)})
         for row in rows:
             letter = _letter(row)
             after = letter.position
@@ -127,18 +117,15 @@ def _after(position: LetterPosition) -> Parameters:
 
 
 def _letter(row: Row) -> Letter:
-    body = row["body"]
-    return Letter(
-        id=row["id"],
+    origin = Origin(
         kind=LetterKind(row["kind"]),
         provider=row["provider"],
         account=row["account"],
-        why=Fault(row["why"]),
-        location=row["location"],
         method=row["method"],
         path=row["path"],
         query=row["query"].encode(),
         headers=msgspec.json.decode(row["headers"] or "{}", type=dict[str, str]),
-        body=base64.b64decode(body) if row["body_encoding"] == "base64" else body.encode(),
-        first_received_at=datetime.fromisoformat(row["first_received_at"]).replace(tzinfo=UTC),
+        received_at=datetime.fromisoformat(row["first_received_at"]).replace(tzinfo=UTC),
     )
+    body = base64.b64decode(row["body"]) if row["body_encoding"] == "base64" else row["body"].encode()
+    return Letter(id=row["id"], why=Fault(row["why"]), location=row["location"], origin=origin, body=body)

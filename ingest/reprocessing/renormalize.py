@@ -1,9 +1,9 @@
 """
-Reads the raw items of stored reports again with today's code tables and settings, and replaces the reports that change.
+Parses the raw items of stored reports again with today's code tables and settings, and replaces reports that change.
 
-A replaced report keeps its event id, its first receipt and its raw item; its `revision` is one higher, and of several
-copies of a report the store shows the one of the highest revision. So a run that was cut short is run again, two runs
-do no harm, and copies that arrive meanwhile change nothing.
+A replaced report keeps its event id, its first receipt and its raw item; its `revision` is one higher, and the store
+shows the copy with the highest revision. So an interrupted run can be repeated, two runs do no harm, and copies that
+arrive meanwhile change nothing.
 """
 
 from collections import Counter
@@ -24,9 +24,9 @@ from normalizers.privacy import StoredNumbers
 from sinks.records import report_record
 from sinks.stream import Producer
 
-#: Reports that are read, and appended, at a time.
+#: How many reports are read and appended at a time.
 _SLICE: Final = 5_000
-#: Fields that parsing again may change if numbers are stored in full.
+#: Fields that may change; those of `_FROM_NUMBERS` only if phone numbers are stored in full.
 _FROM_TABLES: Final = (
     "operator", "status", "reason", "code_source", "provider_status", "provider_code", "provider_text", "occurred_at",
     "unmapped", "notes", "normalizer",
@@ -37,9 +37,9 @@ _FROM_NUMBERS: Final = ("recipient", "country", "sender")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportFilter:
     """
-    Which reports are meant; times are those of the first receipt.
+    Selects the reports that match all fields that are set; times are those of the first receipt.
 
-    With `unchanged`, those that don't change get a new revision, too, so that their messages are computed anew.
+    With `unchanged`, reports that don't change get a new revision, too, so that their messages are computed anew.
     """
 
     provider: str = ""
@@ -50,14 +50,14 @@ class ReportFilter:
     unchanged: bool = False
 
     def condition(self) -> tuple[str, Parameters]:
-        """Return the filter as a condition in SQL, and the values bound in it."""
+        """Return the filter as a condition in SQL, and its parameters."""
         texts = {"provider": self.provider, "account": self.account}
         found, parameters = matching(texts, "received_at", self.since, self.until)
         return " AND ".join([*found, "unmapped"] if self.unmapped else found), parameters
 
 
 class Change(NamedTuple):
-    """How reports of one code change: from which status and reason to which."""
+    """A change of all reports with one code, from one status and reason to another."""
 
     provider: str
     code: str
@@ -67,7 +67,7 @@ class Change(NamedTuple):
 
 @dataclass(slots=True)
 class Progress:
-    """How far a run is; `unreadable` counts reports whose raw item can't be read any more: they stay as they are."""
+    """How far a run is; `unreadable` counts reports whose raw item can't be parsed any more, which stay as they are."""
 
     total: int = 0
     read: int = 0
@@ -82,8 +82,8 @@ async def renormalize(
     """
     Read every matching report again, append those that change to `producer`, and yield the progress after each slice.
 
-    Without a producer nothing is written. Raises `StoreError` if the reports can't be read, and `BusyError` where
-    the stream takes nothing.
+    Without a producer nothing is written. Raises `StoreError` if the store can't be read, and `BusyError` if the stream
+    takes nothing.
     """
     hours = await _hours(store, wanted)
     progress = Progress(total=sum(count for _, count in hours))
@@ -122,7 +122,7 @@ async def _rows(store: StoreClient, wanted: ReportFilter, hour: str, slices: int
 
 
 def _reread(row: Row, rereader: Rereader, progress: Progress, *, unchanged: bool) -> DeliveryReport | None:
-    """Return a stored report as today's tables make it; None if it stays as it is."""
+    """Return the new revision of a stored report, or None if there is none, and count it in `progress`."""
     stored = read_stored(row)
     progress.read += 1
     try:
@@ -144,7 +144,7 @@ def _next_revision(stored: DeliveryReport, **fields: object) -> DeliveryReport:
 
 
 def reread(stored: DeliveryReport, rereader: Rereader) -> DeliveryReport | None:
-    """Return a stored report read again, as its next revision; None if nothing in it changes."""
+    """Parse a stored report again, and return it as its next revision; None if nothing in it changes."""
     today = rereader.stored(stored)
     numbers = rereader.account(stored.provider, stored.account).privacy.numbers
     names = _FROM_TABLES if numbers is not StoredNumbers.FULL else (*_FROM_TABLES, *_FROM_NUMBERS)

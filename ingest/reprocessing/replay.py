@@ -1,13 +1,15 @@
 """
-Replays dead letters: each is read again, and what can be read now goes into the stream like a callback's reports.
+Replays dead letters: parses each letter again, and appends its reports to the stream if that succeeds.
 
-A report that is replayed has the event id that it would have had, so a second replay, or a copy that the provider sent
-meanwhile, changes no count. The letter and its reports are appended together.
+A replayed report has the same event id as if it had been parsed at first, so neither a second replay nor another copy
+of it changes a count. The reports of a letter and its outcome are appended together.
 """
 
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+
+import msgspec
 
 from ingest.connections.clickhouse import StoreClient
 from ingest.reprocessing.letters import START, Letter, LetterFilter, LetterPosition, letters
@@ -15,7 +17,6 @@ from ingest.reprocessing.rereading import Rereader
 from normalizers.errors import MalformedError
 from normalizers.model import DeliveryReport, InboundMessage, Reject
 from sinks.errors import RefusedError
-from sinks.origin import Origin
 from sinks.records import LetterKind, resolution_record
 from sinks.rows import check, written
 from sinks.stream import Producer, Record, Topic
@@ -23,7 +24,7 @@ from sinks.stream import Producer, Record, Topic
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replayed:
-    """The outcome of one letter's replay: the words are those of its `resolution` in the store."""
+    """The outcome of one letter's replay; `words` become its `resolution` in the store."""
 
     position: LetterPosition
     resolved: bool
@@ -31,7 +32,7 @@ class Replayed:
 
     @property
     def letter_id(self) -> str:
-        """Return the letter's id."""
+        """The letter's id."""
         return self.position.letter_id
 
 
@@ -39,17 +40,17 @@ async def replay(
     store: StoreClient, producer: Producer, rereader: Rereader, wanted: LetterFilter, after: LetterPosition = START
 ) -> AsyncGenerator[Replayed]:
     """
-    Replay every letter that matches after a position, the oldest first, and yield what became of each once it is durable.
+    Replay every matching letter after a position, the oldest first; yield each outcome once it is durable.
 
-    Raises `StoreError` if the letters can't be read, and `BusyError` if the stream takes nothing.
+    Raises `StoreError` if the store can't be read, and `BusyError` if the stream takes nothing.
     """
     async for letter in letters(store, wanted, after):
-        records, resolved, words = read_again(letter, rereader)
+        records, resolved, words = _read_again(letter, rereader)
         resolution = resolution_record(
             letter_id=letter.id,
-            kind=letter.kind,
-            provider=letter.provider,
-            account=letter.account,
+            kind=letter.origin.kind,
+            provider=letter.origin.provider,
+            account=letter.origin.account,
             why=letter.why,
             at=datetime.now(UTC),
             resolved=resolved,
@@ -59,9 +60,9 @@ async def replay(
         yield Replayed(position=letter.position, resolved=resolved, words=words)
 
 
-def read_again(letter: Letter, rereader: Rereader) -> tuple[Sequence[Record], bool, str]:
-    """Return the records that a letter makes today, whether it could be read, and that in words."""
-    if letter.kind is LetterKind.RECORD:
+def _read_again(letter: Letter, rereader: Rereader) -> tuple[Sequence[Record], bool, str]:
+    """Return the records that a letter makes today, whether it could be parsed, and the outcome in words."""
+    if letter.origin.kind is LetterKind.RECORD:
         return _sent_again(letter)
     try:
         items = rereader.letter(letter)
@@ -69,32 +70,20 @@ def read_again(letter: Letter, rereader: Rereader) -> tuple[Sequence[Record], bo
         return [], False, f"{error.why} at {error.where}: {error.detail}"
     if all(isinstance(item, Reject) for item in items):
         return [], False, "none of its items can be read"
-    origin = _origin(letter, rereader)
+    privacy = rereader.account(letter.origin.provider, letter.origin.account).privacy
+    origin = msgspec.structs.replace(letter.origin, privacy=privacy)
     return [origin.record(item) for item in items], True, _counted(items)
 
 
 def _sent_again(letter: Letter) -> tuple[Sequence[Record], bool, str]:
+    """Return the record again that the store refused, if today's program accepts it."""
     try:
         topic = Topic(letter.location)
         row = check(topic, letter.body)
     except (ValueError, RefusedError) as error:
         return [], False, f"is still no value that the store takes: {error}"
     key = str(getattr(row, "message_id", ""))
-    return [Record(topic, key, letter.provider, written(row))], True, f"sent to the store again, into {topic}"
-
-
-def _origin(letter: Letter, rereader: Rereader) -> Origin:
-    return Origin(
-        kind=letter.kind,
-        provider=letter.provider,
-        account=letter.account,
-        method=letter.method,
-        path=letter.path,
-        query=letter.query,
-        headers=letter.headers,
-        received_at=letter.first_received_at,
-        privacy=rereader.account(letter.provider, letter.account).privacy,
-    )
+    return [Record(topic, key, letter.origin.provider, written(row))], True, f"sent to the store again, into {topic}"
 
 
 def _counted(items: Sequence[object]) -> str:

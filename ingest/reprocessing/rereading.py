@@ -1,6 +1,7 @@
-"""Reads kept bytes again: dead letters by what they are, and stored records by their raw item."""
+"""Parses stored bytes again: dead letters by their kind, and stored reports by their raw item."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TypeVar
 
 import msgspec
 
@@ -12,16 +13,17 @@ from normalizers.polling import PollQuestion
 from normalizers.provider import Provider
 from sinks.records import LetterKind
 
+_T = TypeVar("_T")
+
 
 class Rereader:
-    """Reads with the accounts of today's settings."""
+    """Parses with the accounts of today's settings."""
 
     def __init__(self, accounts: Iterable[EffectiveAccount]) -> None:
-        """Know these accounts."""
         self._accounts: Mapping[tuple[str, str], EffectiveAccount] = {account.key: account for account in accounts}
 
     def account(self, provider: str, name: str) -> EffectiveAccount:
-        """Return an account of the settings; raises `MalformedError` if they have none by this name."""
+        """Return an account of the settings; raises `MalformedError` if there is no such account."""
         account = self._accounts.get((provider, name))
         if account is None:
             raise MalformedError(Fault.BAD_VALUE, "$", f"the settings have no account {provider}/{name}")
@@ -29,30 +31,25 @@ class Rereader:
 
     def letter(self, letter: Letter) -> Sequence[Item]:
         """
-        Return the items of a dead letter; raises `MalformedError` if it still can't be read.
+        Return the items of a dead letter; raises `MalformedError` if it still can't be parsed.
 
-        A letter was let in when it came, so the key that CloudSMS puts into the body, which is masked in the letter,
-        is not checked again.
+        CloudSMS' key in the body is not checked: it is masked in the letter, and was checked when the callback came.
         """
-        account = self.account(letter.provider, letter.account)
+        origin = letter.origin
+        account = self.account(origin.provider, origin.account)
         callback = Callback(
             account=msgspec.structs.replace(account.reading, auth_key=None),
-            method=letter.method,
-            query=letter.query,
-            headers=letter.headers,
+            method=origin.method,
+            query=origin.query,
+            headers=origin.headers,
             body=letter.body,
-            received_at=letter.first_received_at,
+            received_at=origin.received_at,
             source=Source.REPLAY,
         )
-        try:
-            return _read(account.provider, letter, callback)
-        except MalformedError:
-            raise
-        except Exception as error:
-            raise parser_failure(error) from error
+        return _parsed(lambda: _read(account.provider, origin.kind, origin.path, callback))
 
     def stored(self, report: DeliveryReport) -> DeliveryReport:
-        """Return the report that a stored report's raw item makes today; raises `MalformedError`."""
+        """Return the report that is parsed today from a stored report's raw item; raises `MalformedError`."""
         known = self.account(report.provider, report.account)
         callback = Callback(
             account=known.reading,
@@ -61,23 +58,28 @@ class Rereader:
             received_at=report.received_at,
             source=report.source,
         )
-        try:
-            item = known.provider.reread(callback)
-        except MalformedError:
-            raise
-        except Exception as error:
-            raise parser_failure(error) from error
+        item = _parsed(lambda: known.provider.reread(callback))
         if not isinstance(item, DeliveryReport):
             raise MalformedError(Fault.BAD_VALUE, "$", "reads as an inbound message, and was stored as a report")
         return item
 
 
-def _read(provider: Provider, letter: Letter, callback: Callback) -> Sequence[Item]:
-    match letter.kind:
+def _parsed(parse: Callable[[], _T]) -> _T:
+    """Call a parser; an unexpected exception becomes a `MalformedError`."""
+    try:
+        return parse()
+    except MalformedError:
+        raise
+    except Exception as error:
+        raise parser_failure(error) from error
+
+
+def _read(provider: Provider, kind: LetterKind, path: str, callback: Callback) -> Sequence[Item]:
+    match kind:
         case LetterKind.CALLBACK:
             return provider.parse(callback)
         case LetterKind.ANSWER:
-            return _question(provider, letter.path).read(callback, ())
+            return _question(provider, path).read(callback, ())
         case LetterKind.ITEM:
             return [provider.reread(callback)]
         case LetterKind.RECORD:
@@ -85,7 +87,7 @@ def _read(provider: Provider, letter: Letter, callback: Callback) -> Sequence[It
 
 
 def _question(provider: Provider, path: str) -> PollQuestion:
-    """Return the question whose answer a letter holds: its name is the last part of the path."""
+    """Return the question that a letter answers: the last part of its path is the question's name."""
     poll = provider.poll
     questions = [] if poll is None else [*poll.mailbox, *([] if poll.by_message is None else [poll.by_message])]
     for question in questions:

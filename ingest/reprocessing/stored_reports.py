@@ -1,4 +1,4 @@
-"""Stored reports as the query interface returns them, as values of the normalizers again."""
+"""Converts rows of `dlr.reports`, as the query interface returns them, to `DeliveryReport`."""
 
 from datetime import UTC, datetime
 from typing import Final
@@ -10,12 +10,12 @@ from normalizers.model import DeliveryReport
 
 _FIELDS: Final = frozenset(field.name for field in msgspec.structs.fields(DeliveryReport))
 _TIMES: Final = ("occurred_at", "received_at")
-#: Columns that are empty text in the store where the report has none.
+#: Columns that are empty in the store if the report has None.
 _OPTIONAL: Final = ("reason", "custom")
 
 
 def read_stored(row: Row) -> DeliveryReport:
-    """Return a row of `dlr.reports` as the report that it was."""
+    """Return the report that a row was made from."""
     given = {name: value for name, value in row.items() if name in _FIELDS}
     for name in _TIMES:
         if given[name] is not None:

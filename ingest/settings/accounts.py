@@ -1,8 +1,4 @@
-"""
-The accounts that the program works with, made from the settings in one place, with every default filled in.
-
-Each part of the program gets these accounts, and uses the fields that it needs.
-"""
+"""Makes the accounts that all parts of the program use from the settings, with every default filled in."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -27,8 +23,8 @@ class EffectiveAccount(SubmittingAccount):
     """
     One account at one provider.
 
-    `secrets`, `allow`, `acknowledge_unreadable`, and `rate` and `burst` (callbacks a second, and at once) are for the
-    receiver. `poll` is set if the provider is polled.
+    The receiver uses `secrets`, `allow`, `acknowledge_unreadable`, and `rate` and `burst` (callbacks a second, and at
+    once). `poll` is set if the provider is polled.
     """
 
     secrets: tuple[str, ...] = ()
@@ -57,11 +53,7 @@ def effective_account(
     mask: SecretMask | None = None,
     shared: ProviderSettings | None = None,
 ) -> EffectiveAccount:
-    """
-    Return one account of the settings with its provider and its defaults.
-
-    `mask` defaults to its own secrets; `shared` are the settings of all accounts at its provider.
-    """
+    """Make one account; `mask` defaults to its own secrets, and `shared` are the settings of its provider."""
     provider = PROVIDERS[configured.provider]
     hours = configured.age_out_h
     return EffectiveAccount(

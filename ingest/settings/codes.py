@@ -1,8 +1,8 @@
 """
-Codes that an operator adds: meanings of codes that the provider's document does not have.
+Settings that add codes: the operator gives the meaning of codes that are not in the provider's document.
 
-They go before the provider's own table. A key is the code as the reports have it, in any case; `MK:*` stands for every
-code that begins with `MK:`. A key that begins with `error:` is one of CM's error codes, which give a reason alone.
+They take precedence over the provider's own table. A key is the code as it is in the reports, in any case; `MK:*` is
+every code that begins with `MK:`. A key that begins with `error:` is one of CM's error codes, which only have a reason.
 """
 
 import re
@@ -40,7 +40,7 @@ class ProviderSettings(Section):
 
 
 def check_providers(providers: Mapping[str, ProviderSettings]) -> None:
-    """Raise `SettingError` if there is no such provider, or a code of it can't be used."""
+    """Raise `SettingError` if there is no such provider, or one of its codes can't be used."""
     for name, configured in providers.items():
         if name not in PROVIDERS:
             raise SettingError(f"providers.{name}", f"no such provider; there are {', '.join(PROVIDERS)}")
@@ -59,7 +59,7 @@ def check_codes(provider: Provider, codes: AddedCodes, key: str = "codes") -> No
 
 
 def _fault(provider: Provider, code: str, meaning: CodeSettings) -> str:
-    """Return what is wrong with a code, in words; empty if nothing is."""
+    """Return the fault of a code, in words, or an empty text."""
     if code in {"", ERROR_PREFIX}:
         return "is no code"
     if _ANY in code[:-1]:
@@ -88,7 +88,7 @@ def _fault_of_error(provider: Provider, meaning: CodeSettings) -> str:
 
 
 def open_codes(given: Iterable[AddedCodes]) -> tuple[CodeTable | None, CodeTable | None]:
-    """Return the tables of codes and of error codes that were added; of one code given twice, the last counts."""
+    """Return the table of added codes, and that of added error codes; if a code is given twice, the last one counts."""
     rows = {_spelled(code): meaning for codes in given for code, meaning in codes.items()}
     errors = {code.removeprefix(ERROR_PREFIX): row for code, row in rows.items() if code.startswith(ERROR_PREFIX)}
     return _table({code: row for code, row in rows.items() if not code.startswith(ERROR_PREFIX)}), _table(errors)

@@ -1,8 +1,8 @@
 """
-Explains the faults of the settings in the user's words.
+Describes the faults of the settings to the user.
 
-Each fault names its place (the file and the line, or the variable), the setting, what was given and what is allowed.
-A value that may be a secret is never shown.
+A description names the place (the file and the line, or the variable), the setting, its value, and what is allowed. A
+value that may be a secret is never shown.
 """
 
 import re
@@ -74,7 +74,7 @@ class Sources:
         return self.file if self.text else "settings"
 
     def value(self, path: KeyPath) -> Any:
-        """Return the value of a setting in its variable, else in the file; None if it is in neither."""
+        """Return the value of a setting from its variable, else from the file, else None."""
         variable = PREFIX + "__".join(map(str, path)).upper()
         for name, text in self.environment.items():
             if name.upper() == variable:
@@ -88,7 +88,7 @@ class Sources:
         return value
 
     def _variables(self, path: KeyPath) -> list[str]:
-        """Return the variables that set this path, one of the tables that it is in, or something in it."""
+        """Return the variables that set this path, a table around it, or a part of it."""
         names = {name.upper(): name for name in self.environment if name.upper().startswith(PREFIX)}
         wanted = [PREFIX + "__".join(map(str, path[:end])).upper() for end in range(len(path), 0, -1)]
         inside = [name for name in names if name.startswith(f"{wanted[0]}__")] if wanted else []
@@ -100,31 +100,30 @@ class Sources:
 
 
 def faults_of(error: ValidationError, sources: Sources) -> Iterator[str]:
-    """Yield every fault that pydantic found, once."""
+    """Yield a description of every fault that pydantic found, each once."""
     told = (_fault(detail, sources) for detail in error.errors(include_url=False))
     yield from dict.fromkeys(told)
 
 
 def unknown_variables(environment: Iterable[str]) -> Iterator[str]:
-    """Yield a fault for every variable with dlrhub's prefix that sets nothing, which would go unnoticed."""
+    """Yield a fault for every variable that has dlrhub's prefix and is no setting."""
     for variable in environment:
         name = variable.upper().removeprefix(PREFIX).partition("__")[0].lower()
         if variable.upper().startswith(PREFIX) and name not in Settings.model_fields:
             meant = closest(name, Settings.model_fields)
-            yield f"{variable}: there is no such setting" + (
-                f"; did you mean {PREFIX}{meant.upper()}?" if meant else ""
-            )
+            hint = f"; did you mean {PREFIX}{meant.upper()}?" if meant else ""
+            yield f"{variable}: there is no such setting{hint}"
 
 
 def _fault(detail: ErrorDetails, sources: Sources) -> str:
-    path, words = _told(detail)
+    path, words = _explained(detail)
     given = sources.value(path)
     shown = f" = {_shown(given)}" if given is not None and _may_show(path) else ""
     return f"{sources.place(path)}: {_name(path, sources)}{shown}: {words}"
 
 
-def _told(detail: ErrorDetails) -> tuple[KeyPath, str]:
-    """Return the path of the setting that is at fault, and the words."""
+def _explained(detail: ErrorDetails) -> tuple[KeyPath, str]:
+    """Return the path of the setting that is at fault, and a description of the fault."""
     path, context = tuple(detail["loc"]), detail.get("ctx", {})
     cause = context.get("error")
     if isinstance(cause, SettingError):
@@ -143,7 +142,7 @@ def _told(detail: ErrorDetails) -> tuple[KeyPath, str]:
 
 
 def _unknown(path: KeyPath) -> str:
-    """Say that there is no such setting, and which one may have been meant."""
+    """Return the words for an unknown setting, with the one that may have been meant."""
     model = _model(path[:-1]) or Settings
     given, known = str(path[-1]), list(model.model_fields)
     hint = did_you_mean(given, known) or _belongs_in(given) or f"; there are {', '.join(known)}"
@@ -152,14 +151,10 @@ def _unknown(path: KeyPath) -> str:
 
 def _belongs_in(given: str) -> str:
     """Name the tables that have a setting of this name."""
-    tables = [name for name in Settings.model_fields if given in _keys_in(name)]
+    models = {name: _model((name,)) for name in Settings.model_fields}
+    tables = [name for name, model in models.items() if model is not None and given in model.model_fields]
     headers = ["[[accounts]]" if name == "accounts" else f"[{name}]" for name in tables]
     return f"; it belongs in {' or '.join(headers)}" if headers else ""
-
-
-def _keys_in(section: str) -> Iterable[str]:
-    model = _model((section,))
-    return () if model is None else model.model_fields
 
 
 def _model(path: KeyPath) -> type[BaseModel] | None:

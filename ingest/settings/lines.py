@@ -1,4 +1,4 @@
-"""Finds the line of each key in a TOML file, which the standard library's parser does not tell."""
+"""Finds the line of each key in a TOML file, because the standard library's parser does not return lines."""
 
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -12,8 +12,8 @@ def key_lines(text: str) -> dict[KeyPath, int]:
     """
     Return the line of every key and table header of a valid TOML text, counted from 1.
 
-    The text is cut into statements (a header, or a key and its value, which may go on over several lines): a statement
-    is complete as soon as the standard library's parser accepts it.
+    The text is split into statements (a header, or a key with its value, maybe over several lines): a statement is
+    complete as soon as the standard library's parser accepts it.
     """
     lines: dict[KeyPath, int] = {}
     counts: dict[KeyPath, int] = {}
@@ -43,7 +43,7 @@ def _statements(text: str) -> Iterator[tuple[int, str]]:
 
 
 def _table_path(keys: Mapping[str, Any], counts: dict[KeyPath, int]) -> KeyPath:
-    """Return the path of a table header; `counts` has how many elements each list of tables has so far."""
+    """Return the path of a table header; `counts` holds the number of elements of each list of tables so far."""
     path: KeyPath = ()
     value: Any = keys
     while value:

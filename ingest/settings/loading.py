@@ -19,7 +19,7 @@ def load(path: Path | None = None) -> Settings:
     """
     Read the settings from `path` (default: `dlrhub.toml` if it exists) and the environment, which takes precedence.
 
-    Raises `InvalidSettingsError` that names everything that is wrong.
+    Raises an `InvalidSettingsError` that names all faults.
     """
     file = path or DEFAULT_FILE
     text = _read(file) if path is not None or file.exists() else ""
@@ -54,11 +54,11 @@ def _parse(file: Path, text: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise InvalidSettingsError(f"{file}: is not TOML: {_lower_first(str(error))}") from None
+        raise InvalidSettingsError(f"{file}: is not TOML: {error}") from None
 
 
 def _unreadable_variable(error: SettingsError) -> str:
-    """Name the variable that should hold JSON and does not; pydantic-settings says the field's name in quotes."""
+    """Name the variable that should hold JSON and does not, by the quoted field in pydantic-settings' text."""
     field = str(error).partition('"')[2].partition('"')[0]
     return f"DLRHUB_{field.upper()}: must be JSON, such as the tables and lists of the settings file written as JSON"
 
@@ -67,7 +67,3 @@ def _message(faults: list[str]) -> str:
     if len(faults) == 1:
         return faults[0]
     return "\n  ".join([f"{len(faults)} settings are wrong:", *faults])
-
-
-def _lower_first(text: str) -> str:
-    return text[:1].lower() + text[1:]

@@ -1,4 +1,4 @@
-"""How an account is polled: `poll = { ... }` of an account in the settings."""
+"""The settings `poll = { ... }` of an account: how its provider is polled."""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Final
@@ -23,11 +23,11 @@ def _checked_url(url: str) -> str:
 
 class PollSettings(Section):
     """
-    How an account's provider is polled: address, credentials, interval and pace.
+    How an account's provider is polled: address, credentials, interval and rate.
 
-    A message is asked about `first_delay_s` after its submission was received, then at ages each `growth` times the one
-    before, and last when it ages out. `every_s` is how often due messages are looked for, and how often a provider that
-    hands over all new reports is asked.
+    A message is asked about `first_delay_s` after its submission was received, then at ages that grow by the factor
+    `growth`, and the last time when it ages out. Every `every_s` seconds the due messages are asked about, and
+    providers that hand over all new reports are asked for them.
     """
 
     url: Annotated[str, AfterValidator(_checked_url)] | None = None
@@ -48,7 +48,7 @@ class PollSettings(Section):
     balance_every_s: Annotated[float, Field(ge=1)] = 300.0
 
     def credentials(self, names: Sequence[str]) -> Mapping[str, str]:
-        """Return the credentials of these names."""
+        """Return those of the named credentials that are set."""
         return {name: value.get_secret_value() for name in names if (value := self._credential(name)) is not None}
 
     def check(self, provider: str) -> None:

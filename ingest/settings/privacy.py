@@ -13,7 +13,7 @@ _LEAST_KEY_LENGTH: Final = 16
 
 
 class RetentionDays(Section):
-    """For how many days after its receipt a row of each table is kept; 0 keeps it for ever."""
+    """How many days after its receipt a row of each table is deleted; 0: never."""
 
     reports: NonNegativeInt = 0
     inbound: NonNegativeInt = 0
@@ -25,8 +25,8 @@ class PrivacySettings(Section):
     """
     How records keep personal data.
 
-    `key_file` holds the keys of `store_numbers = "keyed_hash"`, one a line, each of at least 16 characters; the first
-    line is the key that numbers are hashed with. Rotating means adding a line in front.
+    `key_file` holds the keys for `store_numbers = "keyed_hash"`, one on each line, of at least 16 characters. Numbers
+    are hashed with the first key; a new key is added above it.
     """
 
     store_numbers: StoredNumbers = StoredNumbers.FULL

@@ -1,4 +1,4 @@
-"""The secrets of the settings, as a mask that keeps them out of dead letters and of the log."""
+"""Makes a mask of all secrets in the settings, which keeps them out of dead letters and logs."""
 
 from collections.abc import Iterator
 from urllib.parse import unquote, urlsplit
@@ -15,7 +15,7 @@ def secret_mask(settings: BaseModel) -> SecretMask:
 
 
 def known_secrets(value: object) -> Iterator[str]:
-    """Yield every secret of the settings, in whatever section; of a URL, the password."""
+    """Yield every secret in a section of the settings, at any depth; of a URL, the password."""
     if isinstance(value, SecretStr):
         text = value.get_secret_value()
         yield unquote(urlsplit(text).password or "") if "://" in text else text

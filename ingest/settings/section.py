@@ -4,6 +4,6 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Section(BaseModel):
-    """A section of the settings: an unknown name in it is a fault, and nothing changes it once it is read."""
+    """A section of the settings, immutable; an unknown name in it is a fault."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -1,14 +1,9 @@
-"""Every setting that a user may give: the sections of `dlrhub.toml`, what each may hold, and what must go together."""
+"""Defines the sections of `dlrhub.toml`, their settings, and the checks of settings that depend on each other."""
 
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import (
-    Field,
-    PositiveFloat,
-    PositiveInt,
-    model_validator,
-)
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from ingest.settings.codes import CodeSettings, ProviderSettings, check_codes, check_providers
@@ -39,12 +34,12 @@ from normalizers import PROVIDERS
 from sinks.clickhouse.memory import DEFAULT_MB, LEAST_MB
 from sinks.clickhouse.urls import server_urls
 
-#: Hosts that stand for every interface of this machine.
+#: Addresses that stand for every interface of this machine.
 _EVERYWHERE: Final = {"0.0.0.0", "::"}  # noqa: S104 - compared, not bound
 
 
 class ReceiverSettings(Section):
-    """The listener that providers post to; `listen` defaults to every interface once every account is guarded."""
+    """The listener that providers post to; `listen` defaults to every interface if every account is guarded."""
 
     listen: Address | None = None
     workers: PositiveInt = 1
@@ -88,7 +83,7 @@ class AdminSettings(Section):
 
 
 class QuerySettings(Section):
-    """The read-only ClickHouse interface of the embedded store; it knows no users, so it stays on this machine."""
+    """The read-only ClickHouse interface of the embedded store; it has no users, so it listens on this machine only."""
 
     listen: Address = "127.0.0.1:8123"
 
@@ -105,7 +100,7 @@ class KafkaSettings(Section):
     """
     The stream on Kafka; without this section it is a journal.
 
-    `partitions` and `replication_factor` (default: the brokers') are those of topics that have to be made.
+    `partitions` and `replication_factor` (default: the brokers') are used for topics that have to be made.
     """
 
     bootstrap_servers: Servers
@@ -200,7 +195,7 @@ class AccountSettings(Section):
 
     @property
     def guarded(self) -> bool:
-        """Whether strangers are kept out, or the account is `open`, or its provider posts no callbacks."""
+        """Whether no stranger can post to the account, or it is `open` on purpose, or its provider posts nothing."""
         return bool(self.secrets or self.allow or self.auth_key or self.keys or self.open or not self.called)
 
     @property
@@ -232,21 +227,17 @@ class Settings(BaseSettings):
 
     @property
     def polls(self) -> bool:
-        """Whether some account is asked."""
+        """Whether any account is polled."""
         return any(account.poll is not None for account in self.accounts)
 
     @property
     def unguarded(self) -> bool:
-        """Whether a stranger could post to some account."""
+        """Whether a stranger could post to any account."""
         return not self.accounts or not all(account.guarded for account in self.accounts)
 
     @property
     def receiver_listen(self) -> str:
-        """
-        The receiver's address.
-
-        By default that is this machine only, as long as anybody could post, or no account is posted to.
-        """
+        """The receiver's address; by default loopback while anybody could post, or if no account gets callbacks."""
         private = self.unguarded or not any(account.called for account in self.accounts)
         return self.receiver.listen or ("127.0.0.1:8080" if private else "0.0.0.0:8080")
 

@@ -1,4 +1,4 @@
-"""The types of single settings, whose errors say which values are allowed and, if possible, which one was meant."""
+"""The types of single settings; their errors say which values are allowed and, if possible, which one was meant."""
 
 import re
 from collections.abc import Callable, Iterable
@@ -44,7 +44,7 @@ def split_address(address: str) -> tuple[str, int]:
 def http_url(address: str, scheme: str = "http") -> str:
     """Return the URL under which a `host:port` of this machine is reached from it."""
     host, port = split_address(address)
-    here = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
+    here = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - looked up, not bound
     return f"{scheme}://{f'[{here}]' if ':' in here else here}:{port}"
 
 
@@ -142,7 +142,7 @@ def _checked_network(given: object) -> object:
 
 
 def _matching(pattern: str, words: str) -> Callable[[str], str]:
-    """Return a check that a text has a form, which `words` name."""
+    """Return a check that a text matches a pattern, which `words` describe."""
 
     def check(text: str) -> str:
         if not re.fullmatch(pattern, text):
@@ -172,8 +172,7 @@ DatabaseName = Annotated[
     AfterValidator(_matching(r"[A-Za-z_][A-Za-z0-9_]*", "letters, digits and underscores, and begin with no digit")),
 ]
 ClusterName = Annotated[
-    str,
-    AfterValidator(_matching(r"[A-Za-z0-9_.{}-]*", "letters, digits, dots, dashes, underscores and braces")),
+    str, AfterValidator(_matching(r"[A-Za-z0-9_.{}-]*", "letters, digits, dots, dashes, underscores and braces"))
 ]
 Secret = Annotated[SecretStr, Field(max_length=256), AfterValidator(_not_blank)]
 PathSecret = Annotated[Secret, AfterValidator(_checked_secret)]

@@ -27,7 +27,7 @@ def test_a_folder_is_no_settings_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "says"),
-    [(b"receiver\n", "is not TOML: expected"), (b'data_dir = "\xff"', "is not UTF-8 text")],
+    [(b"receiver\n", "is not TOML: Expected"), (b'data_dir = "\xff"', "is not UTF-8 text")],
 )
 def test_a_file_that_is_no_toml_is_named(tmp_path: Path, content: bytes, says: str) -> None:
     """A file that can't be read as TOML is named, with the parser's reason."""
