@@ -13,7 +13,7 @@ from ingest.admin.server import Check
 from ingest.connections.clickhouse import StoreClient, StoreError
 from ingest.metrics.series import Totals
 from ingest.page.cache import LEAST_SECONDS, Answers
-from ingest.page.details import Details
+from ingest.page.details import AccountDetails
 from ingest.page.finding import Finder
 from ingest.page.live import read_live
 from ingest.page.overview import Overview
@@ -90,7 +90,7 @@ class Page:
         self._checks = checks
         self._totals = totals
         self._overview = Overview(store, self._answers, accounts, mask, has_kafka=has_kafka, open_to_all=open_to_all)
-        self._details = Details(mask)
+        self._details = AccountDetails(mask)
         self._finder = Finder(accounts, mask)
         self._questions = Questions(mask)
         self._replays = replays

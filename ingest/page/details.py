@@ -25,7 +25,7 @@ _NEVER_REPLAYED: Final[Row] = {"resolved": 0, "resolution": ""}
 
 
 @dataclass(frozen=True, slots=True)
-class Details:
+class AccountDetails:
     """Reads the details from a store; every method may raise `StoreError`."""
 
     mask: Mask
