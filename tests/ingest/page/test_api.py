@@ -17,7 +17,7 @@ from ingest.connections.clickhouse import DEFAULT_LIMITS, QueryLimits, open_clie
 from ingest.connections.streams import LateProducer, open_producer
 from ingest.metrics import catalogue
 from ingest.metrics.series import Snapshot, Totals
-from ingest.page.details import Details
+from ingest.page.details import AccountDetails
 from ingest.page.live import read_live
 from ingest.page.parameters import LettersAsked
 from ingest.page.rows import Mask
@@ -159,7 +159,7 @@ def test_a_dead_letter_can_be_read(program: Program) -> None:
 async def test_letters_come_page_by_page(program: Program) -> None:
     """Each letter is on one page, the newest on the first."""
     store = open_client(Settings.model_validate({"query": {"listen": f"127.0.0.1:{program.query_port}"}}))
-    details = Details(Mask(show_numbers=False), letters_a_page=1)
+    details = AccountDetails(Mask(show_numbers=False), letters_a_page=1)
     found: list[str] = []
     after, ended = None, False
     while not ended:
