@@ -8,6 +8,7 @@ with a fixed text, count the request by its cause, and log the cause alone.
 
 import asyncio
 import re
+import socket
 import traceback
 from collections.abc import Callable
 from typing import Any, Final
@@ -40,6 +41,8 @@ _TOO_FINE: Final = _CLOSING % b"400 Bad Request"
 _LEAST_CHUNK_BYTES: Final = 24
 _COUNTED_BYTES: Final = 4096
 _PENALTY_SECONDS: Final = 1.0
+#: How much the kernel takes in before it is read, which is also about the most that one call reads.
+_RECEIVE_BYTES: Final = 64 * 1024
 _BEYOND_ASCII: Final = re.compile(rb"[\x80-\xff]")
 
 
@@ -81,6 +84,7 @@ class HttpConnection(web.RequestHandler):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take a place among the connections, unless that was done before the TLS handshake."""
         super().connection_made(transport)
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BYTES)
         abort = transport.abort  # type: ignore[attr-defined] # of a server's transport
         if self._has_place:
             self._abort = abort
@@ -108,7 +112,7 @@ class HttpConnection(web.RequestHandler):
             return
         before, handled = self._payload, self._request_count
         in_body = not before.is_eof()
-        if _is_too_fine(data) and (self._chunked if in_body else b"chunked" in data.lower()):
+        if (self._chunked if in_body else _may_begin_chunks(data)) and _is_too_fine(data):
             self._refuse(_TOO_FINE, "chunks of some bytes each")
             return
         if self._in_request_line and not in_body and not data.isascii():
@@ -211,6 +215,12 @@ def log_failure(event: str, error: BaseException | None) -> None:
     """Log an exception by its type and place: its text may hold a phone number or a secret."""
     place = traceback.extract_tb(error.__traceback__)[-1] if error is not None and error.__traceback__ else None
     _log.error(event, error=type(error).__name__, at=f"{place.name}:{place.lineno}" if place else "")
+
+
+def _may_begin_chunks(data: bytes) -> bool:
+    """Tell whether data that begins or continues a request's head may announce a chunked body."""
+    end = data.find(b"\r\n\r\n")
+    return b"chunked" in (data if end < 0 else data[:end]).lower()
 
 
 def _is_too_fine(data: bytes) -> bool:

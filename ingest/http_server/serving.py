@@ -13,6 +13,8 @@ from ingest.http_server.connections import ConnectionLimits, Connections
 from ingest.http_server.handshakes import TlsHandshake
 
 _KEEPALIVE_SECONDS: Final = 75.0
+#: How much of a body that is not read on is buffered, about: aiohttp stops to read at twice of it.
+_UNREAD_BYTES: Final = 16 * 1024
 
 
 class Server(web.Server):
@@ -27,7 +29,12 @@ class Server(web.Server):
         **options: Any,
     ) -> None:
         """Serve with `handler`, over TLS where `tls` is given; `options` are aiohttp's."""
-        options = {"keepalive_timeout": _KEEPALIVE_SECONDS, "access_log": None, **options}
+        options = {
+            "keepalive_timeout": _KEEPALIVE_SECONDS,
+            "access_log": None,
+            "read_bufsize": _UNREAD_BYTES,
+            **options,
+        }
         self._open = Connections(limits)
         self._tls = tls
         self._options = {

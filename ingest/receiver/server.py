@@ -17,6 +17,7 @@ import structlog
 from aiohttp import HttpVersion11, web
 from aiohttp.web_protocol import RequestPayloadError
 
+from ingest.http_server.bodies import BodyLimits, BodyReader, TooLargeError
 from ingest.http_server.connection import HttpConnection
 from ingest.http_server.connections import ConnectionLimits
 from ingest.http_server.serving import Server
@@ -25,7 +26,7 @@ from ingest.metrics import catalogue
 from ingest.metrics.catalogue import CallbackOutcome, Listener, Refusal
 from ingest.receiver.access import Access, AccessByAccount, client_of
 from ingest.receiver.batching import CallbackBatcher, CallbackResult, forbid
-from ingest.receiver.bodies import BodyReader, BrokenBodyError, TooLargeError, UnsupportedEncodingError
+from ingest.receiver.encodings import BrokenBodyError, Decompressor, UnsupportedEncodingError
 from ingest.receiver.public_url import called_path, called_url
 from ingest.receiver.rates import ClientRates
 from ingest.receiver.responses import respond
@@ -70,11 +71,16 @@ class Receiver:
         self._settings = settings
         self._proxies = settings.trusted_proxies
         self._most_bytes = settings.max_body_bytes
+        places = max(1, settings.max_receiving_bytes // settings.max_body_bytes)
         self._bodies = BodyReader(
-            most=settings.max_body_bytes,
-            most_together=max(settings.max_receiving_bytes, settings.max_body_bytes),
-            seconds=settings.body_timeout_s,
+            BodyLimits(
+                most=settings.max_body_bytes,
+                seconds=settings.body_timeout_s,
+                places=places,
+                places_per_client=max(1, places // 2),
+            )
         )
+        self._decompressor = Decompressor(settings.max_body_bytes)
         self._refused_clients = ClientRates(settings.refused_rate, settings.refused_burst)
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -125,14 +131,14 @@ class Receiver:
         if "Expect" in request.headers and not _go_on(request):
             return _EXPECTATION
         try:
-            body = await self._bodies.read(request)
+            body = await self._bodies.read(request, self._client(request))
         except SinkError as failure:
             return _busy(access, self._callback(request, access, query, b""), failure)
         fault = None
         encoding = request.headers.get("Content-Encoding", "")
         if encoding and body and encoding.lower() != "identity":
             try:
-                body = await self._bodies.decompress(body, encoding.lower())
+                body = await self._decompressor.decompress(body, encoding.lower())
             except BrokenBodyError as error:
                 fault, body = error, error.rest
         return await self._take(access, self._callback(request, access, query, body), fault)

@@ -121,21 +121,6 @@ async def test_a_trusted_proxy_may_open_more(start_receiver: StartReceiver) -> N
         assert not any([await is_closed(one) for one in silent])
 
 
-async def test_slow_bodies_together_are_bounded(start_receiver: StartReceiver) -> None:
-    """Over the sum of what arrives, long bodies wait for room and are told 503 in the end, and short ones go on."""
-    limits = {"max_receiving_bytes": 1_000_000, "max_body_bytes": 1_000_000, "body_timeout_s": 2}
-    post = await start_receiver(receiver=limits)
-    head = b"POST /callbacks/juhe HTTP/1.1\r\nHost: x\r\nContent-Length: 900000\r\n\r\n["
-    async with AsyncExitStack() as opened:
-        slow = [await opened.enter_async_context(connection(post.url)) for _ in range(3)]
-        for _, writer in slow:
-            writer.write(head + b" " * 800_000)
-        assert await send(post.url, GOOD) == (200, b"OK")
-        statuses = {(await read_answer(reader))[0] for reader, _ in slow}
-    assert statuses <= {408, 503}
-    assert 503 in statuses
-
-
 def test_the_private_attributes_of_aiohttp_are_there() -> None:
     """The installed version of aiohttp has the private state that a connection reads."""
     assert {"_messages", "_request_count", "_current_request", "_loop"} <= {

@@ -5,7 +5,8 @@ import zlib
 
 import pytest
 
-from ingest.receiver.bodies import BrokenBodyError, TooLargeError, inflate
+from ingest.http_server.bodies import TooLargeError
+from ingest.receiver.encodings import BrokenBodyError, inflate
 from sinks.stream import Topic
 from tests.ingest.receiver.callbacks import JUHE
 from tests.ingest.receiver.conftest import Post, StartReceiver
