@@ -16,6 +16,7 @@ import orjson
 import structlog
 from aiohttp import web
 
+from ingest.http_server.bodies import BodyReader
 from ingest.same_origin import is_foreign
 from ingest.settings.errors import InvalidSettingsError
 from normalizers.errors import Fault, MalformedError
@@ -35,24 +36,19 @@ class SubmissionsEndpoint:
     """
     The handler of `POST /submissions`: reads submissions of `accounts`, and appends them to the stream.
 
-    `guarded` says that callers need a token. A body has to arrive whole within `body_seconds`.
+    `guarded` says that callers need a token.
     """
 
     accounts: SubmittingAccounts
     producer: Producer
     guarded: bool
-    body_seconds: float
-    max_body_bytes: int
+    bodies: BodyReader
 
     async def post(self, request: web.Request) -> web.Response:
         """Answer 202 once every submission is durable; otherwise nothing is kept: answer 400 with the faults, or 503."""
         if is_foreign(request, guarded=self.guarded):
             raise web.HTTPForbidden(text="not for web pages\n")
-        try:
-            async with asyncio.timeout(self.body_seconds):
-                body = await request.clone(client_max_size=self.max_body_bytes).read()
-        except TimeoutError:
-            raise web.HTTPRequestTimeout(text="the body took too long\n") from None
+        body = await self.bodies.read_or_refuse(request)
         try:
             found = await asyncio.to_thread(read_submissions, body, self.accounts, datetime.now(UTC))
         except MalformedError as error:

@@ -39,8 +39,8 @@ class BodyLimits:
 
     most: int
     seconds: float
-    places: int
-    places_per_client: int
+    places: int = 16
+    places_per_client: int = 16
     piece_seconds: float = 2.0
     scarce_seconds: float = 0.5
 
@@ -70,12 +70,23 @@ class BodyReader:
             async with asyncio.timeout(self._limits.seconds):
                 await self._read_on(content, parts, up_to=_SHORT_BYTES)
         if not content.at_eof():
-            async with self._place(client) as own, asyncio.timeout(self._limits.seconds):
+            async with self.place(client) as own, asyncio.timeout(self._limits.seconds):
                 await self._read_pieces(content, parts, own)
         return b"".join(parts)
 
+    async def read_or_refuse(self, request: web.Request) -> bytes:
+        """Return the body of a request to an application, as it is after its Content-Encoding; raises HTTP errors."""
+        try:
+            return await self.read(request, request.remote or "")
+        except TooLargeError:
+            raise web.HTTPRequestEntityTooLarge(max_size=self._limits.most, text="the body is too large\n") from None
+        except TimeoutError:
+            raise web.HTTPRequestTimeout(text="the body took too long\n") from None
+        except BusyError as error:
+            raise web.HTTPServiceUnavailable(text=f"busy: {error}\n", headers={"Retry-After": "10"}) from None
+
     @asynccontextmanager
-    async def _place(self, client: str) -> AsyncIterator[asyncio.Semaphore]:
+    async def place(self, client: str) -> AsyncIterator[asyncio.Semaphore]:
         """Wait for a place and hold it; the block gets its client's places. Raises `BusyError`."""
         own = self._by_client.get(client)
         if own is None:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from ingest.admin.server import Check
 from ingest.connections.clickhouse import StoreClient, StoreError
+from ingest.http_server.bodies import BodyLimits, BodyReader
 from ingest.metrics.series import Totals
 from ingest.page.cache import LEAST_SECONDS, Answers
 from ingest.page.details import AccountDetails
@@ -57,6 +58,8 @@ _HEADERS: Final = {
 _LIVE_SECONDS: Final = 1.0
 #: For how long the answer to a saved question is cached, which may be costly.
 _ANSWER_SECONDS: Final = 60.0
+_MOST_BODY_BYTES: Final = 64 * 1024
+_BODY_SECONDS: Final = 10.0
 
 
 class _File(NamedTuple):
@@ -95,6 +98,7 @@ class Page:
         self._questions = Questions(mask)
         self._replays = replays
         self._guarded = guarded
+        self._bodies = BodyReader(BodyLimits(most=_MOST_BODY_BYTES, seconds=_BODY_SECONDS))
         self._files = {name: _read(path) for name, path in FILES.items()}
 
     def add_to(self, app: web.Application) -> None:
@@ -178,7 +182,7 @@ class Page:
         return self._questions.titles()
 
     async def _find(self, request: web.Request) -> Any:
-        asked = SearchAsked.model_validate_json(await request.read())
+        asked = SearchAsked.model_validate_json(await self._bodies.read_or_refuse(request))
         return await self._finder.search(self._needed_store(), asked)
 
     def _needed_store(self) -> StoreClient:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from ingest.admin.server import Check
 from ingest.admin.submissions import SubmissionsEndpoint
 from ingest.connections.clickhouse import DEFAULT_LIMITS, QueryLimits, open_client
+from ingest.http_server.bodies import BodyLimits, BodyReader
 from ingest.metrics.series import Totals
 from ingest.page.api import Page
 from ingest.page.replaying import Replays
@@ -21,8 +22,7 @@ def make_submissions(settings: Settings, producer: Producer) -> SubmissionsEndpo
         accounts={account.key: account for account in effective_accounts(settings)},
         producer=producer,
         guarded=settings.admin.token is not None,
-        body_seconds=settings.receiver.body_timeout_s,
-        max_body_bytes=settings.receiver.max_body_bytes,
+        bodies=BodyReader(BodyLimits(most=settings.receiver.max_body_bytes, seconds=settings.receiver.body_timeout_s)),
     )
 
 

@@ -1,15 +1,18 @@
 """Reads a query from an HTTP request: ClickHouse's URL parameters, headers and compressed bodies."""
 
+import asyncio
 from collections.abc import Mapping
 from typing import Final
 
 import cramjam
 from aiohttp import web
 
+from ingest.http_server.bodies import BodyReader
 from ingest.query.execution import Query
 from ingest.query.guard.tokens import RefusedQueryError
 from ingest.query.native import decompress_frames
 
+_FIELDS_SECONDS: Final = 10.0
 _PARAMETER: Final = "param_"
 #: Parameters of the URL that are not settings.
 _OWN: Final = frozenset(
@@ -26,13 +29,13 @@ def is_on(values: Mapping[str, str], name: str, default: str = "0") -> bool:
     return values.get(name, default).lower() in {"1", "true"}
 
 
-async def read_query(request: web.Request) -> Query:
-    """Read the request; raises `RefusedQueryError`, and aiohttp's own error if the body is too large."""
+async def read_query(request: web.Request, bodies: BodyReader) -> Query:
+    """Read the request; raises `RefusedQueryError`, and HTTP errors if the body is too large or too slow."""
     values = dict(request.query)
     if request.content_type == "multipart/form-data":
-        values, body = {**values, **await _read_fields(request)}, b""
+        values, body = {**values, **await _read_fields(request, bodies)}, b""
     else:
-        body = _decompress(await request.read(), request, values)
+        body = _decompress(await bodies.read_or_refuse(request), request, values)
     revision = values.get("client_protocol_version", "")
     return Query(
         query=values.get("query", ""),
@@ -49,8 +52,9 @@ async def read_query(request: web.Request) -> Query:
     )
 
 
-async def _read_fields(request: web.Request) -> Mapping[str, str]:
-    fields = await request.post()
+async def _read_fields(request: web.Request, bodies: BodyReader) -> Mapping[str, str]:
+    async with bodies.place(request.remote or ""), asyncio.timeout(_FIELDS_SECONDS):
+        fields = await request.post()
     if not all(isinstance(value, str) for value in fields.values()):
         raise RefusedQueryError(48, "NOT_IMPLEMENTED", "tables can't be sent along here")
     return {name: str(value) for name, value in fields.items()}

@@ -20,6 +20,7 @@ from aiohttp import web
 
 from ingest.background import in_background
 from ingest.http_server import serving
+from ingest.http_server.bodies import BodyLimits, BodyReader
 from ingest.http_server.connections import ConnectionLimits
 from ingest.metrics.catalogue import Listener
 from ingest.query.execution import Query, QueryAnswer, answer, read_functions
@@ -37,6 +38,7 @@ _MAX_BODY_BYTES: Final = 4 * 1024 * 1024  # a query of 256 KiB, and parameters b
 _MAX_LINE_BYTES: Final = 1024 * 1024  # ClickHouse's http_max_uri_size
 _CHUNK_BYTES: Final = 256 * 1024
 _SEND_SECONDS: Final = 60.0
+_BODY_SECONDS: Final = 10.0
 #: The bounds of this listener's connections; a head is longer than other listeners' by a query in its URL.
 CONNECTION_LIMITS: Final = ConnectionLimits(listener=Listener.QUERY, head_bytes=_MAX_LINE_BYTES + 128 * 1024)
 
@@ -99,7 +101,7 @@ def make_app(
     """Make the application over the engine; `ask` replaces the answering that only reads."""
     if ask is None:
         ask = partial(answer, functions=read_functions(engine.own), database=engine.database, limits=engine.limits)
-    handlers = _Handlers(engine, ask)
+    handlers = _Handlers(engine, ask, BodyReader(BodyLimits(most=max_body_bytes, seconds=_BODY_SECONDS)))
     app = web.Application(middlewares=[_turn_pages_away], client_max_size=max_body_bytes)
     app.router.add_get("/", handlers.greet_or_answer, allow_head=False)
     app.router.add_post("/", handlers.answer)
@@ -127,8 +129,9 @@ class _Reply(NamedTuple):
 
 
 class _Handlers:
-    def __init__(self, engine: ReadOnlyEngine, ask: Ask) -> None:
+    def __init__(self, engine: ReadOnlyEngine, ask: Ask, bodies: BodyReader) -> None:
         self._engine = engine
+        self._bodies = bodies
         self._ask = ask
         self._version = engine.own.query("SELECT version()").body.decode().strip()
 
@@ -137,7 +140,7 @@ class _Handlers:
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         try:
-            work = partial(self._reply, request=request, query=await read_query(request))
+            work = partial(self._reply, request=request, query=await read_query(request, self._bodies))
             async with self._engine.place():
                 return await _send(request, await self._engine.run(work))
         except (RefusedQueryError, QueryError) as error:

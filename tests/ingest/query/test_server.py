@@ -5,6 +5,7 @@ import json
 import re
 import socket
 import zlib
+from contextlib import ExitStack
 
 import cramjam
 import pytest
@@ -227,6 +228,22 @@ def test_a_long_url_is_read(query_server: QueryServer) -> None:
     ids = ",".join(f"'m-{number}'" for number in range(10_000))
     reply = query_server.ask(method="GET", query=f"SELECT count() FROM reports WHERE message_id IN ({ids})")
     assert reply.text == "1000\n"
+
+
+@pytest.mark.parametrize("content_type", ["text/plain", "multipart/form-data; boundary=x"])
+def test_stalled_queries_are_given_up(query_server: QueryServer, content_type: str) -> None:
+    """A long query that does not go on arriving is answered with a time-out, and others are answered meanwhile."""
+    head = f"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: {content_type}\r\nContent-Length: 3000000\r\n\r\n"
+    with ExitStack() as opened:
+        stalled = [
+            opened.enter_context(socket.create_connection(("127.0.0.1", query_server.port), timeout=60))
+            for _ in range(20)
+        ]
+        for client in stalled:
+            client.sendall(head.encode() + b"--x\r\n" + b" " * 2_000)
+        assert query_server.ask("SELECT 1").text == "1\n"
+        for client in stalled:
+            assert client.makefile("rb").readline().split()[1] in {b"408", b"500", b"503"}
 
 
 def test_bytes_that_are_no_text_are_refused(query_server: QueryServer) -> None:
