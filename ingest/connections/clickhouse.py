@@ -67,16 +67,6 @@ class QueryLimits(NamedTuple):
     threads: int = 2
     connect_seconds: float = 5.0
 
-    @property
-    def settings(self) -> Mapping[str, int]:
-        """Return ClickHouse's settings for these limits; the query interface has limits of its own."""
-        return {
-            "max_execution_time": self.query_seconds,
-            "max_threads": self.threads,
-            "do_not_merge_across_partitions_select_final": 1,  # all copies of a report are in one partition
-            "output_format_json_quote_64bit_integers": 0,
-        }
-
 
 def store_url(settings: Settings) -> str:
     """Return the store's URL: the ClickHouse servers of the settings, else this machine's query interface."""
@@ -90,8 +80,14 @@ DEFAULT_LIMITS: Final = QueryLimits()
 
 def open_client(settings: Settings, limits: QueryLimits = DEFAULT_LIMITS) -> "StoreClient":
     """Return a client of the store that the settings name."""
-    server_settings = limits.settings if settings.clickhouse.url is not None else {}
-    return StoreClient(store_url(settings), settings.clickhouse.database, limits, server_settings)
+    server_settings = {
+        "max_execution_time": limits.query_seconds,
+        "max_threads": limits.threads,
+        "do_not_merge_across_partitions_select_final": 1,  # all copies of a report are in one partition
+        "output_format_json_quote_64bit_integers": 0,
+    }
+    embedded = settings.clickhouse.url is None  # its query interface has limits of its own
+    return StoreClient(store_url(settings), settings.clickhouse.database, limits, {} if embedded else server_settings)
 
 
 class StoreClient:

@@ -1,4 +1,4 @@
-"""Comparing rows: those that were sent with those that the store holds. Pure."""
+"""Compares the rows that were sent with the rows that the store holds; does no I/O."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -17,9 +17,9 @@ class Tally:
     """
     The comparison of the store's rows with the acknowledged ones.
 
-    `acknowledged` counts the distinct acknowledged rows, `stored` all rows in the store. `lost` rows were acknowledged
-    and are not stored; `doubled` ones are stored more than once; `wrong` ones are stored with other values;
-    `never_sent` ones are stored all the same. `examples` are some message ids of these.
+    `acknowledged` counts the distinct acknowledged rows, `stored` all rows in the store. Of the faulty rows, `lost`
+    ones were acknowledged and are not stored, `doubled` ones are stored more than once, `wrong` ones are stored with
+    other values, and `never_sent` ones are stored but were not sent. `examples` are message ids of some of them.
     """
 
     acknowledged: int = 0
@@ -47,7 +47,7 @@ class Tally:
 
 
 def compare(sent: Mapping[Row, bool], stored: Iterable[Row]) -> Tally:
-    """Compare rows that were sent, and whether they were acknowledged, with those that the store holds."""
+    """Compare the rows that were sent (True: and acknowledged) with the rows of the store."""
     copies = Counter(stored)
     missing = _ids(row for row, acknowledged in sent.items() if acknowledged and row not in copies)
     never_sent = _ids(row for row in copies if row not in sent)
@@ -75,11 +75,11 @@ def _ids(rows: Iterable[Row]) -> Counter[str]:
 
 def messages_of(reports: Mapping[Row, bool]) -> dict[Row, bool]:
     """
-    Return the rows of `dlr.messages` that reports add up to: id, recipient, status, number of reports, conflict.
+    Return the rows of `dlr.messages` that follow from reports: id, recipient, status, number of reports, conflict.
 
-    A message's state is that of its report of the highest rank; two different final ones are a conflict. Where a report
-    was not acknowledged, the store may have it or not: the message's row is not acknowledged either, in each of the
-    forms it may have, so that none of them is missed and none is foreign.
+    A message has the state of its report with the highest rank; two different final states are a conflict. If a report
+    was not acknowledged, the store may have it or not. Then every row that the message may have is returned, and counts
+    as not acknowledged: none of them has to be in the store, and each of them may be.
     """
     by_message: defaultdict[Row, dict[Row, bool]] = defaultdict(dict)
     for row, acknowledged in reports.items():
@@ -88,7 +88,7 @@ def messages_of(reports: Mapping[Row, bool]) -> dict[Row, bool]:
 
 
 def _states(rows: Mapping[Row, bool]) -> Iterator[Row]:
-    """Yield every row that the store may have for a message: only one, if all of its reports were acknowledged."""
+    """Yield every state that the store may have for a message: only one, if all its reports were acknowledged."""
     certain = tuple(row for row, acknowledged in rows.items() if acknowledged)
     uncertain = [row for row, acknowledged in rows.items() if not acknowledged]
     for size in range(len(uncertain) + 1):

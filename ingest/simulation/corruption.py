@@ -1,4 +1,4 @@
-"""Ways to make a request unreadable. The message id stays somewhere in it, so that the audit finds the dead letter."""
+"""Ways to make a request unreadable; it still contains the message id, by which the audit finds the dead letter."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -52,7 +52,7 @@ def without_parameter(name: str) -> Spoil:
 
 
 def without_member(*path: str) -> Spoil:
-    """Leave out the member at `path` of a JSON body; where the path meets a list, it goes through its first element."""
+    """Leave out the member at `path` of a JSON body; of a list on the path, the first element is taken."""
     return _changed(Fault.MISSING_FIELD, path, lambda parent: parent.pop(path[-1]))
 
 

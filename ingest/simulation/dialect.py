@@ -1,4 +1,4 @@
-"""A provider as the simulation plays it."""
+"""The description of a provider by which the simulation plays it."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from ingest.simulation.plan import (
 )
 from normalizers.model import Account
 
-#: Draws a small number: of items in a callback, of recipients of a message.
+#: Draws a number: of items in a callback, or of recipients of a message.
 Size: TypeAlias = Callable[[Random], int]
 
 
@@ -26,10 +26,15 @@ class Dialect:
     """
     A provider as it is played.
 
-    `weight` is its share of the callbacks, `countries` those of its messages. A message goes through some of `steps`
-    to one of `finals`. `upper` says that its message ids are in upper case; `tail` is what they end in. With
-    `together`, all recipients of a message are in one callback. Without `clock` it sends no time; `told_at` is the time
-    that a report of a callback names. `joins` tells whether a report may be in one callback with others.
+    `weight` is its share of the callbacks, `countries` are the weights of its messages' countries. A message goes
+    through some of `steps` to one of `finals`. Message ids end in a random `tail`, and are in upper case if `upper`.
+
+    `batch` draws the number of items in a callback, `recipients` that of a message's recipients; with `together`, all
+    of them are reported in one callback. `joins` tells whether an item may share a callback with others. `told_at`
+    returns the time that a report carries; without `clock`, reports carry none. With `inbound`, items may be inbound
+    messages. `spoils` and `item_spoils` are the ways to make a callback or an item unreadable.
+
+    `request` writes a callback as an HTTP request, and `acknowledges` tells whether an answer acknowledges it.
     """
 
     name: str
@@ -60,9 +65,9 @@ class Dialect:
         return stem.upper() if self.upper else stem
 
 
-def whims_of(seed: int) -> Random:
-    """Return the random generator that chooses among the spellings which a provider uses for one thing."""
-    return Random(seed)  # noqa: S311 - wire forms, not secrets
+def sometimes_up_to(most: int, share: float) -> Size:
+    """Return a function that draws 1, or with the probability `share` a number from 2 to `most`."""
+    return lambda rng: rng.randint(2, most) if happens(share, rng) else 1
 
 
 def happens(share: float, rng: Random) -> bool:
@@ -76,5 +81,5 @@ def hexadecimal(rng: Random, digits: int) -> str:
 
 
 def says_ok(_: PlannedRequest, body: bytes) -> bool:
-    """Tell whether an answer is `OK`, by which most providers take a callback as acknowledged."""
+    """Tell whether an answer is `OK`, which acknowledges a callback for most providers."""
     return body == b"OK"

@@ -1,4 +1,4 @@
-"""The messages that the played providers know, and the state of each."""
+"""The messages that the polled providers of the simulation know, and the state of each."""
 
 import zlib
 from random import Random
@@ -10,15 +10,14 @@ _DECIDED: Final = 95
 
 
 class KnownMessages:
-    """The messages that were sent through the played providers. A message's state follows from a hash of its id."""
+    """The messages that were sent through the providers, by ids from `seed`; a hash of the id decides the state."""
 
     def __init__(self, seed: int) -> None:
-        """Know nothing yet; `seed` decides the ids that are given out."""
-        self._rng = Random(seed)  # noqa: S311 - traffic, not secrets
+        self._rng = Random(seed)
         self._mobiles: dict[str, str] = {}
 
     def send(self, mobile: str) -> str:
-        """Take a message to a number, and return its id."""
+        """Accept a message to a number, and return its id."""
         message_id = f"{self._rng.getrandbits(52):013X}"
         self._mobiles[message_id] = mobile
         return message_id
@@ -34,5 +33,5 @@ class KnownMessages:
 
 
 def mobile_of(message_id: str) -> str:
-    """Return a made-up recipient, always the same, for a message that was not sent here."""
+    """Return a made-up recipient for a message that was not sent here, always the same one."""
     return f"139{zlib.crc32(message_id.encode()) % 10**8:08}"

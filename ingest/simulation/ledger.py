@@ -1,8 +1,8 @@
 """
-The ledger: the rows that the store has to hold because of the callbacks that were sent and acknowledged.
+Records the rows that the store has to hold because of the callbacks that were sent and acknowledged.
 
-It is a temporary database on disk, so that a run of a million reports takes no memory. Rows of callbacks that
-were not acknowledged are in it, too: the store may hold them, and need not.
+It is a temporary database on disk, so that a run of a million reports takes little memory. It also has the rows of
+callbacks that were not acknowledged, which the store may or may not hold.
 """
 
 import sqlite3
@@ -39,8 +39,8 @@ class RecordKind(StrEnum):
 
 _SCHEMA: Final = """
 CREATE TABLE sent (
-    kept TEXT, provider TEXT, message_id TEXT, row TEXT, acknowledged INTEGER,
-    PRIMARY KEY (kept, provider, message_id, row)
+    kind TEXT, provider TEXT, message_id TEXT, row TEXT, acknowledged INTEGER,
+    PRIMARY KEY (kind, provider, message_id, row)
 ) WITHOUT ROWID
 """
 _RECORD: Final = """
@@ -48,16 +48,15 @@ INSERT INTO sent VALUES (?, ?, ?, ?, ?)
 ON CONFLICT DO UPDATE SET acknowledged = max(acknowledged, excluded.acknowledged)
 """
 _ROWS: Final = """
-SELECT row, acknowledged FROM sent WHERE kept = ? AND provider = ? AND message_id >= ? AND message_id < ?
+SELECT row, acknowledged FROM sent WHERE kind = ? AND provider = ? AND message_id >= ? AND message_id < ?
 """
-_COUNT: Final = "SELECT count() FROM sent WHERE kept = ? AND provider = ? AND acknowledged"
+_COUNT: Final = "SELECT count() FROM sent WHERE kind = ? AND provider = ? AND acknowledged"
 
 
 class Ledger:
     """The rows of callbacks that were sent so far; exact repeats are one row."""
 
     def __init__(self) -> None:
-        """Open an empty one."""
         self._database = sqlite3.connect("", isolation_level=None)
         self._database.execute(_SCHEMA)
         self._database.execute("BEGIN")
@@ -77,17 +76,17 @@ class Ledger:
             self._write(each.provider, [(RecordKind.SUBMISSIONS, row)], acknowledged)
 
     def _write(self, provider: str, rows: Iterable[tuple[RecordKind, Row]], acknowledged: bool) -> None:  # noqa: FBT001
-        written = [(kept, provider, row[0], orjson.dumps(row).decode(), acknowledged) for kept, row in rows]
+        written = [(kind, provider, row[0], orjson.dumps(row).decode(), acknowledged) for kind, row in rows]
         self._database.executemany(_RECORD, written)
 
-    def rows(self, kept: RecordKind, provider: str, low: str, high: str) -> Iterator[tuple[Row, bool]]:
+    def rows(self, kind: RecordKind, provider: str, low: str, high: str) -> Iterator[tuple[Row, bool]]:
         """Yield the rows with message ids from `low` up to `high` (excluded), and whether each was acknowledged."""
-        for row, acknowledged in self._database.execute(_ROWS, (kept, provider, low, high)):
+        for row, acknowledged in self._database.execute(_ROWS, (kind, provider, low, high)):
             yield tuple(orjson.loads(row)), bool(acknowledged)
 
-    def acknowledged(self, kept: RecordKind, provider: str) -> int:
+    def acknowledged(self, kind: RecordKind, provider: str) -> int:
         """Count the rows that were acknowledged, which the store has to hold."""
-        [count] = self._database.execute(_COUNT, (kept, provider)).fetchone()
+        [count] = self._database.execute(_COUNT, (kind, provider)).fetchone()
         return int(count)
 
     def _row(self, callback: PlannedCallback, item: PlannedItem) -> tuple[RecordKind, Row]:
@@ -95,7 +94,8 @@ class Ledger:
             case PlannedReject(report, spoil):
                 return RecordKind.DEAD_LETTERS, (_mark(report), spoil.why)
             case PlannedInbound():
-                return RecordKind.INBOUND, _inbound(item)
+                row = item.message_id, item.number.e164, item.recipient, item.content, _seconds(item.occurred_at)
+                return RecordKind.INBOUND, row
             case PlannedReport():
                 if callback.spoil is not None:
                     return RecordKind.DEAD_LETTERS, (_mark(item), callback.spoil.why)
@@ -118,16 +118,6 @@ def _report(report: PlannedReport, told_at: datetime | None) -> Row:
         outcome.code,
         outcome.error,
         _seconds(told_at),
-    )
-
-
-def _inbound(message: PlannedInbound) -> Row:
-    return (
-        message.message_id,
-        message.number.e164,
-        message.recipient,
-        message.content,
-        _seconds(message.occurred_at),
     )
 
 

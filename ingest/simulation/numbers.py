@@ -1,4 +1,4 @@
-"""Mobile numbers that exist: valid ones by the `phonenumbers` library's data."""
+"""Makes mobile numbers that are valid by the data of the `phonenumbers` library."""
 
 from functools import cache
 from random import Random
@@ -9,7 +9,7 @@ import phonenumbers
 from ingest.simulation.plan import Number
 
 _DIGITS: Final = "0123456789"
-#: A prefix is used if a number is valid with each of these as its last digits; then any last digits are.
+#: A prefix is used if the number is valid with each of these endings; then it is valid with all endings.
 _FREE: Final = 4
 _PROBES: Final = ("0000", "3517", "9999")
 _PREFIXES: Final = 12
@@ -29,7 +29,7 @@ def _range(country: str) -> tuple[int, list[str]]:
         raise ValueError(f"{country}: no such country")
     national = phonenumbers.national_significant_number(example)
     calling_code = int(example.country_code or 0)
-    rng = Random(country)  # noqa: S311 - numbers, not secrets
+    rng = Random(country)
     prefixes: list[str] = []
     while len(prefixes) < _PREFIXES:
         prefix = national[:2] + "".join(rng.choices(_DIGITS, k=len(national) - 2 - _FREE))

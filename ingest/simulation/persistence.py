@@ -1,4 +1,4 @@
-"""Tries a failed request again for a while, as a provider does until it is acknowledged."""
+"""Repeats a failed request for a while, as providers do until they get an acknowledgement."""
 
 import asyncio
 import time
@@ -17,11 +17,11 @@ _AGAIN: Final = frozenset({408, 429, 500, 502, 503, 504})
 
 
 class UnreachableError(Exception):
-    """The receiver or the admin listener does not answer, or not as it has to; the text says which, and how."""
+    """The receiver or the admin listener does not answer as it should; the text says which one, and why."""
 
 
 class FinalAnswer(NamedTuple):
-    """The answer to the last try of a request, how long that try took, and how many tries went before it."""
+    """The answer to the last try of a request, the duration of that try, and the number of tries before it."""
 
     status: int
     body: bytes
@@ -33,9 +33,9 @@ async def persist(
     session: aiohttp.ClientSession, name: str, method: str, url: str | URL, *, patience_seconds: float, **request: Any
 ) -> FinalAnswer:
     """
-    Make a request until its answer asks for no other try.
+    Send a request until it gets an answer that is no temporary error.
 
-    Raises `UnreachableError`, which says that `name` can't be reached, after `patience_seconds`.
+    After `patience_seconds` it raises an `UnreachableError` that names `name`.
     """
     backoff = Backoff(_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS)
     give_up_at = time.monotonic() + patience_seconds

@@ -1,4 +1,4 @@
-"""The values of a simulation: the reports that providers will post, and their meaning."""
+"""The classes of a simulation's plan: callbacks with reports and inbound messages, and the requests made of them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,12 +18,12 @@ UTC_8: Final = timezone(timedelta(hours=8))
 
 
 def stem(run: str, sequence: int) -> str:
-    """Return the beginning of a message's id, which names the run and the message; some providers upper-case it."""
+    """Return the beginning of a message's id, which names the run and the message."""
     return f"{run}{sequence:0{SEQUENCE_LENGTH}x}"
 
 
 class Number(NamedTuple):
-    """A phone number, in its parts."""
+    """The parts of a phone number."""
 
     country: str
     calling_code: int
@@ -43,10 +43,10 @@ class Number(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class PlannedOutcome:
     """
-    A state that a provider can report, as the provider writes it, and its meaning.
+    A state that a provider can report, with its codes and its meaning.
 
-    `code` and `error` are the columns `provider_status` and `provider_code`. `weight` is how likely it is: among the
-    final ones relative to each other, of a step on the way the probability that it is reported.
+    `code` and `error` are the columns `provider_status` and `provider_code`. `weight` is the relative frequency of a
+    final state, or the probability that a step before it is reported.
     """
 
     code: str
@@ -60,9 +60,9 @@ class PlannedOutcome:
 @dataclass(frozen=True, slots=True)
 class PlannedReport:
     """
-    One report on one message to one recipient; `seed` decides how it is written where a provider has a choice.
+    One report on one message to one recipient; `seed` decides its form if the provider uses several.
 
-    `created_at` is when the message was sent, the same in all of its reports; None if the provider has no clock.
+    `created_at` is when the message was sent, the same in all its reports; None if the provider sends no times.
     """
 
     message_id: str
@@ -75,7 +75,7 @@ class PlannedReport:
 
 @dataclass(frozen=True, slots=True)
 class PlannedSubmission:
-    """One message to one recipient that was given to a provider, as `POST /submissions` is told of it."""
+    """One message to one recipient that is posted to `POST /submissions`."""
 
     provider: str
     message_id: str
@@ -98,18 +98,18 @@ class PlannedInbound:
 
 @dataclass(frozen=True, slots=True)
 class PlannedRequest:
-    """An HTTP request, its address being the account's; `query` is encoded."""
+    """An HTTP request to an account's address; `query` is percent-encoded."""
 
     method: str
     query: str = ""
-    body: bytes = b""
     content_type: str = "application/json"
+    body: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
 class Spoil:
     """
-    A way to make a good request unreadable: `make` gets it and the message id, which has to stay somewhere in it.
+    A way to make a request unreadable: `make` gets the request and the message id, which has to remain in it.
 
     `authentic` says that a secret in the payload can still be read.
     """
@@ -130,7 +130,7 @@ class ItemSpoil:
 
 @dataclass(frozen=True, slots=True)
 class PlannedReject:
-    """A report within a batch that can't be read, beside good ones."""
+    """An unreadable report in a batch with readable ones."""
 
     report: PlannedReport
     spoil: ItemSpoil
@@ -142,10 +142,10 @@ PlannedItem: TypeAlias = PlannedReport | PlannedInbound | PlannedReject
 @dataclass(frozen=True, slots=True)
 class PlannedCallback:
     """
-    One callback; if it is spoiled, its one item is the one that it was made from.
+    One callback; a spoiled one is made from one report.
 
-    `submissions` are told to dlrhub before it: those of the messages that it is the first to report on, and of some on
-    which nobody ever reports.
+    `submissions` are posted before it: those of the messages that it is the first to report on, and some of messages
+    that are never reported on.
     """
 
     provider: str
@@ -160,6 +160,6 @@ class PlannedCallback:
 
     @property
     def seed(self) -> int:
-        """The seed that decides how the callback is written; an exact repeat has the same one."""
+        """The seed that decides the form of the callback; an exact repeat has the same seed."""
         first = self.items[0]
         return first.report.seed if isinstance(first, PlannedReject) else first.seed

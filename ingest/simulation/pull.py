@@ -1,9 +1,4 @@
-"""
-The providers that are asked, as one server.
-
-Each provider is a file in `dialects`; here its answers are served, now and then a wrong one in their place, and
-counted.
-"""
+"""Serves the polled providers of the simulation: answers requests, sometimes wrongly on purpose, and counts answers."""
 
 from abc import ABC, abstractmethod
 from collections import Counter
@@ -21,8 +16,8 @@ from ingest.simulation.wrong_answers import WRONG, Handler
 
 
 @dataclass
-class AskedProvider(ABC):
-    """A provider that is asked about `messages`; without `credentials` everybody is let in."""
+class PolledProvider(ABC):
+    """A provider that is polled about `messages`; without `credentials` it answers everybody."""
 
     name: ClassVar[str]
     messages: KnownMessages
@@ -30,17 +25,20 @@ class AskedProvider(ABC):
 
     @abstractmethod
     def routes(self) -> Iterable[web.RouteDef]:
-        """Return the addresses of its document."""
+        """Return the routes of the provider's interface."""
 
 
 class PullServer:
-    """Serves the providers; `answers` counts what they answered, by provider and HTTP status."""
+    """
+    Serves `providers`, and answers the share `faults` of the requests wrongly.
 
-    def __init__(self, providers: Sequence[AskedProvider], *, faults: float = 0.0, seed: int = 1) -> None:
-        """Serve `providers`; the share `faults` of the requests is answered wrongly."""
+    `answers` counts the answers by provider and HTTP status.
+    """
+
+    def __init__(self, providers: Sequence[PolledProvider], *, faults: float = 0.0, seed: int = 1) -> None:
         self._routes = [route for provider in providers for route in provider.routes()]
         self._faults = faults
-        self._rng = Random(seed)  # noqa: S311 - traffic, not secrets
+        self._rng = Random(seed)
         self.providers = {route.path: provider.name for provider in providers for route in provider.routes()}
         self.answers: Counter[tuple[str, str]] = Counter()
 

@@ -1,4 +1,4 @@
-"""One run of `dlrhub simulate`, from the options to the exit status."""
+"""Carries out one run of `dlrhub simulate`, from the options to the exit status."""
 
 import asyncio
 import secrets
@@ -24,10 +24,10 @@ from ingest.simulation.plan import RUN_LENGTH
 from ingest.simulation.send import CallbackSender
 from ingest.simulation.submit import SubmissionSender
 from ingest.simulation.summary import Exit, SimulationResult, differences, json_of, print_result
-from ingest.simulation.targets import Line, admin_target, open_lines, receiver_url
+from ingest.simulation.targets import Target, admin_address, open_targets, receiver_url
 from ingest.simulation.traffic import Mix, Schedule, Traffic
 
-#: Columns of the tables where there is no terminal.
+#: The width of the tables if the output is no terminal.
 _WIDTH: Final = 100
 _LIMITS: Final = QueryLimits(query_seconds=300, wait_seconds=300)
 _ARRIVAL_SECONDS: Final = 5.0
@@ -38,9 +38,9 @@ class Options:
     """
     The options of a run; empty ones come from the settings.
 
-    `per_second` 0 means as fast as possible. `failing` is the share of failed messages by provider. Rows that the store
-    lacks after it took nothing in for `wait_seconds` are lost. The providers' stamps are spread over the last `days`.
-    With `submits`, dlrhub is told at `admin_url` of the messages before they are reported on.
+    `per_second` 0 means as fast as possible. `failing` is the share of failed messages by provider. Rows count as lost
+    if the store still lacks them after it has gained no rows for `wait_seconds`. The providers' times are spread over
+    the last `days`. With `submits`, submissions are posted to `admin_url` before the messages are reported on.
     """
 
     per_second: float
@@ -88,21 +88,21 @@ def run_simulation(settings: Settings, options: Options, *, as_json: bool = Fals
 
 async def simulate(settings: Settings, options: Options) -> SimulationResult:
     """Post the traffic and compare the store with it; raises `InvalidSettingsError` if an option can't be used."""
-    lines = open_lines(settings, providers=options.providers, account=options.account, secret=options.secret)
+    targets = open_targets(settings, providers=options.providers, account=options.account, secret=options.secret)
     run = secrets.token_hex(RUN_LENGTH // 2)
-    traffic = _traffic(options, lines, run)
+    traffic = _traffic(options, targets, run)
     with closing(Ledger()) as ledger:
-        sender = _sender(settings, options, lines, ledger)
+        sender = _sender(settings, options, targets, ledger)
         gone: list[str] = []
         result = SimulationResult(Exit.UNREACHABLE, sender.sent, days=options.days)
         try:
-            await _arrive(sender)
+            await _wait_for_listeners(sender)
             gone = await _send(sender, traffic, options)
             result.submitted = sender.submissions.sent if sender.submissions else None
             async with StoreClient(
                 options.query_url or store_url(settings), settings.clickhouse.database, _LIMITS
             ) as store:
-                audit = Audit(store, ledger, list(lines.values()), run, traffic.messages)
+                audit = Audit(store, ledger, list(targets.values()), run, traffic.messages)
                 await audit.settle(options.wait_seconds)
                 result.findings = [finding async for finding in audit.tallies()]
         except UnreachableError as error:
@@ -115,13 +115,13 @@ async def simulate(settings: Settings, options: Options) -> SimulationResult:
     return result
 
 
-def _sender(settings: Settings, options: Options, lines: Mapping[str, Line], ledger: Ledger) -> CallbackSender:
-    admin, token = admin_target(settings)
+def _sender(settings: Settings, options: Options, targets: Mapping[str, Target], ledger: Ledger) -> CallbackSender:
+    admin, token = admin_address(settings)
     submissions = SubmissionSender(options.admin_url.rstrip("/") or admin, token) if options.submits else None
-    return CallbackSender(options.url or receiver_url(settings), lines, ledger, submissions)
+    return CallbackSender(options.url or receiver_url(settings), targets, ledger, submissions)
 
 
-def _traffic(options: Options, lines: Mapping[str, Line], run: str) -> Traffic:
+def _traffic(options: Options, targets: Mapping[str, Target], run: str) -> Traffic:
     schedule = Schedule(
         run=run,
         started_at=datetime.now(UTC),
@@ -130,11 +130,11 @@ def _traffic(options: Options, lines: Mapping[str, Line], run: str) -> Traffic:
         spread=timedelta(days=options.days),
     )
     mix = Mix(malformed=options.malformed, failing=options.failing)
-    return Traffic([line.dialect for line in lines.values()], mix, schedule, options.seed)
+    return Traffic([target.dialect for target in targets.values()], mix, schedule, options.seed)
 
 
 async def _send(sender: CallbackSender, traffic: Traffic, options: Options) -> list[str]:
-    """Send everything; if dlrhub went away, return a text that says so."""
+    """Send everything; if dlrhub can't be reached any more, return a text that says so."""
     try:
         with _progress(options.callbacks) as advance:
             await sender.send(traffic, per_second=options.per_second, concurrency=options.concurrency, advance=advance)
@@ -143,8 +143,8 @@ async def _send(sender: CallbackSender, traffic: Traffic, options: Options) -> l
     return []
 
 
-async def _arrive(sender: CallbackSender) -> None:
-    """Return once the receiver and, if needed, the admin listener answer; raises `UnreachableError` after 5 s."""
+async def _wait_for_listeners(sender: CallbackSender) -> None:
+    """Wait until the receiver and, if needed, the admin listener answer; raises `UnreachableError` after 5 s."""
     async with aiohttp.ClientSession(timeout=TIMEOUT) as session:
         await persist(session, f"the receiver at {sender.url}", "GET", sender.url, patience_seconds=_ARRIVAL_SECONDS)
         if sender.submissions is None:

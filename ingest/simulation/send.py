@@ -1,8 +1,8 @@
 """
-Sends callbacks as a provider does: a callback that was not acknowledged is posted again.
+Sends callbacks as a provider does, and again if they are not acknowledged.
 
-Connections that fail, and answers that ask for patience, are tried again with growing pauses, for a minute; then the
-receiver counts as gone and the run ends. Any other answer than the expected one is final, and counted.
+After failed connections and temporary errors a callback is sent again with growing pauses, for a minute; then the run
+ends. Any other unexpected answer is final, and counted.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from ingest.simulation.ledger import Ledger
 from ingest.simulation.persistence import PATIENCE_SECONDS, TIMEOUT, FinalAnswer, persist
 from ingest.simulation.plan import PlannedCallback, PlannedRequest
 from ingest.simulation.submit import SubmissionSender
-from ingest.simulation.targets import Line
+from ingest.simulation.targets import Target
 
 _SHOWN_BYTES: Final = 100
 _STORED: Final = 200
@@ -28,49 +28,47 @@ _STORED: Final = 200
 
 @dataclass(slots=True)
 class Sent:
-    """One provider's callbacks, counted. `unexpected` counts other answers by status; `answers` has one of each."""
+    """Counts of one provider's callbacks; `unexpected` are answers by status, and `answers` has one of each."""
 
     callbacks: int = 0
-    acknowledged: int = 0
-    malformed: int = 0
-    retries: int = 0
     unexpected: Counter[int] = field(default_factory=Counter)
     answers: dict[int, str] = field(default_factory=dict)
     seconds: "array[float]" = field(default_factory=lambda: array("d"))
+    acknowledged: int = 0
+    malformed: int = 0
+    retries: int = 0
 
 
 class CallbackSender:
-    """Sends callbacks to the accounts of their providers, and records them in the ledger."""
+    """
+    Sends callbacks to the receiver at `url`, and records them in the ledger.
+
+    With `submissions`, the submissions of a callback's messages are posted before it.
+    """
 
     def __init__(
         self,
         url: str,
-        lines: Mapping[str, Line],
+        targets: Mapping[str, Target],
         ledger: Ledger,
         submissions: SubmissionSender | None = None,
         *,
         patience_seconds: float = PATIENCE_SECONDS,
     ) -> None:
-        """Send to the receiver at `url`, and first tell of what was submitted, where `submissions` is given."""
         self.submissions = submissions
         self._patience_seconds = patience_seconds
         self.url = url.rstrip("/")
-        self._lines = lines
+        self._targets = targets
         self.ledger = ledger
-        self.sent = {name: Sent() for name in lines}
+        self.sent = {name: Sent() for name in targets}
 
     async def send(
-        self,
-        callbacks: Iterable[PlannedCallback],
-        *,
-        per_second: float,
-        concurrency: int,
-        advance: Callable[[], None],
+        self, callbacks: Iterable[PlannedCallback], *, per_second: float, concurrency: int, advance: Callable[[], None]
     ) -> None:
         """
-        Send everything, `concurrency` at a time, and call `advance` after each; raises `UnreachableError`.
+        Send all callbacks, `concurrency` at a time, and call `advance` after each; raises `UnreachableError`.
 
-        With `per_second` 0 it goes as fast as possible.
+        With `per_second` 0, they are sent as fast as possible.
         """
         paced = _paced(callbacks, per_second)
         connector = aiohttp.TCPConnector(limit=concurrency)
@@ -89,13 +87,13 @@ class CallbackSender:
         paced: Iterator[tuple[float, PlannedCallback]],
         advance: Callable[[], None],
     ) -> None:
-        """Take the next callback, wait until its time, deliver it; all workers share the iterator."""
+        """Take the next callback, wait until its time, and send it; all workers share the iterator."""
         for due_at, callback in paced:
             await asyncio.sleep(due_at - time.monotonic())
             acknowledged = False
             if self.submissions is not None and callback.submissions:
-                line = self._lines[callback.provider]
-                await self.submissions.send(session, line, callback.submissions, self.ledger)
+                target = self._targets[callback.provider]
+                await self.submissions.send(session, target, callback.submissions, self.ledger)
             try:
                 acknowledged = await self._deliver(session, callback)
             finally:
@@ -104,28 +102,28 @@ class CallbackSender:
 
     async def _deliver(self, session: aiohttp.ClientSession, callback: PlannedCallback) -> bool:
         """Send a callback until it has a final answer, and return whether that answer was the expected one."""
-        line, sent = self._lines[callback.provider], self.sent[callback.provider]
-        request = line.dialect.request(callback, line.account)
+        target, sent = self._targets[callback.provider], self.sent[callback.provider]
+        request = target.dialect.request(callback, target.account)
         if callback.spoil is not None:
             request = callback.spoil.make(request, callback.reports[0].message_id)
         sent.callbacks += 1
-        answer = await self._post(session, line, request)
+        answer = await self._post(session, target, request)
         sent.retries += answer.retries
         sent.seconds.append(answer.seconds)
         if callback.spoil is not None:
-            expected = answer.status == line.malformed
+            expected = answer.status == target.malformed
             sent.malformed += expected
         else:
-            expected = answer.status == _STORED and line.dialect.acknowledges(request, answer.body)
+            expected = answer.status == _STORED and target.dialect.acknowledges(request, answer.body)
             sent.acknowledged += expected
         if not expected:
             sent.unexpected[answer.status] += 1
             sent.answers.setdefault(answer.status, answer.body[:_SHOWN_BYTES].decode("utf-8", "replace"))
         return expected
 
-    async def _post(self, session: aiohttp.ClientSession, line: Line, request: PlannedRequest) -> FinalAnswer:
+    async def _post(self, session: aiohttp.ClientSession, target: Target, request: PlannedRequest) -> FinalAnswer:
         query = f"?{request.query}" if request.query else ""
-        url = URL(f"{self.url}{line.path}{query}", encoded=True)  # as it is: Santo sends a raw `|`
+        url = URL(f"{self.url}{target.path}{query}", encoded=True)  # not encoded again: Santo sends a raw `|`
         content = {"data": request.body, "headers": {"Content-Type": request.content_type}}
         return await persist(
             session,

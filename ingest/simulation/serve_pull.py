@@ -1,4 +1,4 @@
-"""`dlrhub simulate --serve-pull`: plays the polled providers until it is interrupted, then counts its answers."""
+"""`dlrhub simulate --serve-pull`: plays the polled providers until it is interrupted, then prints its answers' counts."""
 
 import asyncio
 import signal
@@ -36,7 +36,7 @@ def run_pull_server(settings: Settings, address: str, *, faults: float, reports_
 
 
 def _credentials(settings: Settings) -> dict[str, dict[str, str]]:
-    """Return the credentials of the first account of each provider that is asked."""
+    """Return the credentials of the first polled account of each provider."""
     found: dict[str, dict[str, str]] = {}
     for account in settings.accounts:
         poll = PROVIDERS[account.provider].poll

@@ -1,4 +1,4 @@
-"""Posts submissions to `POST /submissions`, as an application does that sends messages."""
+"""Posts submissions to `POST /submissions`, as applications that send messages do."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ import orjson
 from ingest.simulation.ledger import Ledger
 from ingest.simulation.persistence import PATIENCE_SECONDS, UnreachableError, persist
 from ingest.simulation.plan import PlannedSubmission
-from ingest.simulation.targets import Line
+from ingest.simulation.targets import Target
 
 _ACCEPTED: Final = 202
 _SHOWN_BYTES: Final = 200
@@ -18,7 +18,7 @@ _SHOWN_BYTES: Final = 200
 
 @dataclass(slots=True)
 class SubmissionSender:
-    """Posts submissions to the admin listener at `url`, with its `token` where it asks for one."""
+    """Posts submissions to the admin listener at `url`, with the `token` if there is one."""
 
     url: str
     token: str = ""
@@ -26,15 +26,11 @@ class SubmissionSender:
     retries: int = 0
 
     async def send(
-        self, session: aiohttp.ClientSession, line: Line, submissions: Sequence[PlannedSubmission], ledger: Ledger
+        self, session: aiohttp.ClientSession, target: Target, submissions: Sequence[PlannedSubmission], ledger: Ledger
     ) -> None:
-        """
-        Post submissions of one account, and write them into the ledger.
-
-        Raises `UnreachableError` if they are not accepted.
-        """
+        """Post submissions of one account, and record them; raises `UnreachableError` if they are not accepted."""
         url = f"{self.url}/submissions"
-        body = orjson.dumps([_fields(line, submission) for submission in submissions])
+        body = orjson.dumps([_fields(target, submission) for submission in submissions])
         headers = {"Content-Type": "application/json"}
         if self.token:
             headers["Authorization"] = f"Bearer {self.token}"
@@ -53,10 +49,10 @@ class SubmissionSender:
         self.retries += answer.retries
 
 
-def _fields(line: Line, submission: PlannedSubmission) -> dict[str, object]:
+def _fields(target: Target, submission: PlannedSubmission) -> dict[str, object]:
     return {
         "provider": submission.provider,
-        "account": line.account.name,
+        "account": target.account.name,
         "message_id": submission.message_id,
         "recipient": submission.number.e164,
         "submitted_at": submission.submitted_at.isoformat(),

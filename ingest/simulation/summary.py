@@ -1,4 +1,4 @@
-"""The output of a simulation: two tables and a verdict, or the same as JSON."""
+"""Prints the result of a simulation: two tables and a verdict, or the same as JSON."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from rich.table import Table
 from ingest.simulation.compare import Tally
 from ingest.simulation.send import Sent
 
-#: Provider, table, and how the comparison went.
+#: Provider, table, and the result of the comparison.
 Finding = tuple[str, str, Tally]
 
 
@@ -76,13 +76,13 @@ def _remarks(result: SimulationResult) -> Iterable[str]:
         yield f"dlrhub was told of {result.submitted} submissions"
     if result.days:
         yield (
-            f"submissions and the providers' times are spread over the last {result.days:g} days; dlrhub received all of it "
-            "now, so that what is counted by the time of receipt is of the last minutes"
+            f"submissions and the providers' times are spread over the last {result.days:g} days; dlrhub received "
+            "everything now, so counts by the time of receipt are those of the last minutes"
         )
 
 
 def _callbacks(sent: Mapping[str, Sent]) -> list[dict[str, Any]]:
-    """Return how each provider's callbacks were answered; latencies are those of the acknowledgement."""
+    """Return a row for each provider with the counts of its callbacks, and percentiles of the answers' latency."""
     return [
         {
             "provider": provider,
@@ -99,16 +99,12 @@ def _callbacks(sent: Mapping[str, Sent]) -> list[dict[str, Any]]:
 
 
 def _store(findings: Iterable[Finding]) -> list[dict[str, Any]]:
-    """Return how each table compares with what was acknowledged."""
+    """Return a row for each comparison of a table."""
     return [{"provider": provider, "table": name, **tally.counts} for provider, name, tally in findings]
 
 
 def _table(title: str, names: int, rows: Sequence[Mapping[str, Any]]) -> Table:
-    """
-    Return a table of rows, whose first columns are names and the others figures.
-
-    It fits 80 columns; in fewer, its cells go on in the next line instead of being cut.
-    """
+    """Return a table, of which the first `names` columns are aligned left; long cells are wrapped."""
     table = Table(title=title, title_justify="left", box=None, pad_edge=False)
     for index, column in enumerate(rows[0]):
         table.add_column(column.replace("_", " "), justify="left" if index < names else "right", overflow="fold")

@@ -1,4 +1,4 @@
-"""The targets of a simulation: accounts and addresses, from the settings that the receiver has."""
+"""Finds the accounts and addresses that a simulation posts to, from the receiver's settings."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -14,11 +14,11 @@ from normalizers.model import Account
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class Target:
     """
-    A provider and the account that it posts to.
+    A provider, and the account that it posts to.
 
-    `path` holds the secret; `malformed` is the HTTP status of the answer to what can't be read.
+    `path` holds the secret; `malformed` is the HTTP status that answers an unreadable callback.
     """
 
     dialect: Dialect
@@ -27,23 +27,23 @@ class Line:
     malformed: int = 400
 
 
-def open_lines(
+def open_targets(
     settings: Settings, *, providers: tuple[str, ...] = (), account: str = "", secret: str = ""
-) -> Mapping[str, Line]:
+) -> Mapping[str, Target]:
     """
-    Return each provider's line: to `account` with `secret`, else to its first account in the settings.
+    Return each provider's target: `account` with `secret`, else the provider's first account in the settings.
 
-    Without `providers` it is those that have an account, all where none has one. Raises `InvalidSettingsError`.
+    Without `providers`, those with an account are taken, or all if there is no account. Raises `InvalidSettingsError`.
     """
     strange = [name for name in providers if name not in DIALECTS]
     if strange:
         raise InvalidSettingsError(f"provider {strange[0]} can't be played; there are {', '.join(DIALECTS)}")
     having = [name for name in DIALECTS if any(known.provider == name for known in settings.accounts)]
-    return {name: _line(name, _account(settings, name, account), secret) for name in providers or having or DIALECTS}
+    return {name: _target(name, _account(settings, name, account), secret) for name in providers or having or DIALECTS}
 
 
 def _account(settings: Settings, provider: str, name: str) -> AccountSettings:
-    """Return a provider's account of that name, else its first one; one that the settings don't have is open."""
+    """Return a provider's account by its name, else its first one; an account that is not in the settings is open."""
     of_provider = [account for account in settings.accounts if account.provider == provider]
     if not name:
         return of_provider[0] if of_provider else AccountSettings(provider=provider)
@@ -56,11 +56,11 @@ def _account(settings: Settings, provider: str, name: str) -> AccountSettings:
         raise InvalidSettingsError("account: give it as letters, digits, `.`, `_` and `-`") from None
 
 
-def _line(provider: str, settings: AccountSettings, secret: str) -> Line:
+def _target(provider: str, settings: AccountSettings, secret: str) -> Target:
     effective = effective_account(settings)
     account = effective.reading
     secrets = [secret] if secret else effective.secrets[:1]
-    return Line(
+    return Target(
         dialect=_authentic(DIALECTS[provider]) if account.auth_key else DIALECTS[provider],
         account=account,
         path="/".join(["/callbacks", provider, *(quote(part, safe="") for part in (account.name, *secrets))]),
@@ -69,16 +69,16 @@ def _line(provider: str, settings: AccountSettings, secret: str) -> Line:
 
 
 def _authentic(dialect: Dialect) -> Dialect:
-    """Leave out the corruptions that destroy the secret: such a callback is answered 403 and not kept."""
+    """Leave out the spoils that destroy the secret: such a callback is answered with 403 and not kept."""
     return replace(dialect, spoils=[spoil for spoil in dialect.spoils if spoil.authentic])
 
 
-def admin_target(settings: Settings) -> tuple[str, str]:
-    """Return where the admin listener of these settings is reached from this machine, and its token."""
+def admin_address(settings: Settings) -> tuple[str, str]:
+    """Return the URL of the admin listener from this machine, and its token."""
     token = settings.admin.token
     return http_url(settings.admin.listen), token.get_secret_value() if token else ""
 
 
 def receiver_url(settings: Settings) -> str:
-    """Return where the receiver of these settings is reached from this machine."""
+    """Return the URL of the receiver from this machine."""
     return http_url(settings.receiver_listen, "https" if settings.receiver.tls_cert else "http")

@@ -1,8 +1,8 @@
 """
-Traffic: the callbacks that providers will post, one after the other, planned from a seed.
+Plans the callbacks of a simulation, one after the other, from a seed.
 
-Nothing is sent and no clock is read here: the same arguments plan the same callbacks. Memory is bounded, whatever the
-count: only what is due soon is remembered.
+Nothing is sent and no clock is read here: the same arguments plan the same callbacks. Memory is bounded, because only
+reports that are due soon are remembered.
 """
 
 import heapq
@@ -28,14 +28,14 @@ from ingest.simulation.plan import (
 )
 from normalizers.model import Reason, Status
 
-#: Items that travel in one callback.
+#: Items that have to be in the same callback.
 Group = tuple[PlannedItem, ...]
 
-#: How many callbacks later, at most, a message's next report comes, and an exact repeat of one.
+#: After how many callbacks at most the next report of a message comes, or an exact repeat of a report.
 _NEXT_STEPS: Final = 40
 _REPEAT_STEPS: Final = 200
 _LATE_HOURS: Final = (1, 120)
-#: How many of the messages that an outage fails do so for its own reason.
+#: The share of the messages that fail in an outage which fail for its main reason.
 _OUTAGE_SHARE: Final = 0.9
 _CONTENTS: Final = ("TD", "退订", "回复1", "好的谢谢", "STOP", "Y", "请问还有货吗")
 _ACCESS_CODES: Final = ("106901234", "1069055512")
@@ -47,12 +47,11 @@ class Mix:
     """
     The probability of each kind of event.
 
-    Of messages: `disordered` ones are reported on in another order, `late` ones hours or days afterwards, `unfinished`
-    ones without the last report, `conflicting` ones with two final reports, `silent` ones not at all; `submitted` ones
-    are submitted to dlrhub first. Of reports: `repeated` ones are posted twice. Of callbacks: `malformed` ones can't be
-    read. Of batches: `rejected` ones have an item that can't be read. Of items, if the provider mixes them in:
-    `inbound` ones are inbound messages. `failing` has the share of messages, by provider, that fail in an outage, most
-    of them for one reason.
+    Of messages: `disordered` (reported in another order), `late` (reported hours or days afterwards), `unfinished`
+    (without the last report), `conflicting` (two final reports), `silent` (no report), `submitted` (posted to
+    `POST /submissions` first). Of reports: `repeated` (posted twice). Of callbacks: `malformed` (unreadable). Of
+    batches: `rejected` (one unreadable item). Of items: `inbound` (an inbound message). `failing` is the share of each
+    provider's messages that fail in an outage, most of them for one reason.
     """
 
     repeated: float = 0.03
@@ -73,7 +72,7 @@ class Schedule:
     """
     The run that the traffic belongs to (`run`, six hexadecimal digits), its start, its rate and its length.
 
-    `spread` is the time before the start over which the providers' stamps and the submissions are spread.
+    The times of reports and submissions are spread over the time `spread` before the start.
     """
 
     run: str
@@ -84,14 +83,13 @@ class Schedule:
 
 
 class Traffic:
-    """The callbacks of a run: iterate over it once; `messages` tells how many messages there were so far."""
+    """The callbacks of a run, to be iterated over once; `messages` is the number of messages so far."""
 
     def __init__(self, dialects: Sequence[Dialect], mix: Mix, schedule: Schedule, seed: int) -> None:
-        """Plan callbacks of these providers."""
         self._dialects = dialects
         self._mix = mix
         self._schedule = schedule
-        self._rng = Random(seed)  # noqa: S311 - traffic, not secrets
+        self._rng = Random(seed)
         self._due: dict[str, list[tuple[int, int, Group]]] = {dialect.name: [] for dialect in dialects}
         self._order = count()
         self._submissions: list[PlannedSubmission] = []
@@ -119,7 +117,7 @@ class Traffic:
         return PlannedCallback(dialect.name, tuple(items), submissions=submissions)
 
     def _batch(self, dialect: Dialect, step: int) -> list[PlannedItem]:
-        """Return the items of one callback; an item that can't share it with these waits for the next one."""
+        """Return the items of one callback; an item that can't share it waits for the next one."""
         items = list(self._group(dialect, step))
         for _ in range(dialect.batch(self._rng) - 1):
             group = self._group(dialect, step)
@@ -130,7 +128,7 @@ class Traffic:
         return items
 
     def _group(self, dialect: Dialect, step: int) -> Group:
-        """Return the items of a message that are due now, else the first ones of a new message."""
+        """Return the next items of an earlier message if some are due, else the first ones of a new message."""
         due = self._due[dialect.name]
         if due and due[0][0] <= step:
             return heapq.heappop(due)[-1]
@@ -156,7 +154,7 @@ class Traffic:
         heapq.heappush(self._due[dialect.name], (step, next(self._order), group))
 
     def _message(self, dialect: Dialect, step: int) -> list[Group]:
-        """Return a message's reports in the order in which they happen, those that travel together as one group."""
+        """Return a message's reports in the order of their times, in groups that have to be in the same callback."""
         message_id = self._message_id(dialect)
         lives = self._lives(dialect)
         numbers = self._numbers(dialect, len(lives))
@@ -183,15 +181,16 @@ class Traffic:
 
     def _sent_at(self, dialect: Dialect, step: int) -> datetime:
         """
-        Return when a message was sent, if its reports carry no time or it has none.
+        Return when a message without times in its reports, or without reports, was sent.
 
-        A provider without a clock has its reports count from their receipt, so its message was sent just before.
+        A provider without a clock sends no times, so its reports count as of their receipt: the message is sent just
+        before that.
         """
         at = self._now(step) if dialect.clock else self._schedule.started_at
         return (at - timedelta(seconds=self._rng.lognormvariate(1.4, 1.0))).replace(microsecond=0)
 
     def _created(self, first: datetime | None) -> datetime | None:
-        """Return when a message was sent, given when it was first reported on."""
+        """Return when a message was sent, given the time of its first report."""
         return first - timedelta(seconds=self._rng.randrange(90)) if first else None
 
     def _report(
@@ -221,7 +220,7 @@ class Traffic:
         )
 
     def _lives(self, dialect: Dialect) -> list[list[PlannedOutcome]]:
-        """Return the outcomes for each recipient of one message: the same steps, and a final one each."""
+        """Return the outcomes for each recipient of a message: the same steps, then each its own final outcome."""
         steps = [outcome for outcome in dialect.steps if self._happens(outcome.weight)]
         recipients = dialect.recipients(self._rng)
         if steps and self._happens(self._mix.unfinished):
@@ -242,7 +241,7 @@ class Traffic:
         return self._final(dialect, failing=True)
 
     def _outage(self, dialect: Dialect) -> PlannedOutcome:
-        """Choose the outcome of most messages of an outage, one with a reason."""
+        """Choose the outcome of most messages in an outage, one with a known reason."""
         while (outcome := self._final(dialect, failing=True)).reason in {None, Reason.UNKNOWN}:
             pass
         return outcome
@@ -267,7 +266,7 @@ class Traffic:
         return dialect.message_id(stem(self._schedule.run, self.messages), self._rng)
 
     def _times(self, dialect: Dialect, step: int, stages: int) -> Sequence[datetime | None]:
-        """Return when each stage happened: the last one just before its report is sent, or long before."""
+        """Return the time of each stage; the last one is just before its report is sent, or much earlier."""
         if not dialect.clock:
             return [None] * stages
         at = self._now(step)
@@ -280,7 +279,7 @@ class Traffic:
         return times[::-1]
 
     def _now(self, step: int) -> datetime:
-        """Return a moment before a callback is sent, to the second, as providers tell it."""
+        """Return a time shortly before a callback is sent, to the second, as providers give it."""
         ago = self._rng.lognormvariate(0.5, 0.8)
         schedule = self._schedule
         long_ago = schedule.spread * (1 - step / schedule.callbacks)

@@ -1,4 +1,4 @@
-"""The ways in which a server may answer wrongly."""
+"""Handlers that answer a request wrongly, as broken servers and proxies do."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypeAlias
@@ -16,10 +16,10 @@ def _always(**answer: Any) -> Handler:
 
 
 answer_500: Final = _always(status=500, text="internal error")
-#: The answer of a proxy whose server is gone.
+#: The answer of a proxy whose server does not respond.
 answer_502: Final = _always(status=502, text="<html>Bad Gateway</html>", content_type="text/html")
 answer_429: Final = _always(status=429, headers={"Retry-After": "1"})
-#: An answer in another format than was asked for.
+#: An answer in a wrong format.
 answer_rubbish: Final = _always(text="<returnsms><status>0</status></returnsms>", content_type="text/xml")
 
 

@@ -1,7 +1,7 @@
 """
-The providers as they are played: a file each, or a package of one's own.
+The dialects of all providers: those of this folder, one in each file, and those of installed packages.
 
-A package that brings a provider names how it is played under the entry points' group `dlrhub.dialects`.
+A package names the dialect of its provider as an entry point in the group `dlrhub.dialects`.
 """
 
 from collections.abc import Mapping

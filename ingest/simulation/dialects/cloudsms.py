@@ -1,4 +1,4 @@
-"""CloudSMS: one JSON envelope a POST, by 《CloudSMS平台Web API接口文档》 v2.4, 平台短信状态报告推送."""
+"""CloudSMS: POSTs with one JSON object, by 《CloudSMS平台Web API接口文档》 v2.4, 平台短信状态报告推送."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -9,7 +9,7 @@ from typing import Final
 import orjson
 
 from ingest.simulation import corruption
-from ingest.simulation.dialect import Dialect, happens, hexadecimal, whims_of
+from ingest.simulation.dialect import Dialect, happens, hexadecimal, sometimes_up_to
 from ingest.simulation.plan import UTC_8, PlannedCallback, PlannedOutcome, PlannedReport, PlannedRequest, Spoil
 from normalizers.errors import Fault
 from normalizers.model import Account, Reason, Status
@@ -37,37 +37,37 @@ _COUNTRIES: Final = {
 
 
 def request(callback: PlannedCallback, account: Account) -> PlannedRequest:
-    """Write a message's report: all its recipients, with the account's AUTH_KEY where it has one."""
+    """Write the reports on all recipients of a message, with the account's AUTH_KEY if it has one."""
     return PlannedRequest("POST", body=orjson.dumps(envelope(callback.reports, account)))
 
 
 def envelope(reports: Sequence[PlannedReport], account: Account) -> dict[str, object]:
-    """Write the request of the document's example."""
+    """Write the body of a request like the document's example."""
     first = reports[0]
-    whims = whims_of(first.seed)
-    times = _times(first.occurred_at, account, whims)
+    rng = Random(first.seed)
+    times = _times(first.occurred_at, account, rng)
     key = {"AUTH_KEY": account.auth_key} if account.auth_key else {}
     return {
         "METHOD": "SMS_PUSH_REPORT",
         **key,
         "TYPE": "REQUEST",
-        "SERIAL": whims.randint(1, 128),
+        "SERIAL": rng.randint(1, 128),
         **times,
-        "SOURCE_MSISDN": whims.choice(("CloudSMS", "Verify", "85264501234")),
+        "SOURCE_MSISDN": rng.choice(("CloudSMS", "Verify", "85264501234")),
         "SMS_UID": first.message_id,
-        "SMS_RESULT_LIST": [_result(report, as_text=happens(0.1, whims)) for report in reports],
-        "CUSTOMER_BODY": {"order": f"A-{whims.randrange(10**6)}"} if happens(0.3, whims) else {},
+        "SMS_RESULT_LIST": [_result(report, as_text=happens(0.1, rng)) for report in reports],
+        "CUSTOMER_BODY": {"order": f"A-{rng.randrange(10**6)}"} if happens(0.3, rng) else {},
     }
 
 
-def _times(occurred_at: datetime | None, account: Account, whims: Random) -> dict[str, str]:
-    """Write TIME (when the report is pushed) and REPORT_TIME (when it was made), which is optional."""
+def _times(occurred_at: datetime | None, account: Account, rng: Random) -> dict[str, str]:
+    """Write TIME (when the report is pushed) and the optional REPORT_TIME (when the report was made)."""
     if occurred_at is None:
         raise ValueError("CloudSMS has a clock")
     at = occurred_at.astimezone(account.timezone or UTC_8)
-    if happens(0.1, whims):
+    if happens(0.1, rng):
         return {"TIME": _stamp(at)}
-    return {"TIME": _stamp(at + timedelta(seconds=whims.randrange(5))), "REPORT_TIME": _stamp(at)}
+    return {"TIME": _stamp(at + timedelta(seconds=rng.randrange(5))), "REPORT_TIME": _stamp(at)}
 
 
 def _result(report: PlannedReport, *, as_text: bool) -> dict[str, object]:
@@ -84,17 +84,13 @@ def _stamp(at: datetime) -> str:
 
 
 def acknowledges(request: PlannedRequest, body: bytes) -> bool:
-    """Tell whether a body is the ANSWER to a request, and says OK."""
+    """Tell whether a body is the ANSWER to a request, with the RESULT_CODE for OK."""
     try:
         answer = orjson.loads(body)
     except orjson.JSONDecodeError:
         return False
-    expected = {
-        "METHOD": "SMS_PUSH_REPORT",
-        "TYPE": "ANSWER",
-        "SERIAL": orjson.loads(request.body)["SERIAL"],
-        "RESULT_CODE": 1,
-    }
+    serial = orjson.loads(request.body)["SERIAL"]
+    expected = {"METHOD": "SMS_PUSH_REPORT", "TYPE": "ANSWER", "SERIAL": serial, "RESULT_CODE": 1}
     return isinstance(answer, dict) and expected.items() <= answer.items()
 
 
@@ -102,10 +98,6 @@ def _without_uid(request: PlannedRequest, mark: str) -> PlannedRequest:
     fields = orjson.loads(request.body)
     del fields["SMS_UID"]
     return replace(request, body=orjson.dumps(fields | {"CUSTOMER_BODY": {"order": mark}}))
-
-
-def _recipients(rng: Random) -> int:
-    return rng.randint(2, 5) if happens(0.05, rng) else 1
 
 
 DIALECT: Final = Dialect(
@@ -116,7 +108,7 @@ DIALECT: Final = Dialect(
     finals=_FINALS,
     upper=True,
     tail=lambda rng: f"X{rng.randint(1, 3):02d}{hexadecimal(rng, 14).upper()}",
-    recipients=_recipients,
+    recipients=sometimes_up_to(5, share=0.05),
     together=True,
     spoils=(
         *corruption.NOT_JSON,

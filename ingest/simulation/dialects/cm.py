@@ -10,11 +10,11 @@ from urllib.parse import quote, urlencode
 import orjson
 
 from ingest.simulation import corruption
-from ingest.simulation.dialect import Dialect, happens, hexadecimal, says_ok, whims_of
+from ingest.simulation.dialect import Dialect, happens, hexadecimal, says_ok, sometimes_up_to
 from ingest.simulation.plan import Number, PlannedCallback, PlannedItem, PlannedOutcome, PlannedReport, PlannedRequest
 from normalizers.model import Account, Reason, Status
 
-#: Weight of each error code where a message failed (3), and of those that also come with a refusal (1).
+#: Error code, reason, text, and the code's weight with status 3 (failed) and with status 1 (rejected).
 _ERRORS: Final = (
     ("5", Reason.UNKNOWN, "Undelivered", 14, 0),
     ("7", Reason.INSUFFICIENT_SUBSCRIBER_CREDIT, "Retrying for lack of subscriber credit", 0.5, 0),
@@ -62,7 +62,8 @@ _FINALS: Final = (
     PlannedOutcome("-2", Status.UNKNOWN, 0.5, text="Cancelled"),
 )
 _COUNTRIES: Final = {
-    "NL": 30, "GB": 18, "DE": 10, "FR": 9, "BE": 8, "ES": 5, "IT": 5, "PL": 3, "TR": 3, "US": 3, "ZA": 2, "AE": 2, "IN": 2,
+    "NL": 30, "GB": 18, "DE": 10, "FR": 9, "BE": 8, "ES": 5, "IT": 5, "PL": 3, "TR": 3, "US": 3, "ZA": 2, "AE": 2,
+    "IN": 2,
 }  # fmt: skip
 _OPERATORS: Final = {
     "NL": ("20408", "20404", "20416"),
@@ -87,13 +88,13 @@ _ERROR_TEXTS: Final = ("STANDARDERRORTTEXT", "STANDARDERRORTXT", "STANDARDERRORT
 
 def request(callback: PlannedCallback, account: Account) -> PlannedRequest:
     """Write a callback: a POST if it has several reports, else a POST or a GET."""
-    whims = whims_of(callback.seed)
+    rng = Random(callback.seed)
     if callback.spoil is not None:
-        account = Account()  # a parameter is left out by the document's name for it
-    happens(_POSTED, whims)  # what follows is drawn after the form
+        account = Account()  # spoils know the parameters by the names in the document
+    happens(_POSTED, rng)  # `joins` draws this from the same seed
     if _posts(callback):
-        return _post(callback.reports, account, whims)
-    return PlannedRequest("GET", query=_query(callback.reports[0], account, whims))
+        return _post(callback.reports, account, rng)
+    return PlannedRequest("GET", query=_query(callback.reports[0], account, rng))
 
 
 def _posts(callback: PlannedCallback) -> bool:
@@ -101,35 +102,32 @@ def _posts(callback: PlannedCallback) -> bool:
 
 
 def joins(item: PlannedItem) -> bool:
-    """
-    Tell whether a report comes by POST and may share it with others; its seed decides, so that a repeat comes the same
-    way.
-    """
-    return isinstance(item, PlannedReport) and happens(_POSTED, whims_of(item.seed))
+    """Tell whether a report comes by POST, which it may share; its seed decides, so that repeats are alike."""
+    return isinstance(item, PlannedReport) and happens(_POSTED, Random(item.seed))
 
 
 def told_at(callback: PlannedCallback, report: PlannedReport) -> datetime | None:
-    """Return the time that a report names: a POST has only that of the message's creation."""
+    """Return the time that a report carries: a POST has only that of the message's creation."""
     return report.created_at if _posts(callback) else report.occurred_at
 
 
-def _post(reports: list[PlannedReport], account: Account, whims: Random) -> PlannedRequest:
-    messages = [_message(report, account, whims) for report in reports]
-    listed = len(messages) > 1 or happens(0.1, whims)
+def _post(reports: list[PlannedReport], account: Account, rng: Random) -> PlannedRequest:
+    messages = [_message(report, account, rng) for report in reports]
+    listed = len(messages) > 1 or happens(0.1, rng)
     return PlannedRequest("POST", body=orjson.dumps({"messages": {"msg": messages if listed else messages[0]}}))
 
 
-def _message(report: PlannedReport, account: Account, whims: Random) -> dict[str, object]:
+def _message(report: PlannedReport, account: Account, rng: Random) -> dict[str, object]:
     outcome = report.outcome
-    as_number = happens(0.3, whims)
+    as_number = happens(0.3, rng)
     return {
         "received": _stamp(report.created_at, account, "T"),
-        "to": _msisdn(report.number, whims),
+        "to": _msisdn(report.number, rng),
         "reference": report.message_id,
         "status": {
             "code": _perhaps_number(outcome.code, as_number=as_number),
             "errorCode": _perhaps_number(outcome.error, as_number=as_number),
-            whims.choice(("errorDescription", *_ERROR_TEXTS)): outcome.text,
+            rng.choice(("errorDescription", *_ERROR_TEXTS)): outcome.text,
         },
         "operator": _operator(report),
     }
@@ -139,26 +137,26 @@ def _perhaps_number(code: str, *, as_number: bool) -> str | int:
     return int(code) if as_number and code.lstrip("-").isdigit() else code
 
 
-def _query(report: PlannedReport, account: Account, whims: Random) -> str:
-    """Write the GET of the document, with the parameter names that the account's settings give."""
+def _query(report: PlannedReport, account: Account, rng: Random) -> str:
+    """Write the query of a GET, with the parameter names of the account's settings."""
     values = {
         "CREATED_S": _stamp(report.created_at, account, " "),
         "DATETIME_S": _stamp(report.occurred_at, account, " "),
-        "GSM": _msisdn(report.number, whims),
+        "GSM": _msisdn(report.number, rng),
         "REFERENCE": report.message_id,
-        whims.choice(_ERROR_TEXTS): report.outcome.text,
+        rng.choice(_ERROR_TEXTS): report.outcome.text,
         "STATUS": report.outcome.code,
         "STATUSDESCRIPTION": report.outcome.error,
     }
-    if happens(0.5, whims):
+    if happens(0.5, rng):
         values["OPERATOR"] = _operator(report)
-    lower = happens(0.1, whims)
+    lower = happens(0.1, rng)
     named = {account.fields.get(name, name): value for name, value in values.items()}
     return urlencode({name.lower() if lower else name: value for name, value in named.items()}, quote_via=quote)
 
 
-def _msisdn(number: Number, whims: Random) -> str:
-    return f"{whims.choice(('00', '+'))}{number.digits}"
+def _msisdn(number: Number, rng: Random) -> str:
+    return f"{rng.choice(('00', '+'))}{number.digits}"
 
 
 def _operator(report: PlannedReport) -> str:
@@ -170,10 +168,6 @@ def _stamp(at: datetime | None, account: Account, separator: str) -> str:
     return at.astimezone(account.timezone or UTC).strftime(f"%Y-%m-%d{separator}%H:%M:%S") if at else ""
 
 
-def _batch(rng: Random) -> int:
-    return rng.randint(2, 5) if happens(0.02, rng) else 1
-
-
 DIALECT: Final = Dialect(
     name="cm",
     weight=0.4,
@@ -181,7 +175,7 @@ DIALECT: Final = Dialect(
     steps=_STEPS,
     finals=_FINALS,
     tail=lambda rng: hexadecimal(rng, 19),  # a REFERENCE has up to 32 letters and digits
-    batch=_batch,
+    batch=sometimes_up_to(5, share=0.02),
     told_at=told_at,
     joins=joins,
     spoils=(

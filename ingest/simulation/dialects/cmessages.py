@@ -1,4 +1,4 @@
-"""财信 cmessages, which has no callbacks, as it answers when it is asked, by 《财信CM接口文档》."""
+"""财信 cmessages, which is only polled: a server that answers by 《财信CM接口文档》."""
 
 import hashlib
 from collections.abc import Iterable, Mapping
@@ -9,14 +9,14 @@ import orjson
 from aiohttp import web
 
 from ingest.simulation.plan import UTC_8
-from ingest.simulation.pull import AskedProvider
+from ingest.simulation.pull import PolledProvider
 
 _CLOCK_SLACK: Final = timedelta(minutes=10)
 _STATES: Final = {"delivered": 0, "pending": 1, "failed": 3}
 
 
-class CmessagesServer(AskedProvider):
-    """Answers queries about messages, takes messages to send, and tells the balance; checks each signature."""
+class CmessagesServer(PolledProvider):
+    """Answers queries about messages and the balance, takes messages to send, and checks each signature."""
 
     name = "cmessages"
 

@@ -12,7 +12,7 @@ import orjson
 from aiohttp import web
 
 from ingest.simulation import corruption
-from ingest.simulation.dialect import Dialect, happens, hexadecimal, says_ok, whims_of
+from ingest.simulation.dialect import Dialect, happens, hexadecimal, says_ok
 from ingest.simulation.known_messages import KnownMessages
 from ingest.simulation.plan import (
     UTC_8,
@@ -24,7 +24,7 @@ from ingest.simulation.plan import (
     PlannedReport,
     PlannedRequest,
 )
-from ingest.simulation.pull import AskedProvider
+from ingest.simulation.pull import PolledProvider
 from normalizers.errors import Fault
 from normalizers.model import Account, Reason, Status
 
@@ -57,7 +57,7 @@ _FINALS: Final = (
     PlannedOutcome("MO:200", Status.REJECTED, 0.3, Reason.UNSUPPORTED),
     PlannedOutcome("MO:0254", Status.UNDELIVERABLE, 1, Reason.NETWORK_ERROR),
     PlannedOutcome("MO:0255", Status.UNDELIVERABLE, 1, Reason.NETWORK_ERROR),
-    # MO:NNNN, what the next gateway answered.
+    # MO:NNNN, the answer of the next gateway.
     PlannedOutcome("MO:0001", Status.UNDELIVERABLE, 2, Reason.UPSTREAM_ERROR),
     PlannedOutcome("MO:0012", Status.UNDELIVERABLE, 2, Reason.UPSTREAM_ERROR),
     PlannedOutcome("MO:1042", Status.UNDELIVERABLE, 1, Reason.UPSTREAM_ERROR),
@@ -72,28 +72,27 @@ _FINALS: Final = (
 )
 _ACCESS_CODES: Final = ("106901234", "1069055512", "10690231221")
 
-
 _BALANCE: Final = -153278040
 _PULLED_STATES: Final = {"delivered": "DELIVRD", "failed": "MA:0005"}
-#: How many reports come with one inbound message.
+#: There is one inbound message for so many reports.
 _REPORTS_PER_INBOUND: Final = 25
 
 
 def request(callback: PlannedCallback, account: Account) -> PlannedRequest:
-    """Write a callback: an array, or now and then a single object without an array."""
-    whims = whims_of(callback.seed)
+    """Write a callback: an array, or sometimes a single object without an array."""
+    rng = Random(callback.seed)
     items = [_item(item, account) for item in callback.items]
-    lone = len(items) == 1 and callback.spoil is None and happens(0.05, whims)
+    lone = len(items) == 1 and callback.spoil is None and happens(0.05, rng)
     return PlannedRequest("POST", body=orjson.dumps(items[0] if lone else items))
 
 
 def _item(item: PlannedItem, account: Account) -> dict[str, object]:
-    """Write an item as in the example of section 6.2, now and then with its flag as text or without a flag."""
+    """Write an item as in the example of section 6.2, sometimes with its flag as text or without a flag."""
     if not isinstance(item, PlannedReport | PlannedInbound):
         fields = _item(item.report, account)
         item.spoil.make(fields)
         return fields
-    whims = whims_of(item.seed)
+    rng = Random(item.seed)
     fields = {
         "flag": 1 if isinstance(item, PlannedReport) else 0,
         "mid": item.message_id,
@@ -101,12 +100,12 @@ def _item(item: PlannedItem, account: Account) -> dict[str, object]:
         **_said(item),
         "time": _stamp(item.occurred_at, account),
     }
-    if happens(0.1, whims):
+    if happens(0.1, rng):
         fields["flag"] = str(fields["flag"])
-    elif happens(0.05, whims):
+    elif happens(0.05, rng):
         del fields["flag"]
-    if happens(0.5, whims):
-        fields.setdefault("accessCode", whims.choice(_ACCESS_CODES))  # the example leaves it out
+    if happens(0.5, rng):
+        fields.setdefault("accessCode", rng.choice(_ACCESS_CODES))  # the example leaves it out
     return fields
 
 
@@ -131,11 +130,11 @@ def _without_stat(fields: dict[str, object]) -> None:
 
 
 @dataclass
-class JuheServer(AskedProvider):
+class JuheServer(PolledProvider):
     """
-    Hands over reports and inbound messages, each once, sends messages, and tells the balance.
+    Answers requests for reports and inbound messages (each is handed over once), for sending, and for the balance.
 
-    `reports_per_second` new reports are made for messages that nobody sent, and an inbound message with some of them;
+    It makes up `reports_per_second` reports on messages that nobody sent, and an inbound message now and then;
     `handed_over` counts the items that were fetched.
     """
 
@@ -191,7 +190,7 @@ class JuheServer(AskedProvider):
 
 
 def pulled_report(message_id: str, messages: KnownMessages) -> dict[str, Any]:
-    """Return one report as it is handed over."""
+    """Return a report in the form in which it is handed over."""
     return {
         "flag": 1,
         "mid": message_id,

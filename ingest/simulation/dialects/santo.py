@@ -1,4 +1,4 @@
-"""Santo (闪通): one report a GET, by 《闪通国际短信通道平台 用户 API 手册》 V2.0 Beta, sections 4.3 and 5.2."""
+"""Santo (闪通): GETs with one report, by 《闪通国际短信通道平台 用户 API 手册》 V2.0 Beta, sections 4.3 and 5.2."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -9,9 +9,9 @@ from urllib.parse import quote
 from aiohttp import web
 
 from ingest.simulation import corruption
-from ingest.simulation.dialect import Dialect, happens, hexadecimal, says_ok, whims_of
+from ingest.simulation.dialect import Dialect, hexadecimal, says_ok, sometimes_up_to
 from ingest.simulation.plan import PlannedCallback, PlannedOutcome, PlannedReport, PlannedRequest, Spoil
-from ingest.simulation.pull import AskedProvider
+from ingest.simulation.pull import PolledProvider
 from normalizers.errors import Fault
 from normalizers.model import Account, Reason, Status
 
@@ -34,7 +34,7 @@ _COUNTRIES: Final = {
     "CO": 2, "PK": 2, "BD": 2, "CN": 4,
 }  # fmt: skip
 _ASKED_STATES: Final = {"delivered": "success", "pending": "none", "failed": "failed"}
-#: `dc` names the charset of `sm`; GBK is also what a callback without it means.
+#: The charset of `sm` for each `dc`; a callback without `dc` uses GBK.
 _CHARSETS: Final = {"15": "gbk", "8": "utf-16-be", "0": "latin-1", "": "gbk"}
 
 
@@ -60,7 +60,7 @@ class Form:
 
 #: The form of the document's example.
 DOCUMENTED: Final = Form()
-#: How many of a hundred reports have each form, in one of the charsets.
+#: The share of each form among the reports, in percent.
 _FORMS: Final = {
     DOCUMENTED: 50,
     Form(ending=""): 10,
@@ -75,15 +75,13 @@ _FORMS: Final = {
 
 
 def request(callback: PlannedCallback, _: Account) -> PlannedRequest:
-    """Write a report in the form that its seed decides."""
+    """Write a report in a form that its seed decides."""
     report = callback.reports[0]
-    if callback.spoil is not None:
-        return written(report, DOCUMENTED)
-    return written(report, _form(whims_of(report.seed)))
+    return written(report, _form(Random(report.seed)) if callback.spoil is None else DOCUMENTED)
 
 
 def written(report: PlannedReport, form: Form) -> PlannedRequest:
-    """Write a report."""
+    """Write a report in the given form."""
     parameters = {"command": "RT_REQUEST", "msgid": report.message_id, "da": report.number.digits, "dc": form.dc}
     said = f"{report.message_id}|{report.outcome.code}|{report.outcome.error}{form.ending}"
     if form.sm:
@@ -109,9 +107,9 @@ def _clear(report: PlannedReport, said: str, form: Form) -> str:
     return f"{report.message_id}|{other}{form.ending}"
 
 
-def _form(whims: Random) -> Form:
-    [form] = whims.choices(list(_FORMS), list(_FORMS.values()))
-    return replace(form, dc=whims.choice(("15", "15", "15", "8", "8", "0", "")))
+def _form(rng: Random) -> Form:
+    [form] = rng.choices(list(_FORMS), list(_FORMS.values()))
+    return replace(form, dc=rng.choice(("15", "15", "15", "8", "8", "0", "")))
 
 
 def _silent(request: PlannedRequest, _: str) -> PlannedRequest:
@@ -123,13 +121,8 @@ def _babbling(request: PlannedRequest, mark: str) -> PlannedRequest:
     return replace(_silent(request, mark), query=f"{_silent(request, mark).query}&sm=3x&rsm={mark}")
 
 
-def _recipients(rng: Random) -> int:
-    """Draw mostly 1: a message to many recipients has one id."""
-    return rng.randint(2, 20) if happens(0.02, rng) else 1
-
-
-class SantoServer(AskedProvider):
-    """Answers queries about one message at a time, and tells the balance; checks the credentials of each request."""
+class SantoServer(PolledProvider):
+    """Answers queries about one message or the balance, and checks the credentials of each request."""
 
     name = "santo"
 
@@ -165,7 +158,7 @@ DIALECT: Final = Dialect(
     countries=_COUNTRIES,
     finals=_FINALS,
     tail=lambda rng: hexadecimal(rng, 1),
-    recipients=_recipients,
+    recipients=sometimes_up_to(20, share=0.02),  # all of them have the same message id
     clock=False,
     spoils=(
         replace(corruption.EMPTY, method="GET"),

@@ -11,7 +11,7 @@ from ingest.simulation.audit import Audit
 from ingest.simulation.compare import Tally
 from ingest.simulation.ledger import Ledger
 from ingest.simulation.plan import PlannedCallback
-from ingest.simulation.targets import open_lines
+from ingest.simulation.targets import open_targets
 from normalizers.errors import MalformedError
 from normalizers.model import DeliveryReport, InboundMessage, Reject, Status
 from sinks.clickhouse.store import Store
@@ -66,8 +66,8 @@ async def _tallies(store: Store, callbacks: list[PlannedCallback], reports: list
     for callback in callbacks:
         ledger.record(callback, acknowledged=True)
     async with InProcessClient(store) as asked:
-        lines = list(open_lines(Settings(), providers=(_PROVIDER,)).values())
-        looked = Audit(asked, ledger, lines, RUN, messages=10_000)
+        targets = list(open_targets(Settings(), providers=(_PROVIDER,)).values())
+        looked = Audit(asked, ledger, targets, RUN, messages=10_000)
         await looked.settle(wait_seconds=0)
         found = {table: tally async for _, table, tally in looked.tallies()}
     ledger.close()

@@ -13,7 +13,7 @@ from ingest.simulation.ledger import Ledger, RecordKind
 from ingest.simulation.persistence import UnreachableError
 from ingest.simulation.plan import PlannedCallback
 from ingest.simulation.send import CallbackSender
-from ingest.simulation.targets import open_lines
+from ingest.simulation.targets import open_targets
 from tests.ingest.simulation.planning import plan, written
 from tests.ingest.simulation.receiver import receiver
 
@@ -26,7 +26,7 @@ async def _send(
     per_second: float = 0,
     concurrency: int = 4,
 ) -> CallbackSender:
-    sender = CallbackSender(url, open_lines(Settings(), providers=(provider,)), Ledger())
+    sender = CallbackSender(url, open_targets(Settings(), providers=(provider,)), Ledger())
     await sender.send(callbacks, per_second=per_second, concurrency=concurrency, advance=lambda: None)
     return sender
 
@@ -107,8 +107,8 @@ async def test_a_malformed_callback_has_to_be_refused() -> None:
 
 async def test_a_receiver_that_stays_away_ends_the_run() -> None:
     """Trying again is bounded: a receiver that is gone ends the run, and what it did not acknowledge is known."""
-    lines = open_lines(Settings(), providers=("cm",))
-    sender = CallbackSender("http://127.0.0.1:9", lines, Ledger(), patience_seconds=0.3)
+    targets = open_targets(Settings(), providers=("cm",))
+    sender = CallbackSender("http://127.0.0.1:9", targets, Ledger(), patience_seconds=0.3)
     with pytest.raises(UnreachableError, match=r"the receiver at http://127\.0\.0\.1:9 can't be reached"):
         await sender.send(_reports(100), per_second=0, concurrency=4, advance=lambda: None)
     sent = list(sender.ledger.rows(RecordKind.REPORTS, "cm", "", "z"))

@@ -10,7 +10,7 @@ from ingest.settings.settings import Settings
 from ingest.simulation.ledger import Ledger, RecordKind
 from ingest.simulation.persistence import UnreachableError
 from ingest.simulation.submit import SubmissionSender
-from ingest.simulation.targets import open_lines
+from ingest.simulation.targets import open_targets
 from tests.ingest.simulation.planning import plan
 
 CALLBACK = next(callback for callback in plan("cm", submitted=1.0, malformed=0) if callback.submissions)
@@ -18,8 +18,8 @@ CALLBACK = next(callback for callback in plan("cm", submitted=1.0, malformed=0) 
 
 async def _send(sender: SubmissionSender, ledger: Ledger) -> None:
     async with aiohttp.ClientSession() as session:
-        [line] = open_lines(Settings(), providers=("cm",)).values()
-        await sender.send(session, line, CALLBACK.submissions, ledger)
+        [target] = open_targets(Settings(), providers=("cm",)).values()
+        await sender.send(session, target, CALLBACK.submissions, ledger)
 
 
 async def test_submissions_are_posted_with_the_token(aiohttp_server: AiohttpServer) -> None:

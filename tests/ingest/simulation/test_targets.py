@@ -8,7 +8,7 @@ from ingest.settings.errors import InvalidSettingsError
 from ingest.settings.settings import Settings
 from ingest.simulation.dialects import DIALECTS
 from ingest.simulation.run import read_shares
-from ingest.simulation.targets import open_lines, receiver_url
+from ingest.simulation.targets import open_targets, receiver_url
 
 
 def _settings(**given: Any) -> Settings:
@@ -17,8 +17,8 @@ def _settings(**given: Any) -> Settings:
 
 def test_without_accounts_every_provider_posts_to_its_default_one() -> None:
     """With no settings, all providers are played, each to the account `default`, without a secret."""
-    lines = open_lines(Settings())
-    assert {name: line.path for name, line in lines.items()} == {
+    targets = open_targets(Settings())
+    assert {name: target.path for name, target in targets.items()} == {
         name: f"/callbacks/{name}/default" for name in DIALECTS
     }
 
@@ -32,35 +32,35 @@ def test_accounts_are_posted_to_with_their_secret() -> None:
             {"provider": "juhe", "open": True, "acknowledge_unreadable": True},
         ]
     )
-    lines = open_lines(settings)
-    assert {name: line.path for name, line in lines.items()} == {
+    targets = open_targets(settings)
+    assert {name: target.path for name, target in targets.items()} == {
         "cm": "/callbacks/cm/eu/s%3F1",
         "juhe": "/callbacks/juhe/default",
     }
-    assert (lines["cm"].malformed, lines["juhe"].malformed) == (400, 200)
+    assert (targets["cm"].malformed, targets["juhe"].malformed) == (400, 200)
 
 
 def test_options_lead_the_settings() -> None:
     """An account and a secret that are given are used, whether the settings know the account or not."""
     settings = _settings(accounts=[{"provider": "cm", "name": "eu", "secrets": ["s1"]}])
-    assert open_lines(settings, account="eu", secret="s9")["cm"].path == "/callbacks/cm/eu/s9"
-    assert open_lines(settings, account="other")["cm"].path == "/callbacks/cm/other"
-    assert list(open_lines(settings, providers=("santo",))) == ["santo"]
+    assert open_targets(settings, account="eu", secret="s9")["cm"].path == "/callbacks/cm/eu/s9"
+    assert open_targets(settings, account="other")["cm"].path == "/callbacks/cm/other"
+    assert list(open_targets(settings, providers=("santo",))) == ["santo"]
 
 
 def test_where_a_secret_is_in_the_payload_nothing_is_spoiled_that_hides_it() -> None:
     """An account with AUTH_KEY gets no body from which the key can't be read: that would be forbidden."""
-    [line] = open_lines(_settings(accounts=[{"provider": "cloudsms", "auth_key": "k" * 88}])).values()
-    assert line.dialect.spoils
-    assert all(spoil.authentic for spoil in line.dialect.spoils)
-    assert len(line.dialect.spoils) < len(DIALECTS["cloudsms"].spoils)
+    [target] = open_targets(_settings(accounts=[{"provider": "cloudsms", "auth_key": "k" * 88}])).values()
+    assert target.dialect.spoils
+    assert all(spoil.authentic for spoil in target.dialect.spoils)
+    assert len(target.dialect.spoils) < len(DIALECTS["cloudsms"].spoils)
 
 
 @pytest.mark.parametrize("given", [{"providers": ("cmessages",)}, {"account": "no/such"}])
 def test_what_cannot_be_played_is_named(given: dict[str, Any]) -> None:
     """A provider that has no callbacks, or an account that can't exist, is an error that says so."""
     with pytest.raises(InvalidSettingsError, match=r"cmessages|account"):
-        open_lines(Settings(), **given)
+        open_targets(Settings(), **given)
 
 
 def test_the_receiver_is_found_by_the_settings() -> None:
