@@ -12,12 +12,12 @@ it is complete.
 import hashlib
 import os
 import shutil
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 import msgspec
+import typer
 
 from ingest.backup.snapshot import Snapshot
 from sinks.journal.positions import sync_folder
@@ -34,7 +34,7 @@ class Manifest(msgspec.Struct, frozen=True):
     parts: dict[str, list[str]]
 
 
-def add_backup(folder: Path, snapshot: Snapshot, say: Callable[[str], None]) -> Path:
+def add_backup(folder: Path, snapshot: Snapshot) -> Path:
     """Copy a snapshot into a folder of backups; return the new backup's own folder. Raises `OSError`."""
     at = datetime.now(UTC)
     new = folder / "backups" / f"{at:%Y%m%dT%H%M%S.%fZ}{_PARTIAL}"
@@ -44,7 +44,7 @@ def add_backup(folder: Path, snapshot: Snapshot, say: Callable[[str], None]) -> 
     manifest = Manifest(at, snapshot.migrations, {})
     for table, parts in snapshot.parts.items():
         manifest.parts[table] = [_keep(folder, table, part) for part in parts]
-        say(f"{table}: {len(parts)} parts")
+        typer.echo(f"{table}: {len(parts)} parts")
     shutil.copytree(snapshot.files, new)
     (new / _MANIFEST).write_bytes(msgspec.json.encode(manifest))
     _sync_tree(new)

@@ -7,10 +7,11 @@ beginning, and dlrhub refuses to start until one has finished.
 
 import os
 import shutil
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Final
+
+import typer
 
 from ingest.backup.copying import read_manifest
 from ingest.settings.errors import InvalidSettingsError
@@ -30,7 +31,7 @@ def refuse_unfinished(data_dir: Path) -> None:
         raise InvalidSettingsError(f"data_dir = {data_dir}: a restore was interrupted: run `dlrhub restore` again")
 
 
-def restore(backup: Path, data_dir: Path, database: str, say: Callable[[str], None]) -> None:
+def restore(backup: Path, data_dir: Path, database: str) -> None:
     """Restore a backup; raises `RefusedError` if `data_dir` is not empty, or the backup is not one for this version."""
     locks = set(data_dir.glob(_LOCKS))
     found = [path for path in data_dir.iterdir() if path not in locks]
@@ -40,7 +41,7 @@ def restore(backup: Path, data_dir: Path, database: str, say: Callable[[str], No
     for path in found:
         if path.name != _RESTORING:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
-    _restore_tables(backup, data_dir / "store", database, say)
+    _restore_tables(backup, data_dir / "store", database)
     for path in backup.iterdir():
         if path.is_dir():
             shutil.copytree(path, data_dir / path.name)
@@ -50,7 +51,7 @@ def restore(backup: Path, data_dir: Path, database: str, say: Callable[[str], No
     (data_dir / _RESTORING).unlink()
 
 
-def _restore_tables(backup: Path, folder: Path, database: str, say: Callable[[str], None]) -> None:
+def _restore_tables(backup: Path, folder: Path, database: str) -> None:
     manifest = read_manifest(backup)
     known = {migration.name: migration for migration in migrations()}
     for name, checksum in manifest.migrations.items():
@@ -61,4 +62,4 @@ def _restore_tables(backup: Path, folder: Path, database: str, say: Callable[[st
         for table, names in manifest.parts.items():
             kept = backup.parent.parent / "parts" / table
             attach(store, engine_path(folder), {table: [(name.rpartition("-")[0], kept / name) for name in names]})
-            say(f"{table}: {len(names)} parts")
+            typer.echo(f"{table}: {len(names)} parts")

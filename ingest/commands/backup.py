@@ -26,7 +26,7 @@ async def backup(settings: Settings, folder: Path, keep: int) -> None:
     refuse_unfinished(settings.data_dir)
     try:
         async with _snapshot(settings) as snapshot:
-            done = await asyncio.to_thread(add_backup, folder, snapshot, print)
+            done = await asyncio.to_thread(add_backup, folder, snapshot)
             await asyncio.to_thread(drop_old, folder, keep)
     except OSError as error:
         raise RefusedError(f"backup to {folder}: {error}") from error
@@ -41,7 +41,7 @@ def restore(settings: Settings, folder: Path) -> None:
         raise RefusedError(f"{folder} has no backup")
     with locked(settings.data_dir, ("receivers", "poller", "store")):
         try:
-            restore_backup(found[-1], settings.data_dir, settings.clickhouse.database, print)
+            restore_backup(found[-1], settings.data_dir, settings.clickhouse.database)
         except (OSError, msgspec.DecodeError) as error:
             raise RefusedError(f"restore of {found[-1]}: {error}") from error
     print(f"restored {found[-1].name} into {settings.data_dir}")

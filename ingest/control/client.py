@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +26,9 @@ def is_running(data_dir: Path) -> bool:
     return True
 
 
-async def request(
-    data_dir: Path, command: str, arguments: Mapping[str, Any] | None = None, say: Callable[[str], None] = print
-) -> dict[str, Any]:
+async def request(data_dir: Path, command: str, arguments: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """
-    Send a command to the store process that works in `data_dir`, and return the result; progress goes to `say`.
+    Send a command to the store process that works in `data_dir`, and return the result.
 
     Raises `NotRunningError` if there is no such process, `BusyError` if the command failed or the process ended.
     """
@@ -41,16 +39,15 @@ async def request(
         raise NotRunningError(f"no dlrhub with an embedded store runs in {data_dir}") from error
     try:
         writer.write(orjson.dumps({"command": command, "arguments": arguments or {}}) + b"\n")
-        while line := await reader.readline():
-            answer = orjson.loads(line)
-            if "result" in answer:
-                result: dict[str, Any] = answer["result"]
-                return result
-            if "error" in answer:
-                raise BusyError(f"{command}: {answer['error']}")
-            say(answer["progress"])
+        line = await reader.readline()
     except ConnectionError:
-        pass
+        line = b""
     finally:
         writer.close()
-    raise BusyError(f"{command}: the store process ended before it was done")
+    if not line:
+        raise BusyError(f"{command}: the store process ended before it was done")
+    answer: dict[str, Any] = orjson.loads(line)
+    if "error" in answer:
+        raise BusyError(f"{command}: {answer['error']}")
+    result: dict[str, Any] = answer["result"]
+    return result

@@ -2,8 +2,8 @@
 The path of the control socket, and the lines that are sent over it.
 
 The socket is `control.sock` in `data_dir`, and only the user that runs dlrhub may open it. A connection carries one
-request, a line of JSON: `{"command": ..., "arguments": {...}}`. The answer is any number of lines
-`{"progress": "text"}` and, at the end, one line `{"result": {...}}` or `{"error": "text"}`.
+request, a line of JSON: `{"command": ..., "arguments": {...}}`. The answer is another line: `{"result": {...}}` or
+`{"error": "text"}`.
 """
 
 import os

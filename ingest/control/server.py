@@ -16,10 +16,8 @@ from sinks.errors import SinkError
 
 _log = structlog.get_logger(__name__)
 
-Say = Callable[[str], None]
-#: Takes a request's arguments and a function that reports progress; returns the result. A `SinkError` becomes the
-#: answer's error.
-Command = Callable[[Mapping[str, Any], Say], Awaitable[Mapping[str, Any]]]
+#: Takes a request's arguments, and returns the result; a `SinkError` becomes the answer's error.
+Command = Callable[[Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
 
 
 @asynccontextmanager
@@ -43,11 +41,8 @@ async def serve(data_dir: Path, commands: Mapping[str, Command]) -> AsyncIterato
 async def _converse(
     commands: Mapping[str, Command], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 ) -> None:
-    def write(line: Mapping[str, Any]) -> None:
-        writer.write(orjson.dumps(line) + b"\n")
-
     try:
-        write(await _answer(await reader.readline(), commands, lambda text: write({"progress": text})))
+        writer.write(orjson.dumps(await _answer(await reader.readline(), commands)) + b"\n")
         await writer.drain()
     except (ConnectionError, ValueError):
         pass  # the client has gone, or sent no command
@@ -55,14 +50,14 @@ async def _converse(
         writer.close()
 
 
-async def _answer(line: bytes, commands: Mapping[str, Command], say: Say) -> Mapping[str, Any]:
+async def _answer(line: bytes, commands: Mapping[str, Command]) -> Mapping[str, Any]:
     try:
         request = orjson.loads(line)
         command = commands[request["command"]]
     except (orjson.JSONDecodeError, KeyError, TypeError):
         return {"error": f"not a request; the commands are: {', '.join(commands)}"}
     try:
-        return {"result": await command(request.get("arguments", {}), say)}
+        return {"result": await command(request.get("arguments", {}))}
     except SinkError as error:
         return {"error": str(error)}
     except Exception as error:  # noqa: BLE001 - no error of a command may stop the drain

@@ -10,7 +10,7 @@ import msgspec
 from ingest.connections.data_dir import locked
 from ingest.connections.stores import open_store, prepare
 from ingest.control.client import NotRunningError, request
-from ingest.control.server import Command, Say
+from ingest.control.server import Command
 from ingest.settings.settings import Settings
 from sinks.clickhouse.erasure import ErasedTable, erase
 from sinks.clickhouse.store import Store
@@ -38,7 +38,7 @@ async def erase_from_store(settings: Settings, number: str, stored_as: Sequence[
 def erase_command(open_connection: Callable[[], Store]) -> Command:
     """Return the command for the control socket; it opens a connection of its own, so that the drain can go on."""
 
-    async def run(arguments: Mapping[str, Any], _say: Say) -> Mapping[str, Any]:
+    async def run(arguments: Mapping[str, Any]) -> Mapping[str, Any]:
         def work() -> list[ErasedTable]:
             with closing(open_connection()) as store:
                 return erase(store, arguments["number"], arguments["stored_as"])

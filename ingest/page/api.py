@@ -13,20 +13,12 @@ from ingest.admin.server import Check
 from ingest.connections.clickhouse import StoreClient, StoreError
 from ingest.http_server.bodies import BodyLimits, BodyReader
 from ingest.metrics.series import Totals
+from ingest.page import parameters
 from ingest.page.cache import LEAST_SECONDS, Answers
 from ingest.page.details import AccountDetails
 from ingest.page.finding import Finder
 from ingest.page.live import read_live
 from ingest.page.overview import Overview
-from ingest.page.parameters import (
-    AccountAsked,
-    InRange,
-    LetterAsked,
-    LettersAsked,
-    MessageAsked,
-    QuestionAsked,
-    SearchAsked,
-)
 from ingest.page.questions import Questions
 from ingest.page.replaying import Replays
 from ingest.page.rows import Mask
@@ -92,7 +84,8 @@ class Page:
         self._answers = Answers()
         self._checks = checks
         self._totals = totals
-        self._overview = Overview(store, self._answers, accounts, mask, has_kafka=has_kafka, open_to_all=open_to_all)
+        keys = [account.key for account in accounts if account.provider.methods or account.poll]
+        self._overview = Overview(store, self._answers, keys, mask, has_kafka, open_to_all)
         self._details = AccountDetails(mask)
         self._finder = Finder(accounts, mask)
         self._questions = Questions(mask)
@@ -106,18 +99,18 @@ class Page:
         details, finder, replays = self._details, self._finder, self._replays
         for path, answer in {
             "/api/overview": self._show_overview,
-            "/api/account": self._stored(AccountAsked, details.account, LEAST_SECONDS),
-            "/api/dead-letters": self._stored(LettersAsked, details.letters, LEAST_SECONDS),
-            "/api/dead-letters/{id}": self._stored(LetterAsked, details.letter, LEAST_SECONDS),
-            "/api/message": self._stored(MessageAsked, finder.of_report, LEAST_SECONDS),
+            "/api/account": self._stored(parameters.AccountAsked, details.account, LEAST_SECONDS),
+            "/api/dead-letters": self._stored(parameters.LettersAsked, details.letters, LEAST_SECONDS),
+            "/api/dead-letters/{id}": self._stored(parameters.LetterAsked, details.letter, LEAST_SECONDS),
+            "/api/message": self._stored(parameters.MessageAsked, finder.of_report, LEAST_SECONDS),
             "/api/questions": self._titles,
-            "/api/questions/{name}": self._stored(QuestionAsked, self._questions.ask, _ANSWER_SECONDS),
+            "/api/questions/{name}": self._stored(parameters.QuestionAsked, self._questions.ask, _ANSWER_SECONDS),
         }.items():
             app.router.add_get(path, self._data(answer))
         for path, answer in {
             "/api/find": self._find,  # by POST: a number in a URL would end up in logs and in the browser's history
-            "/api/dead-letters/replay": self._stored(LettersAsked, replays.run_all),
-            "/api/dead-letters/{id}/replay": self._stored(LetterAsked, replays.run_one),
+            "/api/dead-letters/replay": self._stored(parameters.LettersAsked, replays.run_all),
+            "/api/dead-letters/{id}/replay": self._stored(parameters.LetterAsked, replays.run_one),
         }.items():
             app.router.add_post(path, self._data(answer))
         app.router.add_get("/", self._show_file)
@@ -166,7 +159,7 @@ class Page:
         """Make a handler of a function that reads the store; with `cached_seconds`, equal requests share an answer."""
 
         async def answered(request: web.Request) -> Any:
-            asked, store = _parameters(request, model), self._needed_store()
+            asked, store = _read_parameters(request, model), self._needed_store()
             if not cached_seconds:
                 return await answer(store, asked)
             return await self._answers.get(asked, lambda: answer(store, asked), cached_seconds)
@@ -174,7 +167,7 @@ class Page:
         return answered
 
     async def _show_overview(self, request: web.Request) -> Any:
-        period = _parameters(request, InRange).period
+        period = _read_parameters(request, parameters.InRange).period
         live = self._answers.get("live", lambda: read_live(self._checks, self._totals), _LIVE_SECONDS)
         return await self._overview.make(period, live)
 
@@ -182,7 +175,7 @@ class Page:
         return self._questions.titles()
 
     async def _find(self, request: web.Request) -> Any:
-        asked = SearchAsked.model_validate_json(await self._bodies.read_or_refuse(request))
+        asked = parameters.SearchAsked.model_validate_json(await self._bodies.read_or_refuse(request))
         return await self._finder.search(self._needed_store(), asked)
 
     def _needed_store(self) -> StoreClient:
@@ -191,7 +184,7 @@ class Page:
         return self._store
 
 
-def _parameters(request: web.Request, model: type[Asked]) -> Asked:
+def _read_parameters(request: web.Request, model: type[Asked]) -> Asked:
     """Read the parameters in a request's query and path; empty ones are left out."""
     given = {**request.query, **request.match_info}
     return model.model_validate({name: text for name, text in given.items() if text})

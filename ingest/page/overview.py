@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Iterable, Mapping
-from dataclasses import asdict, fields
+from collections.abc import Awaitable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Final, NamedTuple
 
 from ingest.connections.clickhouse import Parameters, Row, StoreClient, StoreError, StoreState
@@ -13,7 +13,6 @@ from ingest.page.levels import WORST_FIRST, Counts, judge, usual
 from ingest.page.live import Live
 from ingest.page.period import Period
 from ingest.page.rows import Mask
-from ingest.settings.accounts import EffectiveAccount
 from normalizers.model import Reason
 
 _Account = tuple[str, str]
@@ -36,39 +35,27 @@ class _StoreAnswer(NamedTuple):
     rows: _Rows | None = None
 
 
+@dataclass(frozen=True, slots=True)
 class Overview:
-    """Makes the data of the first screen."""
+    """
+    Makes the data of the first screen, for `accounts` (provider and name) and all others that the store has reports of.
 
-    def __init__(
-        self,
-        store: StoreClient | None,
-        answers: Answers,
-        accounts: Iterable[EffectiveAccount],
-        mask: Mask,
-        *,
-        has_kafka: bool = False,
-        open_to_all: str = "",
-        patience_seconds: float = _PATIENCE_SECONDS,
-    ) -> None:
-        """
-        Show these accounts, and all others that the store has reports of; `store` is None if there is none.
+    `store` is None if this command has none. `open_to_all` is the receiver's URL if anybody may post there.
+    """
 
-        An account that neither gets callbacks nor is polled is left out. `open_to_all` is the receiver's URL if anybody
-        may post there.
-        """
-        self._store = store
-        self._answers = answers
-        self._patience_seconds = patience_seconds
-        self._accounts = [account.key for account in accounts if account.provider.methods or account.poll]
-        self._has_kafka = has_kafka
-        self._mask = mask
-        self._open_to_all = open_to_all
+    store: StoreClient | None
+    answers: Answers
+    accounts: Sequence[_Account]
+    mask: Mask
+    has_kafka: bool = False
+    open_to_all: str = ""
+    patience_seconds: float = _PATIENCE_SECONDS
 
     async def make(self, period: Period, live: Awaitable[Live]) -> dict[str, Any]:
         """Return the first screen's data; if the store does not answer in time, only the data that needs no store."""
         state, answer = await asyncio.gather(live, self._in_time(period))
         period, rows = answer.period, answer.rows
-        spill = (state.shown["spill"] or 0) if self._has_kafka else None
+        spill = (state.shown["spill"] or 0) if self.has_kafka else None
         if rows is None:
             accounts = self._accounts_without_store(state)
         else:
@@ -81,16 +68,16 @@ class Overview:
             "store": {"state": answer.state, "said": answer.error},
             "accounts": accounts if rows is None else sorted(accounts, key=_worst_first),
             "live": {**state.shown, "spill": spill, "now": time.time()},
-            "open_to_all": self._open_to_all,
+            "open_to_all": self.open_to_all,
         }
 
     async def _in_time(self, period: Period) -> _StoreAnswer:
         """Ask the store, and give up after `patience_seconds`."""
-        if self._store is None:
+        if self.store is None:
             return _StoreAnswer(period, StoreState.NONE)
         try:
-            async with asyncio.timeout(self._patience_seconds):
-                period, rows = await self._answers.get(("accounts", period.name), lambda: self._rows(period))
+            async with asyncio.timeout(self.patience_seconds):
+                period, rows = await self.answers.get(("accounts", period.name), lambda: self._rows(period))
         except StoreError as error:
             return _StoreAnswer(period, error.state, str(error))
         except TimeoutError:
@@ -102,9 +89,9 @@ class Overview:
         lately, letters, pasts = await asyncio.gather(
             self._ask(queries.ACCOUNTS, period.parameters),
             self._ask(queries.LETTER_COUNTS, period.parameters),
-            self._answers.get(("pasts", period.name), lambda: self._pasts(period), _PASTS_SECONDS),
+            self.answers.get(("pasts", period.name), lambda: self._pasts(period), _PASTS_SECONDS),
         )
-        owners = dict.fromkeys((*self._accounts, *lately, *letters))
+        owners = dict.fromkeys((*self.accounts, *lately, *letters))
         return period, {
             owner: {**pasts.get(owner, {}), **letters.get(owner, {}), **lately.get(owner, {})} for owner in owners
         }
@@ -119,13 +106,13 @@ class Overview:
             raise
 
     async def _ask(self, sql: str, parameters: Parameters) -> _Rows:
-        assert self._store is not None  # noqa: S101 - `_in_time` has checked it
-        return {(row["provider"], row["account"]): row for row in await self._store.rows(sql, parameters)}
+        assert self.store is not None  # noqa: S101 - `_in_time` has checked it
+        return {(row["provider"], row["account"]): row for row in await self.store.rows(sql, parameters)}
 
     def _accounts_without_store(self, live: Live) -> list[dict[str, Any]]:
         return [
             {"provider": provider, "account": name, "last_callback": live.last_callbacks.get((provider, name))}
-            for provider, name in self._accounts
+            for provider, name in self.accounts
         ]
 
     def _account(self, owner: _Account, period: Period, row: Row, live: Live) -> dict[str, Any]:
@@ -158,7 +145,7 @@ class Overview:
         names, counts = row.get("reasons", [[], []])
         codes: dict[str, str] = {}
         for reason, *code in row.get("codes", []):
-            codes.setdefault(reason, self._mask.text(" · ".join(filter(None, code))))
+            codes.setdefault(reason, self.mask.text(" · ".join(filter(None, code))))
         most = sorted(zip(names, counts, strict=True), key=lambda reason: -reason[1])[:_TOP_REASONS]
         return [
             {"reason": name or Reason.UNKNOWN, "failures": count, "code": codes.get(name, "")} for name, count in most

@@ -6,9 +6,11 @@ saved answers are parsed first.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
+from ingest.polling.account import PolledAccount
 from ingest.polling.client import ProviderClient
 from ingest.polling.retry import append, until_done
 from ingest.polling.state import KeptAnswer, PollState
@@ -21,14 +23,17 @@ from sinks.stream import Producer
 _MOST_IN_A_ROW: Final = 20
 
 
+@dataclass(frozen=True, slots=True)
 class MailboxPoller:
     """Asks one account's provider through `client`, saves the answers in `state`, appends their items to `producer`."""
 
-    def __init__(self, client: ProviderClient, state: PollState, producer: Producer) -> None:
-        self._client = client
-        self._account = client.account
-        self._state = state
-        self._producer = producer
+    client: ProviderClient
+    state: PollState
+    producer: Producer
+
+    @property
+    def _account(self) -> PolledAccount:
+        return self.client.account
 
     async def ask_all(self) -> None:
         """Parse saved answers, then ask every question until its answers are no longer full."""
@@ -40,7 +45,7 @@ class MailboxPoller:
 
     async def read_kept(self) -> None:
         """Append the records of every saved answer to the stream."""
-        while kept := await self._state.kept(self._account.provider, self._account.name):
+        while kept := await self.state.kept(self._account.provider, self._account.name):
             await self._store(kept, *self._read(kept))
 
     async def _ask(self, question: PollQuestion) -> int:
@@ -51,7 +56,7 @@ class MailboxPoller:
         async def keep(body: bytes) -> None:
             keeping.append(await self._keep(question, body))
 
-        answer = await self._client.ask(
+        answer = await self.client.ask(
             question.name,
             lambda: question.request(account.asking()),
             lambda body: account.read(question, body, keeping[0].received_at if keeping else datetime.now(UTC)),
@@ -66,7 +71,7 @@ class MailboxPoller:
         """Save an answer, and try until it is on disk: the provider does not send it again."""
         now = datetime.now(UTC)
         number = await until_done(
-            lambda: self._state.keep(self._account.provider, self._account.name, question.name, now, body),
+            lambda: self.state.keep(self._account.provider, self._account.name, question.name, now, body),
             "an answer can't be kept now",
         )
         return KeptAnswer(number, question.name, now, body)
@@ -87,5 +92,5 @@ class MailboxPoller:
         records = self._account.records(items, kept.question, kept.received_at)
         if error is not None:
             records = [self._account.dead_letter(error, kept.body, kept.question, kept.received_at)]
-        await append(self._producer, records)
-        await self._state.forget(kept.id)
+        await append(self.producer, records)
+        await self.state.forget(kept.id)

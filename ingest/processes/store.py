@@ -15,7 +15,7 @@ from ingest.background import in_background
 from ingest.backup.snapshot import drop_snapshot, take_snapshot
 from ingest.connections.stores import store_folder, wait_for_store
 from ingest.connections.streams import journals, open_consumer
-from ingest.control.server import Command, Say
+from ingest.control.server import Command
 from ingest.control.server import serve as serve_commands
 from ingest.erasure.store import ERASE, erase_command
 from ingest.metrics.catalogue import DRAIN_STALLED, STORE_DAMAGED, DrainMetrics
@@ -111,13 +111,13 @@ def _commands(data_dir: Path, store: Store, drain: Drain) -> Mapping[str, Comman
     folder = store_folder(data_dir)
     engine = engine_path(folder)
 
-    async def take(_: Mapping[str, Any], _say: Say) -> Mapping[str, Any]:
+    async def take(_: Mapping[str, Any]) -> Mapping[str, Any]:
         async with drain.storing:
             taken = await asyncio.to_thread(take_snapshot, store, engine, data_dir)
         found: dict[str, Any] = msgspec.to_builtins(taken, enc_hook=str)
         return found
 
-    async def drop(_: Mapping[str, Any], _say: Say) -> Mapping[str, Any]:
+    async def drop(_: Mapping[str, Any]) -> Mapping[str, Any]:
         await asyncio.to_thread(drop_snapshot, engine, data_dir)
         return {}
 

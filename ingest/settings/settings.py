@@ -6,30 +6,13 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from ingest.settings import values
 from ingest.settings.codes import CodeSettings, ProviderSettings, check_codes, check_providers
 from ingest.settings.errors import SettingError
 from ingest.settings.polling import PollSettings
 from ingest.settings.privacy import PrivacySettings
 from ingest.settings.section import Section
-from ingest.settings.values import (
-    Address,
-    ClusterName,
-    DatabaseName,
-    Name,
-    Network,
-    PathSecret,
-    ProviderName,
-    PublicUrl,
-    Region,
-    Secret,
-    Servers,
-    ServerUrl,
-    TimeZoneName,
-    TopicPrefix,
-    did_you_mean,
-    is_loopback,
-    split_address,
-)
+from ingest.settings.values import Name, Network, Secret, did_you_mean, is_loopback, split_address
 from normalizers import PROVIDERS
 from sinks.clickhouse.memory import DEFAULT_MB, LEAST_MB
 from sinks.clickhouse.urls import server_urls
@@ -41,7 +24,7 @@ _EVERYWHERE: Final = {"0.0.0.0", "::"}  # noqa: S104 - compared, not bound
 class ReceiverSettings(Section):
     """The listener that providers post to; `listen` defaults to every interface if every account is guarded."""
 
-    listen: Address | None = None
+    listen: values.Address | None = None
     workers: PositiveInt = 1
     max_body_bytes: PositiveInt = 1024 * 1024
     body_timeout_s: PositiveFloat = 10.0
@@ -52,7 +35,7 @@ class ReceiverSettings(Section):
     refused_rate: PositiveFloat = 50.0
     refused_burst: PositiveInt = 500
     trusted_proxies: tuple[Network, ...] = ()
-    public_url: PublicUrl | None = None
+    public_url: values.PublicUrl | None = None
     tls_cert: Path | None = None
     tls_key: Path | None = None
     tls_client_ca: Path | None = None
@@ -69,7 +52,7 @@ class ReceiverSettings(Section):
 class AdminSettings(Section):
     """The listener for operators; with `show_numbers` its status page shows phone numbers in full."""
 
-    listen: Address = "127.0.0.1:8081"
+    listen: values.Address = "127.0.0.1:8081"
     token: Secret | None = None
     show_numbers: bool = False
 
@@ -85,7 +68,7 @@ class AdminSettings(Section):
 class QuerySettings(Section):
     """The read-only ClickHouse interface of the embedded store; it has no users, so it listens on this machine only."""
 
-    listen: Address = "127.0.0.1:8123"
+    listen: values.Address = "127.0.0.1:8123"
 
     @model_validator(mode="after")
     def _stays_here(self) -> Self:
@@ -103,8 +86,8 @@ class KafkaSettings(Section):
     `partitions` and `replication_factor` (default: the brokers') are used for topics that have to be made.
     """
 
-    bootstrap_servers: Servers
-    topic_prefix: TopicPrefix = "dlr."
+    bootstrap_servers: values.Servers
+    topic_prefix: values.TopicPrefix = "dlr."
     group: Name = "dlrhub-drain"
     confirm_timeout_ms: PositiveInt = 2000
     partitions: PositiveInt = 12
@@ -133,9 +116,9 @@ class KafkaSettings(Section):
 class ClickHouseSettings(Section):
     """The store; embedded if `url` is not set."""
 
-    url: ServerUrl | None = None
-    database: DatabaseName = "dlr"
-    cluster: ClusterName = ""
+    url: values.ServerUrl | None = None
+    database: values.DatabaseName = "dlr"
+    cluster: values.ClusterName = ""
     batch_rows: PositiveInt = 20_000
     batch_ms: PositiveInt = 300
     async_insert: bool = False
@@ -150,15 +133,15 @@ class ClickHouseSettings(Section):
 class AccountSettings(Section):
     """One account at one provider: who may post to it, and how its callbacks are read."""
 
-    provider: ProviderName
+    provider: values.ProviderName
     name: Name = "default"
-    secrets: tuple[PathSecret, ...] = ()
+    secrets: tuple[values.PathSecret, ...] = ()
     allow: tuple[Network, ...] = ()
     auth_key: Secret | None = None
     keys: dict[str, Secret] = Field(default_factory=dict)
     open: bool = False
-    timezone: TimeZoneName | None = None
-    default_region: Region | None = None
+    timezone: values.TimeZoneName | None = None
+    default_region: values.Region | None = None
     fields: dict[str, str] = Field(default_factory=dict)
     codes: dict[str, CodeSettings] = Field(default_factory=dict)
     acknowledge_unreadable: bool = False

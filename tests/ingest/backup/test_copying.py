@@ -29,17 +29,13 @@ def kept(folder: Path) -> dict[str, str]:
     return {path.parent.name: path.read_text() for path in folder.glob("parts/*/*/data.bin")}
 
 
-def silent(_: str) -> None:
-    """Say nothing."""
-
-
 def test_a_second_backup_copies_what_is_new(tmp_path: Path) -> None:
     """A part that an earlier backup has is not copied again, unless its content differs."""
     folder = tmp_path / "backups"
-    first = add_backup(folder, snapshot(tmp_path / "a", {"1_1_1_0": "one", "1_2_2_0": "two"}), silent)
+    first = add_backup(folder, snapshot(tmp_path / "a", {"1_1_1_0": "one", "1_2_2_0": "two"}))
     for path in folder.glob("parts/*/*/data.bin"):
         path.write_text(f"{path.read_text()}, copied first")
-    second = add_backup(folder, snapshot(tmp_path / "a", {"1_1_1_0": "one", "1_2_2_0": "other"}), silent)
+    second = add_backup(folder, snapshot(tmp_path / "a", {"1_1_1_0": "one", "1_2_2_0": "other"}))
     assert sorted(kept(folder).values()) == ["one, copied first", "other", "two, copied first"]
     assert backups_in(folder) == [first, second]
     assert len(read_manifest(second).parts["dlr_store.reports"]) == 2
@@ -59,9 +55,9 @@ def test_a_backup_that_fails_is_none_and_the_next_one_is_whole(tmp_path: Path, m
     with monkeypatch.context() as patch:
         patch.setattr(shutil, "copytree", failing)
         with pytest.raises(OSError, match="no space"):
-            add_backup(folder, snapshot(tmp_path / "a", {"1_1_1_0": "one"}), silent)
+            add_backup(folder, snapshot(tmp_path / "a", {"1_1_1_0": "one"}))
     assert backups_in(folder) == []
-    add_backup(folder, snapshot(tmp_path / "a", {"1_1_1_0": "one"}), silent)
+    add_backup(folder, snapshot(tmp_path / "a", {"1_1_1_0": "one"}))
     assert list(kept(folder).values()) == ["one"]
     assert not list(folder.rglob("*.partial"))
 
@@ -70,7 +66,7 @@ def test_old_backups_go_with_the_parts_that_no_other_has(tmp_path: Path) -> None
     """All but the latest backups are deleted, and each part with the last backup that has it."""
     folder = tmp_path / "backups"
     for number in range(4):
-        add_backup(folder, snapshot(tmp_path / "a", {"1_1_1_0": "old", f"2_{number}_1_0": f"{number}"}), silent)
+        add_backup(folder, snapshot(tmp_path / "a", {"1_1_1_0": "old", f"2_{number}_1_0": f"{number}"}))
     drop_old(folder, keep=2)
     assert len(backups_in(folder)) == 2
     assert sorted(kept(folder).values()) == ["2", "3", "old"]

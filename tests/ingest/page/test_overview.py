@@ -76,7 +76,8 @@ def settings(writable_server: QueryServer) -> Settings:
 async def overview(settings: Settings) -> AsyncIterator[Overview]:
     """Ask that database."""
     store, answers = open_client(settings), Answers()
-    yield Overview(store, answers, effective_accounts(settings), Mask(show_numbers=False), patience_seconds=60)
+    accounts = [account.key for account in effective_accounts(settings)]
+    yield Overview(store, answers, accounts, Mask(show_numbers=False), patience_seconds=60)
     await answers.close()
     await store.close()
 
