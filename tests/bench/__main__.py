@@ -160,7 +160,6 @@ class Bench:
 @contextmanager
 def program(folder: Path, command: str, settings: dict[str, str] | None = None) -> Iterator[Program]:
     """Run a command in a folder of its own."""
-    folder.mkdir()
     with Program(folder, (command,), settings) as started:
         yield started
 

@@ -207,11 +207,11 @@ def main() -> None:
     worst = 0.0
     with (
         tempfile.TemporaryDirectory() as folder,
-        Program(Path(folder), ("ingest",), {"DLRHUB_ACCOUNTS": ACCOUNTS}) as hub,
+        Program(Path(folder), ("ingest",), {"DLRHUB_ACCOUNTS": ACCOUNTS}) as program,
     ):
-        p99(hub.receiver, 1)
+        p99(program.receiver, 1)
         for attack in ATTACKS:
-            found = slowdown(attack, hub.receiver, seconds)
+            found = slowdown(attack, program.receiver, seconds)
             worst = max(worst, found.ratio)
             print(
                 f"{attack.__name__:15} p99 alone {found.alone:6.1f} ms, beside it {found.beside:6.1f} ms, ratio {found.ratio:.2f}",

@@ -45,7 +45,6 @@ def _running(folder: Path, stream: str) -> Iterator[tuple[Program, Broker | None
         return
     with Broker(folder / "kafka") as broker:
         settings = kafka_settings(broker.bootstrap, "faults", partitions=12)
-        (folder / "program").mkdir()
         with Program(folder / "program", settings=settings) as program:
             yield program, broker
 

@@ -1,5 +1,6 @@
 """Resources that a program uses: memory and file descriptors of its processes, and its lag."""
 
+import math
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,9 +29,9 @@ def take(program: Program, seconds: float) -> Sample:
 
 
 def lag(program: Program) -> int:
-    """Return `dlr_stream_lag_records`, or -1 where the program does not tell it now."""
-    lines = program.get(program.admin, "/metrics")[1].decode().splitlines()
-    return next((int(float(line.split()[1])) for line in lines if line.startswith("dlr_stream_lag_records ")), -1)
+    """Return `dlr_stream_lag_records`, or -1 if it can't be read now."""
+    found = program.metric("dlr_stream_lag_records")
+    return -1 if math.isnan(found) else int(found)
 
 
 def _memory_mib(number: int) -> float:

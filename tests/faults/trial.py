@@ -10,6 +10,7 @@ from tests.faults.faults import Fault
 from tests.faults.resources import Sample, lag, take
 from tests.faults.traffic import Client, Traffic
 from tests.program.running import Ask, Program, counts
+from tests.waiting import wait_until
 
 _SETTLE_SECONDS = 120
 
@@ -64,10 +65,7 @@ def run(
 
 
 def _wait_for_no_lag(program: Program) -> None:
-    deadline = time.monotonic() + _SETTLE_SECONDS
-    while (waiting := lag(program)) != 0:
-        assert time.monotonic() < deadline, f"{waiting} records still wait"
-        time.sleep(0.5)
+    wait_until(lambda: lag(program) == 0, seconds=_SETTLE_SECONDS, shown=lambda: f"{lag(program)} records still wait")
 
 
 def _check(ask: Ask, clients: Sequence[Client]) -> int:

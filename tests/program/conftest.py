@@ -11,5 +11,5 @@ __all__ = ["writable_server"]
 
 @pytest.fixture
 def name() -> str:
-    """Name topics, a group and a database that nothing else uses."""
+    """Return an unused name for topics, a group and a database."""
     return f"t{secrets.token_hex(4)}"

@@ -1,4 +1,4 @@
-"""A history of reports for a running program: the same one each time, under settings with a wrong row or without."""
+"""Posts the same reports to a program under wrong or right settings, and reads back what it has stored."""
 
 import shutil
 import time
@@ -8,37 +8,35 @@ from typing import Any, TypeAlias
 
 import orjson
 
-from sinks.journal.consumer import lag
 from tests.program.running import Ask, Program
 
 Rows: TypeAlias = list[dict[str, Any]]
 
-#: The operator's meaning of a code that Juhe's document lacks; and the same with a wrong row, and a row that should not be.
+#: The operator's codes: the right one, and a wrong meaning of it together with a row that should not be there.
 _RIGHT = '[providers.juhe.codes]\n"MK:0004" = { status = "undeliverable", reason = "network_error" }\n'
 _WRONG = (
     '[providers.juhe.codes]\n"MK:0004" = { status = "rejected", reason = "content_rejected" }\n'
     '[providers.santo.codes]\n"400|404" = { status = "delivered" }\n'
 )
-#: The names that the customer gave CM's parameters, without which callbacks by GET can't be read.
+#: The names that the customer gave CM's parameters; without this setting, callbacks by GET can't be read.
 _FIELDS = 'fields = { STATUS = "state", GSM = "to", REFERENCE = "ref" }\n'
 _ARRAY = 100
-#: Receipts are compared by the millisecond.
+#: Each callback is received in another millisecond.
 _MOMENT_SECONDS = 0.002
-_WAIT_SECONDS = 120
 
 
 def wrong_settings() -> str:
-    """Return settings with wrong rows, and without the names of CM's parameters."""
+    """Return settings with the wrong codes, and without the names of CM's parameters."""
     return _accounts("") + _WRONG
 
 
 def right_settings() -> str:
-    """Return the mended settings."""
+    """Return settings with the right code and the names of CM's parameters."""
     return _accounts(_FIELDS) + _RIGHT
 
 
 def _accounts(fields: str) -> str:
-    """Return the settings of two accounts a provider: the history goes to `history`, other traffic to `default`."""
+    """Return two accounts of each provider: `history` for these reports, `default` for other traffic."""
     return "".join(
         f'[[accounts]]\nprovider = "{provider}"\nname = "{name}"\nopen = true\n{fields if provider == "cm" else ""}'
         for name in ("default", "history")
@@ -48,25 +46,24 @@ def _accounts(fields: str) -> str:
 
 def made(folder: Path, settings: str) -> Program:
     """Return a program in a new folder with these settings."""
-    folder.mkdir()
     program = Program(folder)
     set_up(program, settings)
     return program
 
 
 def set_up(program: Program, settings: str) -> None:
-    """Write the settings of a program that does not run."""
+    """Write a program's settings."""
     (program.folder / "dlrhub.toml").write_text(settings)
 
 
 def copied(program: Program, folder: Path) -> Program:
-    """Return another program with the settings and the data of one that does not run."""
+    """Return a program with a copy of another's settings and data."""
     shutil.copytree(program.folder, folder, symlinks=True)
     return Program(folder)
 
 
 def post_history(program: Program, reports: int) -> None:
-    """Post submissions, so many reports, and copies of some, which are all acknowledged."""
+    """Post submissions, `reports` reports, and some of them twice."""
     _submit(program, reports)
     for path, body in _callbacks(reports):
         time.sleep(_MOMENT_SECONDS)
@@ -74,7 +71,7 @@ def post_history(program: Program, reports: int) -> None:
 
 
 def unread(letters: int) -> list[str]:
-    """Return callbacks that can't be read unless CM's parameters have the names that the customer gave them."""
+    """Return callbacks that can be read only under the right settings."""
     return [f"cm/history?state=2&to=%2B4478{number:08d}&ref=l{number}" for number in range(letters)]
 
 
@@ -91,12 +88,12 @@ def _callbacks(reports: int) -> Iterator[tuple[str, bytes | None]]:
         if first % (10 * _ARRAY) == 0:
             yield "juhe/history", juhe  # a retry
         yield "cm/history", _cm(first)
-        for state in ("400|404", "500|501"):  # without a time, so that the one that is received later decides
+        for state in ("400|404", "500|501"):  # without a time, so that the later receipt decides
             yield f"santo/history?msgid=s{first}&da=86139{first:08d}&rsm=s{first}|{state}", None
 
 
 def _juhe(number: int) -> Mapping[str, Any]:
-    """Return a report; one in seven is the second one on its message, and contradicts the first."""
+    """Return a report; every seventh contradicts the one before, about the same message."""
     message = number - 1 if number % 7 == 1 else number
     return {
         "flag": 1, "mid": f"m{message}", "mobile": f"138{message:08d}", "stat": "DELIVRD" if number % 2 else "MK:0004",
@@ -111,7 +108,7 @@ def _cm(number: int) -> bytes:
 
 
 def _submit(program: Program, reports: int) -> None:
-    """Tell of some of the messages, so that they have a latency."""
+    """Submit some of the messages, so that they have a latency."""
     submissions = [
         {
             "provider": "juhe", "account": "history", "message_id": f"m{number}", "recipient": f"138{number:08d}",
@@ -122,16 +119,8 @@ def _submit(program: Program, reports: int) -> None:
     assert program.post(program.admin, "/submissions", orjson.dumps(submissions))[0] == 202
 
 
-def wait_until_drained(program: Program) -> None:
-    """Return once the store has all that was acknowledged."""
-    deadline = time.monotonic() + _WAIT_SECONDS
-    while lag(program.folder / "dlrhub-data" / "journal"):
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-
-
 def stored(ask: Ask, *, without_clocks: bool = False) -> dict[str, Rows]:
-    """Return every row of the history; without the columns of receipts, which two runs can't share, and `revision`."""
+    """Return every row of the history; `without_clocks`, also of `revision`, so that two runs can be compared."""
     left_out = {
         "reports": "received_at, revision",
         "messages": "first_received_at, last_received_at",

@@ -1,4 +1,4 @@
-"""Providers that post to a running program, and remember what they were told."""
+"""Providers that post to a running program, and remember the acknowledged reports."""
 
 import threading
 import time
@@ -6,13 +6,14 @@ import time
 import orjson
 
 from tests.program.running import Program
+from tests.waiting import wait_until
 
 
 class Providers:
     """
-    Sixteen clients that post until they are told to stop, and remember what was acknowledged.
+    Sixteen clients that post arrays of three reports, each again until it is acknowledged.
 
-    Each rests for `pause_seconds` between two arrays of three reports.
+    A client pauses for `pause_seconds` between two arrays.
     """
 
     def __init__(self, program: Program, *, pause_seconds: float = 0) -> None:
@@ -25,7 +26,7 @@ class Providers:
         self._threads = [threading.Thread(target=self._post, args=(number,)) for number in range(16)]
 
     def start(self) -> None:
-        """Begin to post."""
+        """Start to post."""
         for thread in self._threads:
             thread.start()
 
@@ -34,6 +35,11 @@ class Providers:
         self._stopped.set()
         for thread in self._threads:
             thread.join(30)
+
+    def wait_for_more(self, count: int = 300) -> None:
+        """Return once `count` more reports are acknowledged."""
+        wanted = len(self.acknowledged) + count
+        wait_until(lambda: len(self.acknowledged) >= wanted, seconds=120)
 
     def _post(self, number: int) -> None:
         count = 0
@@ -44,7 +50,7 @@ class Providers:
             self._stopped.wait(self._pause_seconds)
 
     def _deliver(self, ids: list[str]) -> None:
-        """Post one array, again and again until it is acknowledged, as a provider does."""
+        """Post one array until it is acknowledged."""
         items = [{"flag": 1, "mid": mid, "mobile": "18983437011", "stat": "DELIVRD"} for mid in ids]
         self.sent.update(ids)
         while not self._stopped.is_set():

@@ -1,4 +1,4 @@
-"""The program itself, as a user starts it: a process tree on free ports, to post to, to query, and to kill."""
+"""Runs dlrhub as a user does: as a process tree on free ports, to post to, to query and to kill."""
 
 import os
 import signal
@@ -10,28 +10,30 @@ import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from types import MappingProxyType, TracebackType
+from types import MappingProxyType
 from typing import Any, Self, TypeAlias
 
 import orjson
 
+from sinks.journal.consumer import lag
 from tests.ingest.query.fixtures import QueryServer
 from tests.sinks.kafka.broker import free_ports
+from tests.waiting import wait_until
 
 START_SECONDS = 60
 _DLRHUB = (sys.executable, "-m", "ingest")
 
-#: Asks a store, and returns its rows.
+#: Runs a query on a store, and returns the rows.
 Ask: TypeAlias = Callable[[str], list[dict[str, Any]]]
 
 
 def free_port() -> int:
-    """Return a port that nothing listens on, and that the system gives to no outgoing connection."""
+    """Return a port that is free, and outside of the range of outgoing connections."""
     return free_ports(1)[0]
 
 
 def kafka_settings(bootstrap: str, prefix: str, partitions: int) -> dict[str, str]:
-    """Return the settings of parts that share topics on a Kafka."""
+    """Return settings of Kafka, with a prefix for topics and group."""
     return {
         "DLRHUB_KAFKA__BOOTSTRAP_SERVERS": bootstrap,
         "DLRHUB_KAFKA__TOPIC_PREFIX": f"{prefix}.",
@@ -42,25 +44,31 @@ def kafka_settings(bootstrap: str, prefix: str, partitions: int) -> dict[str, st
 
 
 def counts(ask: Ask) -> set[int]:
-    """Count the reports by each of the ways that an analyst may, once the insert that was under way has ended."""
-    deadline = time.monotonic() + 10
-    while True:
+    """Count the reports by `reports`, `stats` and `messages`, once an insert in progress has ended."""
+    found: dict[str, int] = {}
+
+    def count() -> bool:
         [row] = ask(
             "SELECT (SELECT count() FROM reports) AS r, (SELECT sum(reports) FROM stats) AS s,"
             " (SELECT count() FROM messages) AS m, (SELECT sum(reports) FROM messages) AS in_messages"
         )
-        found = {name: int(value) for name, value in row.items()}
-        if found.pop("in_messages") == found["r"]:
-            return set(found.values())
-        assert time.monotonic() < deadline, f"messages and reports differ: {row}"
-        time.sleep(0.05)
+        found.update({name: int(value) for name, value in row.items()})
+        return found.pop("in_messages") == found["r"]
+
+    wait_until(count, seconds=10, shown=lambda: f"messages and reports differ: {found}")
+    return set(found.values())
+
+
+def stored_ids(ask: Ask) -> set[str]:
+    """Return the message ids of all reports in a store."""
+    return {row["message_id"] for row in ask("SELECT message_id FROM reports")}
 
 
 class Server:
-    """A database on a ClickHouse server that parts of the program share."""
+    """A database on a ClickHouse server, which the program makes."""
 
     def __init__(self, query_server: QueryServer, database: str) -> None:
-        """Name the database; whoever drains makes it."""
+        """Name the database."""
         self._query_server = query_server
         self._database = database
         self.settings = {
@@ -69,20 +77,22 @@ class Server:
         }
 
     def ask(self, sql: str) -> list[dict[str, Any]]:
-        """Ask the store."""
+        """Run a query, and return the rows."""
         reply = self._query_server.ask(sql, database=self._database, default_format="JSONEachRow")
         assert reply.status == 200, reply.text
         return [orjson.loads(line) for line in reply.body.splitlines()]
 
 
 class Program:
-    """A `dlrhub` command and its children, in a folder of their own."""
+    """A `dlrhub` command and its child processes, in a folder of its own."""
 
     def __init__(
         self, folder: Path, command: Sequence[str] = ("run",), settings: Mapping[str, str] | None = None
     ) -> None:
-        """Choose ports; nothing runs yet."""
+        """Make the folder, and choose ports."""
+        folder.mkdir(exist_ok=True)
         self.folder = folder
+        self.journals = folder / "dlrhub-data" / "journal"
         self.command = command
         self.receiver, self.admin, self.query_port = free_ports(3)
         self.environment = {
@@ -95,7 +105,7 @@ class Program:
         self.log = folder / "log"
 
     def start(self) -> Self:
-        """Start, and return once `/readyz` says so."""
+        """Start, and return once `/readyz` answers 200."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [*_DLRHUB, *self.command],
@@ -108,7 +118,7 @@ class Program:
         return self
 
     def call(self, *command: str, seconds: float = START_SECONDS) -> str:
-        """Run another command with the same settings, which has to do well in time, and return what it says."""
+        """Run another command with the same settings, which has to succeed in time, and return its output."""
         done = self.execute(*command, seconds=seconds)
         assert done.returncode == 0, done.stderr
         return done.stdout
@@ -126,7 +136,7 @@ class Program:
         )
 
     def cut_short(self, *command: str, lines: int = 0, seconds: float) -> None:
-        """Run another command with the same settings, and SIGKILL it so many seconds after it has printed so many lines."""
+        """Run another command with the same settings, and SIGKILL it `seconds` after it has printed `lines`."""
         with subprocess.Popen(
             [*_DLRHUB, *command],
             cwd=self.folder,
@@ -149,14 +159,25 @@ class Program:
         )
         return int(found.stdout.split()[0])
 
+    def kill_child(self, part: str) -> None:
+        """SIGKILL the receiver, the poller or the store, and wait until it is started again."""
+        os.kill(self.child(part), signal.SIGKILL)
+        time.sleep(0.3)
+        self.wait_until_ready()
+
     def wait_until_ready(self) -> None:
-        """Wait until every part does its work."""
-        deadline = time.monotonic() + START_SECONDS
-        while self.get(self.admin, "/readyz")[0] != 200:
+        """Wait until `/readyz` answers 200."""
+
+        def ready() -> bool:
             assert self.process is not None
             assert self.process.poll() is None, self.log.read_text()
-            assert time.monotonic() < deadline, self.log.read_text()
-            time.sleep(0.05)
+            return self.get(self.admin, "/readyz")[0] == 200
+
+        wait_until(ready, seconds=START_SECONDS, shown=self.log.read_text)
+
+    def wait_until_drained(self) -> None:
+        """Wait until the store has all acknowledged records of the journals."""
+        wait_until(lambda: lag(self.journals) == 0, seconds=120)
 
     def kill(self) -> None:
         """SIGKILL every process of the tree at once."""
@@ -171,13 +192,13 @@ class Program:
         return self.process.wait(15)
 
     def get(self, port: int, path: str) -> tuple[int, bytes]:
-        """GET from one of the doors; status 0 where nobody answers."""
+        """Send a GET; the status is 0 if nothing answers."""
         return self.post(port, path, None)
 
     def post(
         self, port: int, path: str, body: bytes | None, headers: Mapping[str, str] = MappingProxyType({})
     ) -> tuple[int, bytes]:
-        """POST to one of the doors (GET where there is no body); status 0 where nobody answers."""
+        """Send a POST, or a GET if there is no body; the status is 0 if nothing answers."""
         request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", data=body, headers=dict(headers))
         try:
             with urllib.request.urlopen(request, timeout=20) as answer:
@@ -193,7 +214,7 @@ class Program:
         return self.post(self.receiver, f"/callbacks/{path}", body)
 
     def ask(self, sql: str) -> list[dict[str, Any]]:
-        """Ask the store through the query interface."""
+        """Run a query through the query interface, and return the rows."""
         status, body = self.post(self.query_port, "/?default_format=JSONEachRow", sql.encode())
         assert status == 200, body
         return [orjson.loads(line) for line in body.splitlines()]
@@ -202,9 +223,12 @@ class Program:
         """Start."""
         return self.start()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Leave no process behind."""
+    def metric(self, name: str) -> float:
+        """Return a metric without labels; NaN if it is not there."""
+        lines = self.get(self.admin, "/metrics")[1].decode().splitlines()
+        return float(next((line.split()[1] for line in lines if line.startswith(f"{name} ")), "nan"))
+
+    def __exit__(self, *_: object) -> None:
+        """Kill what is still running."""
         if self.process is not None and self.process.poll() is None:
             self.kill()

@@ -1,4 +1,4 @@
-"""Good traffic beside attacks on the receiver."""
+"""Good traffic during attacks on the receiver."""
 
 from pathlib import Path
 
@@ -12,11 +12,10 @@ SECONDS = 1.0
 
 
 def ratio(folder: Path, attack: Attack) -> float:
-    """Measure with a receiver of its own: one that was attacked before may still be at work on that."""
-    folder.mkdir()
-    with Program(folder, ("ingest",), {"DLRHUB_ACCOUNTS": ACCOUNTS}) as hub:
-        p99(hub.receiver, SECONDS / 2)  # warms it up
-        return slowdown(attack, hub.receiver, SECONDS).ratio
+    """Measure with a new receiver, because one that was attacked before may still be busy with that."""
+    with Program(folder, ("ingest",), {"DLRHUB_ACCOUNTS": ACCOUNTS}) as program:
+        p99(program.receiver, SECONDS / 2)  # warms it up
+        return slowdown(attack, program.receiver, SECONDS).ratio
 
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.__name__)
@@ -24,7 +23,6 @@ def test_an_attack_does_not_hold_up_good_traffic(tmp_path: Path, attack: Attack)
     """
     The p99 of good traffic beside an attack is at most three times its p99 alone.
 
-    One of several rounds has to show that: other work of the machine may spoil a round, and an attack that holds up
-    the receiver spoils all of them.
+    One of several rounds has to show that, since other work of the machine may spoil a round.
     """
     assert any(ratio(tmp_path / f"{number}", attack) <= MOST_RATIO for number in range(ROUNDS))

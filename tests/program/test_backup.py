@@ -1,4 +1,4 @@
-"""The promise of a backup: all that was acknowledged before it began, row for row, whatever happens meanwhile."""
+"""Backup and restore of a running program: every report that was acknowledged before, row for row."""
 
 import threading
 import time
@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sinks.journal.consumer import lag
 from tests.program.running import Program
 
 _TABLES = {"reports": "event_id", "messages": "message_id", "inbound": "event_id"}
@@ -25,7 +24,7 @@ def post(program: Program, first: int, count: int) -> int:
 
 @contextmanager
 def load(program: Program) -> Iterator[Callable[[], int]]:
-    """Post all the time; yield what tells how many reports were acknowledged so far."""
+    """Post in the background; yield a function that counts the acknowledged reports."""
     acknowledged, stopping = 0, threading.Event()
 
     def run() -> None:
@@ -44,46 +43,34 @@ def load(program: Program) -> Iterator[Callable[[], int]]:
 
 
 def rows(program: Program, table: str) -> dict[tuple[Any, ...], dict[str, Any]]:
-    """Return the rows of a table by what tells them apart."""
+    """Return the rows of a table by id and recipient."""
     found = program.ask(f"SELECT * FROM dlr.{table} ORDER BY ALL")
     return {(row[_TABLES[table]], row.get("recipient")): row for row in found}
 
 
-def wait_for_drain(program: Program, count: int) -> None:
-    """Wait until the store has so many reports, and nothing waits to be drained."""
-    deadline = time.monotonic() + 60
-    while lag(program.folder / "dlrhub-data" / "journal"):
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-    assert int(program.ask("SELECT count() AS n FROM dlr.reports")[0]["n"]) >= count
-
-
 def restored(folder: Path, backups: Path) -> Program:
     """Restore the latest backup into a new folder."""
-    folder.mkdir()
     program = Program(folder)
     program.call("restore", str(backups))
     return program
 
 
 def test_a_backup_under_load_is_restored_row_for_row(tmp_path: Path) -> None:
-    """Backups that are taken while reports come in hold all that was acknowledged before, and every row is the same."""
-    (tmp_path / "hub").mkdir()
+    """A backup that is taken under load has all reports that were acknowledged before, and every row is the same."""
     backups = tmp_path / "backups"
-    with Program(tmp_path / "hub") as hub:
+    with Program(tmp_path / "program") as program:
         before = 0
-        with load(hub) as acknowledged:
+        with load(program) as acknowledged:
             for least in (500, 1500):
                 while acknowledged() < least:
                     time.sleep(0.05)
                 before = acknowledged()
-                hub.call("backup", str(backups))
-            total_before_end = acknowledged()
-        wait_for_drain(hub, total_before_end)
-        expected = {table: rows(hub, table) for table in _TABLES}
+                program.call("backup", str(backups))
+        program.wait_until_drained()
+        expected = {table: rows(program, table) for table in _TABLES}
     assert len(list((backups / "backups").iterdir())) == 2
     with restored(tmp_path / "copy", backups) as copy:
-        wait_for_drain(copy, before)
+        copy.wait_until_drained()
         for table, wanted in expected.items():
             found = rows(copy, table)
             assert all(wanted[key] == row for key, row in found.items())
@@ -94,24 +81,22 @@ def test_a_backup_under_load_is_restored_row_for_row(tmp_path: Path) -> None:
 
 
 def test_a_backup_and_a_restore_that_are_killed_are_run_again(tmp_path: Path) -> None:
-    """SIGKILL at any moment of a backup or a restore leaves nothing that the same command, run again, does not mend."""
-    (tmp_path / "hub").mkdir()
+    """After SIGKILL of a backup or a restore at any moment, running the command again succeeds."""
     backups = tmp_path / "backups"
-    with Program(tmp_path / "hub") as hub:
+    with Program(tmp_path / "program") as program:
         for first in range(0, 3000, 500):
-            post(hub, first, 500)
-        wait_for_drain(hub, 3000)
+            post(program, first, 500)
+        program.wait_until_drained()
         for tries in range(4):
-            hub.cut_short("backup", str(backups), seconds=0.9 + 0.15 * tries)
-        hub.call("backup", str(backups))
-        expected = {table: rows(hub, table) for table in _TABLES}
+            program.cut_short("backup", str(backups), seconds=0.9 + 0.15 * tries)
+        program.call("backup", str(backups))
+        expected = {table: rows(program, table) for table in _TABLES}
     copy = Program(tmp_path / "copy")
-    copy.folder.mkdir()
     data = copy.folder / "dlrhub-data"
     for tries in range(4):
         copy.cut_short("restore", str(backups), seconds=1.0 + 0.4 * tries)
         if (data / "store").exists() and not (data / "restoring").exists():
-            break  # it was quicker than the kill
+            break  # it ended before the kill
     else:
         copy.call("restore", str(backups))
     with copy:

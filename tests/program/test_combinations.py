@@ -1,6 +1,5 @@
-"""Every stream with every store, and the commands that work on both: the program as its users start it."""
+"""The running program with every stream and every store."""
 
-import time
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +13,7 @@ from normalizers.testing.examples import event_ids
 from tests.ingest.query.fixtures import QueryServer
 from tests.normalizers.examples import examples
 from tests.program.running import Ask, Program, Server, counts, kafka_settings
+from tests.waiting import wait_until
 
 WAIT_SECONDS = 30
 EXAMPLES = [
@@ -36,7 +36,7 @@ LAST = orjson.dumps(
 
 
 def post_examples(program: Program) -> None:
-    """Post what the providers' documents print, which is answered as it should be."""
+    """Post the examples of the providers' documents, and check the answers."""
     for case in EXAMPLES:
         target = f"{case.provider}?{case.callback.query.decode()}"
         status, _ = program.callback(target, case.callback.body if case.callback.method == "POST" else None)
@@ -50,23 +50,14 @@ def stored(ask: Ask) -> Counter[str]:
 
 
 def wait_for(ask: Ask, wanted: Counter[str]) -> None:
-    """Return once the store holds this and nothing else."""
-    deadline = time.monotonic() + WAIT_SECONDS
-    while (held := stored(ask)) != wanted:
-        assert time.monotonic() < deadline, (wanted - held, held - wanted)
-        time.sleep(0.1)
+    """Return once the store holds these rows and no others."""
+    wait_until(lambda: stored(ask) == wanted, seconds=WAIT_SECONDS, shown=lambda: (stored(ask), wanted))
 
 
-def wait_for_letters(ask: Ask, *, receipts: int, letters: int) -> None:
-    """Return once the store holds so many dead letters, received so often: they have a topic of their own."""
-    deadline = time.monotonic() + WAIT_SECONDS
-    wanted = {"receipts": receipts, "letters": letters}
-    while True:
-        [row] = ask("SELECT sum(receipts) AS receipts, count() AS letters FROM dead_letters")
-        if (held := {name: int(value) for name, value in row.items()}) == wanted:
-            return
-        assert time.monotonic() < deadline, (held, wanted)
-        time.sleep(0.1)
+def letters(ask: Ask) -> tuple[int, int]:
+    """Return how many dead letters there are, and how often they were received."""
+    [row] = ask("SELECT count() AS letters, sum(receipts) AS receipts FROM dead_letters")
+    return int(row["letters"]), int(row["receipts"])
 
 
 @pytest.mark.parametrize("store", ["embedded", "server"])
@@ -74,7 +65,7 @@ def wait_for_letters(ask: Ask, *, receipts: int, letters: int) -> None:
 def test_every_stream_goes_with_every_store(
     tmp_path: Path, request: pytest.FixtureRequest, name: str, stream: str, store: str
 ) -> None:
-    """Reports that providers post, and post again, are stored once, with every stream and store."""
+    """Reports that providers post twice are stored once, with every stream and store."""
     settings: dict[str, str] = {}
     if stream == "kafka":
         settings |= kafka_settings(request.getfixturevalue("kafka"), name, partitions=1)
@@ -86,12 +77,12 @@ def test_every_stream_goes_with_every_store(
         post_examples(program)
         assert program.callback("juhe", LAST)[0] == 200
         wait_for(ask, Counter(READABLE) + Counter(last=2))
-        wait_for_letters(ask, receipts=2 * UNREADABLE, letters=UNREADABLE)
+        wait_until(lambda: letters(ask) == (UNREADABLE, 2 * UNREADABLE), seconds=WAIT_SECONDS)
         assert program.stop() == 0
 
 
-def test_migrate_says_what_it_applies(tmp_path: Path, writable_server: QueryServer, name: str) -> None:
-    """`dlrhub migrate` names the migrations that it applies, embedded and on a server; the next time there is none."""
+def test_migrate_names_the_migrations(tmp_path: Path, writable_server: QueryServer, name: str) -> None:
+    """`dlrhub migrate` names the migrations that it applies, embedded and on a server; the second time there is none."""
     embedded = Program(tmp_path)
     server = Program(tmp_path, settings=Server(writable_server, name).settings)
     for program in (embedded, server):
@@ -100,7 +91,7 @@ def test_migrate_says_what_it_applies(tmp_path: Path, writable_server: QueryServ
 
 
 def test_a_drain_reads_again_from_a_time(tmp_path: Path, kafka: str, writable_server: QueryServer, name: str) -> None:
-    """`dlrhub drain --from` brings back what the store has lost since then, and doubles nothing of what it has."""
+    """`dlrhub drain --from` restores reports that the store has lost since then, and doubles no others."""
     began = datetime.now(UTC)
     server = Server(writable_server, name)
     settings = kafka_settings(kafka, name, partitions=2) | server.settings

@@ -1,4 +1,4 @@
-"""The program goes on with another ClickHouse server when the one it uses dies."""
+"""If a ClickHouse server dies, the program uses the next one."""
 
 from collections import Counter
 from pathlib import Path
@@ -10,7 +10,7 @@ from tests.sinks.clickhouse.test_resend import ClosingProxy
 
 
 def test_a_server_that_dies_is_replaced_by_the_next(tmp_path: Path, writable_server: QueryServer, name: str) -> None:
-    """Reports go to the second server once the first is gone, each is stored once, and the program stays ready."""
+    """After the first server dies, reports go to the second, each is stored once, and the program stays ready."""
     server = Server(writable_server, name)
     first, second = ClosingProxy(writable_server.port), ClosingProxy(writable_server.port)
     url = f"http://127.0.0.1:{first.port},127.0.0.1:{second.port}"

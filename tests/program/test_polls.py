@@ -1,4 +1,4 @@
-"""The whole program asks simulated providers: submissions, callbacks and polls end up as one picture."""
+"""The running program polls simulated providers, and combines submissions, callbacks and polls."""
 
 import asyncio
 import sqlite3
@@ -15,6 +15,7 @@ from ingest.simulation.known_messages import mobile_of
 from tests.ingest.polling.accounts import CREDENTIALS, make_server, poll_settings
 from tests.ingest.polling.simulated import SimulatedProviders, juhe_report
 from tests.program.running import Program
+from tests.waiting import wait_until
 
 
 @pytest.fixture
@@ -26,30 +27,28 @@ async def server() -> AsyncIterator[tuple[SimulatedProviders, str]]:
 
 
 def write_settings(folder: Path, url: str, *providers: str, **given: Any) -> None:
-    """Write settings with an account of each provider that is asked."""
+    """Write settings with a polled account of each provider."""
     lines = []
     for provider in providers:
-        said = poll_settings(provider, url, **{"first_delay_s": 1, "balance": True, **given})
-        inline = ", ".join(f"{name} = {orjson.dumps(value).decode()}" for name, value in said.items())
+        poll = poll_settings(provider, url, **{"first_delay_s": 1, "balance": True, **given})
+        inline = ", ".join(f"{name} = {orjson.dumps(value).decode()}" for name, value in poll.items())
         lines += ["[[accounts]]", f'provider = "{provider}"', f"poll = {{ {inline} }}"]
     (folder / "dlrhub.toml").write_text("\n".join(lines), encoding="utf-8")
 
 
 async def until(condition: Callable[[], bool], *, seconds: float = 60) -> None:
-    """Wait, while the server goes on answering, until a condition that blocks holds."""
-    async with asyncio.timeout(seconds):
-        while not await asyncio.to_thread(condition):
-            await asyncio.sleep(0.1)
+    """Wait in a thread, so that the simulated providers keep answering, until the condition holds."""
+    await asyncio.to_thread(wait_until, condition, seconds=seconds)
 
 
 @asynccontextmanager
 async def started(program: Program) -> AsyncIterator[None]:
-    """Start a program, and leave no process behind."""
+    """Start a program, and kill what is still running at the end."""
     await asyncio.to_thread(program.start)
     try:
         yield
     finally:
-        await asyncio.to_thread(program.__exit__, None, None, None)
+        await asyncio.to_thread(program.__exit__)
 
 
 def count(program: Program, where: str) -> int:
@@ -58,14 +57,14 @@ def count(program: Program, where: str) -> int:
 
 
 def sources(program: Program, message_id: str) -> list[str]:
-    """Return how the reports on a message came."""
+    """Return the sources of the reports on a message."""
     return [row["source"] for row in program.ask(f"SELECT source FROM dlr.reports WHERE message_id = '{message_id}'")]
 
 
 def santo_callback(message_id: str, state: str, code: str) -> str:
-    """Return the address of a callback of Santo's on a message that the simulated providers know."""
-    said = f"{message_id}%7C{state}%7C{code}"
-    return f"santo?command=RT_REQUEST&msgid={message_id}&da=86{mobile_of(message_id)}&rsm={said}"
+    """Return the path of a Santo callback about a message that the simulated providers know."""
+    text = f"{message_id}%7C{state}%7C{code}"
+    return f"santo?command=RT_REQUEST&msgid={message_id}&da=86{mobile_of(message_id)}&rsm={text}"
 
 
 def submission(provider: str, message_id: str) -> dict[str, str]:
@@ -75,9 +74,9 @@ def submission(provider: str, message_id: str) -> dict[str, str]:
 
 async def test_submitted_called_back_polled_and_missing(tmp_path: Path, server: tuple[SimulatedProviders, str]) -> None:
     """
-    Messages that are called back are not polled, the others are, and those that nobody knows of stay pending.
+    Messages without a callback are polled, and those that no provider knows stay pending.
 
-    A callback that tells what a poll told before takes its place.
+    A callback with the same result as an earlier poll takes its place.
     """
     simulated, url = server
     write_settings(tmp_path, url, "santo", "cmessages", "juhe")
@@ -118,7 +117,7 @@ async def test_submitted_called_back_polled_and_missing(tmp_path: Path, server: 
 
 
 def kept(folder: Path) -> list[str]:
-    """Return the message ids of the answers that are durable and not yet read."""
+    """Return the message ids in answers that are stored and not yet parsed."""
     with closing(sqlite3.connect(folder / "dlrhub-data" / "poll.db")) as database:
         bodies = [body for (body,) in database.execute("SELECT body FROM answers")]
     return [item["mid"] for body in bodies for item in orjson.loads(body).get("list", [])]
@@ -151,5 +150,5 @@ async def test_consuming_reads_lose_nothing_to_sigkill(tmp_path: Path, server: t
 
 
 def has_handed_over(server: SimulatedProviders, most: int) -> bool:
-    """Tell whether a server has handed over so many answers."""
+    """Tell whether a server has handed over `most` answers."""
     return len(server.handed_over) >= most

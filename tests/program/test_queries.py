@@ -1,4 +1,4 @@
-"""The analyst's queries, asked as the documents say."""
+"""The analyst's queries in `deploy/queries`, run by `dlrhub query`."""
 
 from pathlib import Path
 
@@ -20,6 +20,6 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Program:
 
 @pytest.mark.parametrize("query", QUERIES, ids=lambda path: path.stem)
 def test_every_query_is_asked_as_documented(program: Program, query: Path) -> None:
-    """A query that begins with a comment can be given as the argument, and from its file, in every format."""
+    """A query can be given as the argument, even if it begins with a comment, or as a file."""
     as_argument = program.call("query", query.read_text(encoding="utf-8"), "--format", "csv")
     assert program.call("query", "--file", str(query), "--format", "csv") == as_argument

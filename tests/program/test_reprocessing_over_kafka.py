@@ -1,6 +1,5 @@
-"""Reports and dead letters are read again where the stream is Kafka and the store a server."""
+"""Renormalizing and replaying with Kafka as the stream and a ClickHouse server as the store."""
 
-import time
 from pathlib import Path
 
 from tests.ingest.query.fixtures import QueryServer
@@ -13,24 +12,21 @@ from tests.program.history import (
     set_up,
     stored,
     unread,
-    wait_until_drained,
     wrong_settings,
 )
 from tests.program.running import Ask, Program, Server, kafka_settings
+from tests.waiting import wait_until
 
 REPORTS, LETTERS = 300, 20
 WAIT_SECONDS = 30
 
 
 def _wait_for(ask: Ask, sql: str, wanted: int) -> None:
-    deadline = time.monotonic() + WAIT_SECONDS
-    while (found := int(ask(f"SELECT ({sql}) AS n")[0]["n"])) != wanted:
-        assert time.monotonic() < deadline, f"{sql}: {found}"
-        time.sleep(0.2)
+    wait_until(lambda: int(ask(f"SELECT ({sql}) AS n")[0]["n"]) == wanted, seconds=WAIT_SECONDS, shown=lambda: sql)
 
 
 def _read_again(program: Program, ask: Ask) -> None:
-    """Run both commands, each twice: the second time there is nothing to do."""
+    """Run both commands twice; the second time there is nothing to do."""
     assert f"{REPORTS // 2} changed" in program.call("renormalize")
     program.call("dead-letters", "replay", "--all")
     _wait_for(ask, "SELECT countIf(revision = 1) FROM reports", REPORTS // 2)
@@ -40,7 +36,7 @@ def _read_again(program: Program, ask: Ask) -> None:
 
 
 def test_reading_again_goes_through_kafka(tmp_path: Path, kafka: str, writable_server: QueryServer, name: str) -> None:
-    """After `renormalize` and a replay through Kafka every row is that of an embedded run under the right settings."""
+    """After renormalizing and replaying through Kafka, every row equals that of an embedded run with right settings."""
     server = Server(writable_server, name)
     settings = kafka_settings(kafka, name, partitions=2) | server.settings
     receiver, drain = (Program(tmp_path, command, settings) for command in (("ingest",), ("drain",)))
@@ -58,12 +54,12 @@ def test_reading_again_goes_through_kafka(tmp_path: Path, kafka: str, writable_s
 
 
 def _expected(folder: Path) -> dict[str, Rows]:
-    """Return the same history as a fresh embedded program stores it under the right settings."""
+    """Return the history as an embedded program stores it under the right settings."""
     with made(folder, right_settings()) as embedded:
         post_history(embedded, REPORTS)
         for path in unread(LETTERS):
             assert embedded.callback(path)[0] == 200
-        wait_until_drained(embedded)
+        embedded.wait_until_drained()
         rows = stored(embedded.ask, without_clocks=True)
     for report in rows["reports"]:
         if report["message_id"].startswith("l"):

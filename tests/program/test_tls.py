@@ -1,4 +1,4 @@
-"""The program's receiver over TLS, as it runs: on the event loop that it runs on."""
+"""The running receiver over TLS, on its own event loop."""
 
 import asyncio
 import shutil
@@ -16,7 +16,7 @@ from tests.sinks.kafka.security import Security
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl to make certificates")
 async def test_callbacks_pass_unfinished_handshakes(tmp_path: Path) -> None:
-    """Over TLS callbacks are answered while an address holds more handshakes open than it may; these end in time."""
+    """Callbacks over TLS are answered while an address holds too many handshakes open, which are closed in time."""
     security = Security(tmp_path / "tls")
     settings = {
         "DLRHUB_RECEIVER__TLS_CERT": str(security.folder / "server.pem"),
@@ -26,8 +26,8 @@ async def test_callbacks_pass_unfinished_handshakes(tmp_path: Path) -> None:
     }
     context = ssl.create_default_context(cafile=security.ca_file)
     context.check_hostname = False
-    with Program(tmp_path, ("ingest",), settings) as hub:
-        url = f"https://127.0.0.1:{hub.receiver}"
+    with Program(tmp_path, ("ingest",), settings) as program:
+        url = f"https://127.0.0.1:{program.receiver}"
         async with AsyncExitStack() as opened:
             held = [await opened.enter_async_context(connection(url)) for _ in range(40)]
             for _, writer in held[::2]:
@@ -37,7 +37,7 @@ async def test_callbacks_pass_unfinished_handshakes(tmp_path: Path) -> None:
             async with asyncio.timeout(20):
                 ended = await asyncio.gather(*(reader.read() for reader, _ in held), return_exceptions=True)
         assert all(end == b"" or isinstance(end, ConnectionError) for end in ended)
-        log = hub.log.read_text()
+        log = program.log.read_text()
     assert "too many connections: one is closed" in log
     assert "sends no request, or reads no answer, in time" in log
     assert "rror" not in log

@@ -1,8 +1,9 @@
-"""The promise of the drain, on a real journal and the real engine."""
+"""The drain, over a real journal and the embedded ClickHouse."""
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from tests.waiting import until
 
 
 class Notes:
-    """A watch that remembers what it was told."""
+    """A `Watch` that records its calls."""
 
     def __init__(self) -> None:
         self.refusals: list[str] = []
@@ -33,18 +34,20 @@ class Notes:
         self.rows += len(rows)
 
     def insert_failed(self, topic: Topic, error: BusyError, retry_seconds: float) -> None:  # noqa: ARG002
-        """Remember the error."""
+        """Record the error."""
         self.failures.append(str(error))
 
     def refused(self, topic: Topic, error: RefusedError) -> None:  # noqa: ARG002
-        """Remember the error."""
+        """Record the error."""
         self.refusals.append(str(error))
 
 
 @pytest.fixture
-async def journal(tmp_path: Path) -> Journal:
+async def journal(tmp_path: Path) -> AsyncIterator[Journal]:
     """Open a journal."""
-    return Journal(tmp_path / "j")
+    journal = Journal(tmp_path / "j")
+    yield journal
+    await journal.close()
 
 
 def counted(store: Store, table: str) -> int:
@@ -54,30 +57,50 @@ def counted(store: Store, table: str) -> int:
 
 
 async def append(journal: Journal, *numbers: int) -> None:
-    """Append one report each."""
+    """Append a report for each number."""
     await journal.append([report_record(make_report(message_id=f"m-{number}")) for number in numbers])
 
 
-async def test_what_is_appended_is_in_the_store_within_two_seconds(
-    journal: Journal, store: Store, tmp_path: Path
-) -> None:
-    """A report can be queried within two seconds of its acknowledgement."""
-    notes = Notes()
-    drain = Drain(JournalConsumer(tmp_path), store, notes)
-    running = asyncio.create_task(drain.run())
-    for number in range(3):
-        await append(journal, number)
-        await until(lambda: counted(store, "reports") > number, seconds=2)  # noqa: B023 - awaited at once
+def letters(store: Store) -> dict[str, str]:
+    """Return the body and the reason of each dead letter."""
+    rows = store.client.query(f"SELECT body, why FROM {store.database}.dead_letters").result_rows
+    return {str(body): str(why) for body, why in rows}
+
+
+async def drain_all(store: Store, folder: Path, notes: Notes | None = None, **given: Any) -> Notes:
+    """Drain the journals of a folder to their end."""
+    notes = notes or Notes()
+    drain = Drain(JournalConsumer(folder), store, notes, **given)
     drain.stop()
-    await running
-    await journal.close()
+    async with asyncio.timeout(30):
+        await drain.run()
+    return notes
+
+
+@asynccontextmanager
+async def running(store: Store, folder: Path) -> AsyncIterator[tuple[Drain, Notes]]:
+    """Drain the journals of a folder in the background."""
+    notes = Notes()
+    drain = Drain(JournalConsumer(folder), store, notes)
+    task = asyncio.create_task(drain.run())
+    yield drain, notes
+    drain.stop()
+    await task
+
+
+async def test_a_report_is_in_the_store_within_two_seconds(journal: Journal, store: Store, tmp_path: Path) -> None:
+    """A report can be queried within two seconds of its acknowledgement."""
+    async with running(store, tmp_path):
+        for number in range(3):
+            await append(journal, number)
+            await until(lambda: counted(store, "reports") > number, seconds=2)  # noqa: B023 - awaited at once
 
 
 @pytest.mark.parametrize(("slowness", "shortest"), [(0.02, 0.2), (0.15, 0.5)])
-async def test_a_store_with_much_to_do_gets_fewer_and_larger_inserts(
+async def test_a_slow_store_gets_fewer_and_larger_inserts(
     journal: Journal, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, slowness: float, shortest: float
 ) -> None:
-    """The pause after an insert grows with what the insert took, up to half a second."""
+    """The pause after an insert grows with the insert's duration, up to half a second."""
     insert = store.insert
     pauses: list[float] = []
 
@@ -88,134 +111,75 @@ async def test_a_store_with_much_to_do_gets_fewer_and_larger_inserts(
     async def note(seconds: float) -> None:
         pauses.append(seconds)
 
-    drain = Drain(JournalConsumer(tmp_path), store, Notes(), batch_seconds=0.01, pause=note)
     monkeypatch.setattr(store, "insert", slow_insert)
     await append(journal, 1)
-    drain.stop()
-    await drain.run()
+    await drain_all(store, tmp_path, batch_seconds=0.01, pause=note)
     assert shortest <= pauses[0] <= 1.0
-    await journal.close()
 
 
-async def test_there_is_no_pause_while_a_whole_batch_waits(journal: Journal, store: Store, tmp_path: Path) -> None:
-    """A backlog is worked off without rest; what is less waits for company."""
-    for number in range(7):
-        await append(journal, number)
-    notes = Notes()
-    stored: list[int] = []
-
-    async def note(_seconds: float) -> None:
-        stored.append(notes.rows)
-
-    drain = Drain(JournalConsumer(tmp_path), store, notes, batch_rows=2, pause=note)
-    drain.stop()
-    await drain.run()
-    assert stored == [6, 7]
-    await journal.close()
-
-
-async def test_there_is_no_pause_while_a_batch_of_large_records_waits(
-    journal: Journal, store: Store, tmp_path: Path
+@pytest.mark.parametrize(("size", "batch"), [(10, {"batch_rows": 2}), (100_000, {"batch_bytes": 150_000})])
+async def test_there_is_no_pause_while_a_whole_batch_waits(
+    journal: Journal, store: Store, tmp_path: Path, size: int, batch: dict[str, int]
 ) -> None:
-    """A backlog of few but large records is worked off without rest, too."""
+    """A backlog is drained without pauses, whether rows or bytes fill a batch; a smaller rest is waited for."""
     for number in range(7):
-        await journal.append([report_record(make_report(message_id=f"m-{number}", raw="r" * 100_000))])
+        await journal.append([report_record(make_report(message_id=f"m-{number}", raw="r" * size))])
     notes = Notes()
     stored: list[int] = []
 
     async def note(_seconds: float) -> None:
         stored.append(notes.rows)
 
-    drain = Drain(JournalConsumer(tmp_path), store, notes, batch_bytes=150_000, pause=note)
-    drain.stop()
-    await drain.run()
+    await drain_all(store, tmp_path, notes, pause=note, **batch)
     assert stored == [6, 7]
-    await journal.close()
 
 
-async def test_a_stop_drains_what_is_left(journal: Journal, store: Store, tmp_path: Path) -> None:
-    """A drain that is stopped first reads its stream to the end."""
+async def test_a_stop_drains_the_rest(journal: Journal, store: Store, tmp_path: Path) -> None:
+    """A stopped drain first reads its stream to the end."""
     await append(journal, *range(10))
-    drain = Drain(JournalConsumer(tmp_path), store, Notes(), batch_rows=3)
-    drain.stop()
-    await drain.run()
+    await drain_all(store, tmp_path, batch_rows=3)
     assert counted(store, "reports") == 10
-    await journal.close()
 
 
-async def test_a_poisoned_row_costs_itself_alone(journal: Journal, store: Store, tmp_path: Path) -> None:
-    """A row that the store refuses becomes a dead letter, and its neighbours are stored."""
-    await append(journal, *range(5))
-    await journal.append([Record(Topic.REPORTS, "k", "cm", b'{"event_id": "poison"}')])
-    await append(journal, *range(5, 9))
-    notes = Notes()
-    drain = Drain(JournalConsumer(tmp_path), store, notes)
-    drain.stop()
-    await drain.run()
-    assert counted(store, "reports") == 9
-    assert len(notes.refusals) == 1
-    assert letters(store) == {'{"event_id": "poison"}': "refused_by_store"}
-    await journal.close()
-
-
-def letters(store: Store) -> dict[str, str]:
-    """Return the body of each dead letter, and why it is one."""
-    rows = store.client.query(f"SELECT body, why FROM {store.database}.dead_letters").result_rows
-    return {str(body): str(why) for body, why in rows}
-
-
-async def drain_all(store: Store, folder: Path, **given: Any) -> Notes:
-    """Drain the journals of a folder to their end."""
-    notes = Notes()
-    drain = Drain(JournalConsumer(folder), store, notes, **given)
-    drain.stop()
-    async with asyncio.timeout(30):
-        await drain.run()
-    return notes
-
-
-async def test_a_value_that_is_cut_swallows_no_neighbour(journal: Journal, store: Store, tmp_path: Path) -> None:
-    """Values that make one JSON object with what stands between them are judged each alone."""
+async def test_a_value_that_is_cut_off_swallows_no_neighbour(journal: Journal, store: Store, tmp_path: Path) -> None:
+    """Each value is checked alone, even if it would be one JSON object together with the next ones."""
     await journal.append([Record(Topic.REPORTS, "k", "cm", b'{"custom":')])
     await append(journal, 1)
     await journal.append([Record(Topic.REPORTS, "k", "cm", b"}")])
     await drain_all(store, tmp_path)
     assert counted(store, "reports") == 1
     assert letters(store) == {'{"custom":': "refused_by_store", "}": "refused_by_store"}
-    await journal.close()
 
 
 @pytest.mark.parametrize("topic", Topic)
-async def test_poison_in_any_topic_is_kept_and_stops_nothing(
+async def test_an_invalid_value_becomes_a_dead_letter(
     journal: Journal, store: Store, tmp_path: Path, topic: Topic
 ) -> None:
-    """Any garbage in a topic becomes one dead letter, once, in the topic of the dead letters, too."""
-    poison = [b"{}", b"", b"null", b"[1]", b"7", b"\xff\xfe", b'"a"', b"{" * 5000, b'{"id": "x"}', b'{"event_id": 7}']
-    await journal.append([Record(topic, f"p-{number}", "", value) for number, value in enumerate(poison)])
+    """Any invalid value in any topic becomes one dead letter, and the valid ones are stored."""
+    invalid = [b"{}", b"", b"null", b"[1]", b"7", b"\xff\xfe", b'"a"', b"{" * 5000, b'{"id": "x"}', b'{"event_id": 7}']
+    await journal.append([Record(topic, f"p-{number}", "", value) for number, value in enumerate(invalid)])
     await append(journal, 1)
     notes = await drain_all(store, tmp_path)
     assert counted(store, "reports") == 1
-    assert len(notes.refusals) == len(poison)
-    assert counted(store, "dead_letters") == len(poison)
+    assert len(notes.refusals) == len(invalid)
+    assert counted(store, "dead_letters") == len(invalid)
     assert set(letters(store).values()) == {"refused_by_store"}
-    await journal.close()
 
 
-async def test_the_same_poison_in_two_topics_is_two_dead_letters(
+async def test_the_same_invalid_value_in_two_topics_is_two_dead_letters(
     journal: Journal, store: Store, tmp_path: Path
 ) -> None:
-    """A dead letter of a record says in which topic it stood, so that none hides another; a repetition is the same."""
+    """A record's dead letter is identified by its content and its topic."""
     await journal.append([Record(topic, "k", "", b"{}") for topic in (Topic.REPORTS, Topic.INBOUND, Topic.REPORTS)])
     await drain_all(store, tmp_path)
     rows = store.client.query(f"SELECT location, receipts FROM {store.database}.dead_letters").result_rows
     assert {str(location) for location, _ in rows} == {"reports", "inbound"}
-    await journal.close()
 
 
 async def test_a_batch_that_is_too_large_for_the_store_is_halved(
     journal: Journal, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """If the store can't take a batch in one piece, it gets smaller ones, and the next batches begin that small."""
+    """If the store can't take a batch in one piece, the batch is halved until it can, and the next pieces are as small."""
     insert = store.insert
     sizes: list[int] = []
 
@@ -230,13 +194,12 @@ async def test_a_batch_that_is_too_large_for_the_store_is_halved(
     notes = await drain_all(store, tmp_path)
     assert counted(store, "reports") == notes.rows == 40
     assert sizes[:5] == [40, 20, 10, 5, 5]
-    await journal.close()
 
 
-async def test_a_row_that_no_insert_survives_is_singled_out(
+async def test_a_row_that_makes_every_insert_fail_is_singled_out(
     journal: Journal, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A row that fails again and again by itself, while the table takes others, is kept as a dead letter."""
+    """A row that repeatedly fails alone, while the table takes others, becomes a dead letter."""
     insert = store.insert
 
     def time_out(topic: Topic, rows: Sequence[Row]) -> None:
@@ -246,23 +209,18 @@ async def test_a_row_that_no_insert_survives_is_singled_out(
 
     monkeypatch.setattr(store, "insert", time_out)
     await append(journal, *range(8))
-    notes = Notes()
-    drain = Drain(JournalConsumer(tmp_path), store, notes)
-    running = asyncio.create_task(drain.run())
-    await until(lambda: bool(notes.refusals), seconds=20)
-    drain.stop()
-    await running
+    async with running(store, tmp_path) as (_, notes):
+        await until(lambda: bool(notes.refusals), seconds=20)
     assert counted(store, "reports") == 7
     [(body, why)] = letters(store).items()
     assert '"message_id":"m-3"' in body
     assert why == "refused_by_store"
-    await journal.close()
 
 
 async def test_a_table_that_takes_nothing_makes_no_dead_letters(
     journal: Journal, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """While a table takes no insert at all, no row is taken to be at fault, however often it fails by itself."""
+    """While a table takes no insert at all, no row becomes a dead letter, however often it fails alone."""
     insert = store.insert
     tries = 0
 
@@ -275,72 +233,52 @@ async def test_a_table_that_takes_nothing_makes_no_dead_letters(
 
     monkeypatch.setattr(store, "insert", time_out)
     await append(journal, 1, 2)
-    notes = Notes()
-    drain = Drain(JournalConsumer(tmp_path), store, notes)
-    running = asyncio.create_task(drain.run())
-    await until(lambda: notes.rows == 2, seconds=60)
-    drain.stop()
-    await running
+    async with running(store, tmp_path) as (_, notes):
+        await until(lambda: notes.rows == 2, seconds=60)
     assert notes.refusals == []
     assert counted(store, "reports") == 2
-    await journal.close()
 
 
-async def test_a_drain_that_stores_nothing_says_for_how_long(journal: Journal, store: Store, tmp_path: Path) -> None:
-    """A drain counts the seconds without progress while something waits, and none while nothing does."""
-    drain = Drain(JournalConsumer(tmp_path), store, Notes())
-    running = asyncio.create_task(drain.run())
-    await asyncio.sleep(0.3)
-    assert drain.stalled_seconds == 0
-    store.client.command(f"RENAME TABLE {store.internal}.reports TO {store.database}.away")
-    await append(journal, 1)
-    await until(lambda: drain.stalled_seconds > 0.5)
-    store.client.command(f"RENAME TABLE {store.database}.away TO {store.internal}.reports")
-    await until(lambda: drain.stalled_seconds == 0)
-    drain.stop()
-    await running
-    await journal.close()
+async def test_a_drain_measures_how_long_it_stalls(journal: Journal, store: Store, tmp_path: Path) -> None:
+    """`stalled_seconds` grows while records wait and none is stored, and is 0 otherwise."""
+    async with running(store, tmp_path) as (drain, _):
+        await asyncio.sleep(0.3)
+        assert drain.stalled_seconds == 0
+        store.client.command(f"RENAME TABLE {store.internal}.reports TO {store.database}.away")
+        await append(journal, 1)
+        await until(lambda: drain.stalled_seconds > 0.5)
+        store.client.command(f"RENAME TABLE {store.database}.away TO {store.internal}.reports")
+        await until(lambda: drain.stalled_seconds == 0)
 
 
 async def test_a_store_that_is_away_is_waited_for(journal: Journal, store: Store, tmp_path: Path) -> None:
-    """While the store does not take inserts nothing is dropped or committed, and it goes on where it was."""
+    """While the store takes no inserts, nothing is committed; afterwards the same records are stored."""
     store.client.command(f"RENAME TABLE {store.internal}.reports TO {store.database}.away")
     await append(journal, *range(4))
-    notes = Notes()
-    drain = Drain(JournalConsumer(tmp_path), store, notes)
-    running = asyncio.create_task(drain.run())
-    await until(lambda: len(notes.failures) >= 2)
-    assert await JournalConsumer(tmp_path).lag() == 4
-    store.client.command(f"RENAME TABLE {store.database}.away TO {store.internal}.reports")
-    await until(lambda: notes.rows == 4)
-    drain.stop()
-    await running
+    async with running(store, tmp_path) as (_, notes):
+        await until(lambda: len(notes.failures) >= 2)
+        assert await JournalConsumer(tmp_path).lag() == 4
+        store.client.command(f"RENAME TABLE {store.database}.away TO {store.internal}.reports")
+        await until(lambda: notes.rows == 4)
     assert counted(store, "reports") == 4
-    await journal.close()
 
 
 async def test_a_stop_does_not_wait_for_a_store_that_is_away(journal: Journal, store: Store, tmp_path: Path) -> None:
-    """A drain whose store is away stops all the same, and leaves what it has read uncommitted."""
+    """A drain whose store is away stops at once, and leaves its batch uncommitted."""
     store.client.command(f"DROP TABLE {store.internal}.reports")
     await append(journal, 1)
-    drain = Drain(JournalConsumer(tmp_path), store, Notes())
-    drain.stop()
     async with asyncio.timeout(5):
-        await drain.run()
+        await drain_all(store, tmp_path)
     assert await JournalConsumer(tmp_path).lag() == 1
-    await journal.close()
 
 
-async def test_what_is_read_twice_is_stored_once(journal: Journal, store: Store, tmp_path: Path) -> None:
-    """A drain that dies between insert and commit reads again, and no count changes."""
+async def test_a_batch_that_is_inserted_twice_counts_once(journal: Journal, store: Store, tmp_path: Path) -> None:
+    """A drain that dies between insert and commit reads the batch again, and no count changes."""
     await append(journal, *range(6))
     for _ in range(2):
         consumer = JournalConsumer(tmp_path)
         batch = await consumer.read(most=100, most_bytes=1_000_000, wait_seconds=0)
         store.insert(Topic.REPORTS, [check(Topic.REPORTS, record.value) for record in batch.records])
         await consumer.close()
-    drain = Drain(JournalConsumer(tmp_path), store, Notes())
-    drain.stop()
-    await drain.run()
+    await drain_all(store, tmp_path)
     assert counted(store, "reports") == counted(store, "messages") == 6
-    await journal.close()

@@ -1,4 +1,4 @@
-"""The promise of a group commit: few writes, bounded memory."""
+"""Group commit: few writes, and bounded memory."""
 
 import asyncio
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from tests.sinks.journal.records import record
 
 
 @pytest.mark.parametrize(("records", "size"), [(MOST_PENDING, 10), (64, MOST_PENDING_BYTES // 64)])
-async def test_a_stream_that_stalls_turns_new_appends_away(records: int, size: int) -> None:
+async def test_a_stalled_stream_refuses_new_appends(records: int, size: int) -> None:
     """Records that wait for a stalled write are bounded in number and in bytes; appends beyond that are refused."""
     stalled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     written: list[int] = []
@@ -36,7 +36,7 @@ async def test_a_stream_that_stalls_turns_new_appends_away(records: int, size: i
 
 
 async def test_a_large_append_is_taken_when_nothing_waits() -> None:
-    """An append that alone is more than may wait is taken while nothing does, or a valid callback never were."""
+    """An append that is larger than the limit is taken if nothing waits, since a valid callback may be that large."""
 
     def write(_: Sequence[Record]) -> asyncio.Future[None]:
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()

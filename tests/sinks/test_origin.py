@@ -1,4 +1,4 @@
-"""How the items of a callback become records."""
+"""The items of a callback as records of the stream."""
 
 import json
 
@@ -42,20 +42,20 @@ def _origin(privacy: Privacy = KEEP_ALL) -> Origin:
     ids=["report", "inbound", "reject"],
 )
 def test_every_item_has_its_topic(item: Item, topic: Topic) -> None:
-    """A report, an inbound message and an item that can't be read go into the topic of their kind."""
+    """A report, an inbound message and an unreadable item each go into the topic of their kind."""
     assert _origin().record(item).topic is topic
 
 
-def test_a_dead_letter_keeps_where_it_came_from_without_the_secret() -> None:
-    """A dead letter has its item's bytes with the account's secrets masked, and the request that carried it."""
+def test_a_dead_letter_has_its_request_without_the_secret() -> None:
+    """A dead letter has the item's bytes with the account's secrets masked, and the request's method and path."""
     letter = json.loads(_origin().record(_REJECT).value)
     assert letter["body"] == '{"mid": "", "key": "***"}'
     assert (letter["provider"], letter["account"], letter["method"]) == ("juhe", "main", "POST")
     assert (letter["path"], letter["why"], letter["location"]) == ("/callbacks/juhe/main", "bad_value", "$[1].mid")
 
 
-def test_no_record_holds_a_number_that_is_not_to_be_stored() -> None:
-    """With masked numbers neither a report nor an inbound message nor a dead letter holds one in full."""
+def test_no_record_holds_a_number_in_full() -> None:
+    """With masked numbers, no report, inbound message or dead letter holds a number in full."""
     origin = _origin(Privacy(StoredNumbers.MASKED))
     reject = Reject(MalformedError(Fault.BAD_VALUE, "$", "is empty"), b'{"mobile": "13800138000"}')
     items: list[Item] = [make_report(recipient="+8613800138000", raw='{"mobile": "13800138000"}'), _INBOUND, reject]
@@ -63,8 +63,8 @@ def test_no_record_holds_a_number_that_is_not_to_be_stored() -> None:
         assert b"3800138" not in origin.record(item).value
 
 
-def test_a_dead_letter_says_what_its_body_is() -> None:
-    """A whole callback and a single item of one are told apart, since they are read again in different ways."""
+def test_a_dead_letter_has_its_kind() -> None:
+    """The dead letters of a whole callback and of one item have different kinds, because replays differ."""
     error = MalformedError(Fault.NOT_JSON, "$", "is not JSON")
     letters = [_origin().dead_letter(error, b"["), _origin().record(_REJECT)]
     kinds = [msgspec.json.decode(letter.value, type=DeadLetter).kind for letter in letters]

@@ -1,9 +1,9 @@
 """
-A disk that loses its power: a recording of file operations, and what may be left after a crash at any moment of it.
+A simulated power loss: records a run's file operations, and makes the files that a crash at any moment may leave.
 
-Synced bytes are there after the crash. Of what was written to a file and not synced, each sector of 512 bytes is there
-or is not, whatever the order of the writes, and the file may be shorter or longer than what is there. Names that a folder
-was given, or that were deleted in it, are durable once the folder is synced; of those since, each is there or is not.
+Synced bytes survive. Of bytes that were written and not synced, each sector of 512 bytes survives or not, in any
+combination, and the file's size may be anything up to the end of the last write. Files that were created or deleted in a
+folder since its last sync are each there or not.
 """
 
 import os
@@ -20,10 +20,10 @@ _SECTOR: Final = 512
 
 
 class Recording:
-    """A run's operations on the files below a folder, in order; `note` adds what the run itself has to say."""
+    """A run's operations on the files below a folder, in order; `note` adds events of the run itself."""
 
     def __init__(self, root: Path) -> None:
-        """Nothing was done yet."""
+        """Begin without events."""
         self.root = root
         self.events: list[tuple[Any, ...]] = []
         self._paths: dict[int, str] = {}
@@ -108,7 +108,7 @@ class _File:
         self.durable, self.written = bytes(self.content), []
 
     def after_crash(self, chance: Random) -> bytes:
-        """Return what may be left: durable, with some sectors of what was written since."""
+        """Return the durable bytes with a random choice of the sectors written since."""
         if not self.written:
             return self.durable
         left = bytearray(self.durable)
@@ -128,7 +128,7 @@ class _File:
 
 
 class Disk:
-    """The disk under a recording: replay events, then take what a crash leaves."""
+    """The disk of a recording: replays its events, then writes what a crash may leave."""
 
     def __init__(self) -> None:
         """Begin with an empty disk."""
@@ -137,7 +137,7 @@ class Disk:
         self._unsynced: list[tuple[str, _File | None]] = []
 
     def replay(self, event: tuple[Any, ...]) -> None:
-        """Do what an event did."""
+        """Repeat an event."""
         match event:
             case "create" | "mkdir" as kind, name:
                 self._names[name] = _File(is_folder=kind == "mkdir")
@@ -154,7 +154,7 @@ class Disk:
             case "sync", folder:
                 self._sync_folder(folder)
             case _:
-                pass  # what the run notes
+                pass  # an event of the run itself
 
     def _sync_folder(self, folder: str) -> None:
         for name, file in self._unsynced:
@@ -170,7 +170,7 @@ class Disk:
             names[name] = file
 
     def crash(self, chance: Random, target: Path) -> None:
-        """Write into `target` what may be left."""
+        """Write into `target` the files that a crash may leave."""
         names = dict(self._durable)
         share = chance.choice((0.0, 0.5, 1.0))
         for name, file in self._unsynced:
@@ -178,7 +178,7 @@ class Disk:
                 self._set(names, name, file)
         for name, left in names.items():
             if _folder(name) not in {".", *names}:
-                continue  # its folder is gone, and it with it
+                continue  # its folder is gone
             if left.is_folder:
                 (target / name).mkdir(exist_ok=True)
             else:

@@ -1,4 +1,4 @@
-"""Records that can be told from one another, and what a consumer reads of them."""
+"""Appends numbered records to a journal, and reads them back."""
 
 from pathlib import Path
 
@@ -15,20 +15,20 @@ def record(number: int, size: int = 10) -> Record:
 
 
 async def append(journal: Journal, *numbers: int) -> None:
-    """Append records one by one, each a group."""
+    """Append records one by one, each as a group."""
     for number in numbers:
         await journal.append([record(number)])
 
 
 async def write(folder: Path, *numbers: int) -> None:
-    """Append records to a journal that is opened and closed: they are a segment."""
+    """Open a journal, append records as one segment, and close it."""
     journal = Journal(folder)
     await append(journal, *numbers)
     await journal.close()
 
 
 async def values(consumer: JournalConsumer) -> list[int]:
-    """Read all there is."""
+    """Read all records."""
     found: list[int] = []
     while batch := (await consumer.read(most=1_000_000, wait_seconds=0)).records:
         found.extend(int(each.value) for each in batch)
@@ -36,7 +36,7 @@ async def values(consumer: JournalConsumer) -> list[int]:
 
 
 async def values_in(root: Path) -> list[int]:
-    """Read all that is in a folder of journals, from their cursors on, and commit nothing."""
+    """Read all records after the cursors of a folder's journals, without a commit."""
     consumer = JournalConsumer(root)
     try:
         return await values(consumer)
@@ -45,7 +45,7 @@ async def values_in(root: Path) -> list[int]:
 
 
 def lost(root: Path) -> int:
-    """Count the acknowledged records that are said to be lost."""
+    """Count the acknowledged records that are reported as lost."""
     return sum(damage.records for damage in damages(root))
 
 

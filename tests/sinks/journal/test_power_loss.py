@@ -1,7 +1,7 @@
 """
-Data after a power loss: nothing that was acknowledged, and no loss is told of where there is none.
+The journal after a power loss: every acknowledged record is there, and no loss is reported.
 
-The short form runs with the other tests. The long one: `DLRHUB_CRASHES=10000 pytest tests/sinks/journal/test_power_loss.py`.
+More crashes than in the normal run: `DLRHUB_CRASHES=10000 pytest tests/sinks/journal/test_power_loss.py`.
 """
 
 import os
@@ -25,7 +25,7 @@ _MARKER: Final = 10**9
 
 @pytest.fixture
 def memory() -> Iterator[Path]:
-    """Give a folder whose syncs cost nothing, where the machine has one."""
+    """Return a folder in memory, if the machine has one, so that syncs are fast."""
     shared = Path("/dev/shm")  # noqa: S108 - memory, on Linux
     with tempfile.TemporaryDirectory(dir=shared if shared.is_dir() else None) as folder:
         yield Path(folder)
@@ -53,10 +53,10 @@ async def run(recording: Recording, *, keep_seconds: float) -> None:
 
 
 @pytest.mark.parametrize("keep_seconds", [0, 600], ids=["spill", "journal"])
-async def test_what_was_acknowledged_survives_a_power_loss(
+async def test_acknowledged_records_survive_a_power_loss(
     keep_seconds: float, memory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After a crash at any moment, with any unsynced sectors and names gone, every acknowledged record is there."""
+    """After a crash at any moment that loses any unsynced sectors and names, every acknowledged record is there."""
     recording = Recording(memory / "run")
     recording.root.mkdir()
     with recording.recording(monkeypatch):
@@ -76,7 +76,7 @@ async def test_what_was_acknowledged_survives_a_power_loss(
 
 
 async def check(left: Path, events: list[tuple[Any, ...]], keep_seconds: float) -> None:
-    """Recover as a restart does, and compare."""
+    """Recover as a restart does, and compare the records with the events."""
     known: dict[str, set[int]] = {"appended": set(), "acknowledged": set(), "stored": set()}
     for name, *numbers in events:
         if name in known:

@@ -1,4 +1,4 @@
-"""A reader and damaged files: it is set aside and told of, and everything else is read."""
+"""A reader of damaged journals: the damage is set aside and reported, and everything else is read."""
 
 import os
 import random
@@ -40,12 +40,12 @@ def start_of_group(folder: Path, number: int) -> int:
         return [group.start for group in file.groups()][number]
 
 
-async def test_flipped_bytes_cost_their_group_alone(tmp_path: Path) -> None:
-    """A damaged group is set aside with its bytes, told of with its count and time, and all others are read."""
+async def test_flipped_bytes_cost_only_their_group(tmp_path: Path) -> None:
+    """A damaged group is set aside with its bytes, reported with its records and time, and all others are read."""
     await write(tmp_path / "j", *range(1, 6))
     start = start_of_group(tmp_path / "j", 3)
     flip(segment_files(tmp_path / "j")[0], start + 40)
-    for _ in range(2):  # found again by the next process, it is the same damage
+    for _ in range(2):  # the next process finds it again, and does not report it twice
         assert await values_in(tmp_path) == [1, 2, 4, 5]
         damage = damage_in(tmp_path)
         assert (damage.journal, damage.first, damage.records, damage.start) == ("j", 3, 1, start)
@@ -65,7 +65,7 @@ def start_of_next(folder: Path, start: int) -> int:
 
 @pytest.mark.parametrize("at", [0, 4, 8, 12, 16, 24, 33])
 async def test_a_damaged_header_hides_no_other_group(tmp_path: Path, at: int) -> None:
-    """The groups behind a damaged group are found, whichever field of its header is damaged, its length included."""
+    """The groups after a damaged group are found, whichever field of its header is damaged."""
     await write(tmp_path / "j", *range(1, 6))
     flip(segment_files(tmp_path / "j")[0], start_of_group(tmp_path / "j", 2) + at, 1)
     assert await values_in(tmp_path) == [1, 3, 4, 5]
@@ -83,8 +83,8 @@ async def test_a_damaged_opening_costs_no_record(tmp_path: Path) -> None:
     assert len(list(damages(tmp_path))) == 2
 
 
-async def test_damage_before_the_cursor_costs_nothing_behind_it(tmp_path: Path) -> None:
-    """If drained groups, or the opening, of the cursor's segment are damaged, the others are read."""
+async def test_damage_before_the_cursor_costs_nothing_after_it(tmp_path: Path) -> None:
+    """If drained groups or the opening of a segment are damaged, the groups after the cursor are read."""
     await write(tmp_path / "j", *range(1, 11))
     consumer = JournalConsumer(tmp_path)
     await consumer.commit(await consumer.read(most=6, wait_seconds=0))
@@ -96,7 +96,7 @@ async def test_damage_before_the_cursor_costs_nothing_behind_it(tmp_path: Path) 
 
 
 def start_of_group_by_search(folder: Path, position: int) -> int:
-    """Return where the group that ends at this position begins, though those before it may be damaged."""
+    """Return where the group that ends at this position begins, even if groups before it are damaged."""
     with SegmentFile(segments_in(folder)[0]) as file:
         group = file.search(0)
         while group and group.last != position:
@@ -111,12 +111,12 @@ def cut(path: Path) -> None:
 
 
 def empty(path: Path) -> None:
-    """Leave nothing in the file."""
+    """Empty the file."""
     os.truncate(path, 0)
 
 
 def overwrite(path: Path) -> None:
-    """Put something else in the file's place."""
+    """Replace the file's content."""
     path.write_bytes(b"SQLite format 3\0" + os.urandom(5000))
 
 
@@ -124,10 +124,10 @@ def overwrite(path: Path) -> None:
     ("damage", "read", "missing"),
     [(cut, [1, 2, 5, 6], 1), (empty, [1, 5, 6], 3), (overwrite, [1, 5, 6], 3), (Path.unlink, [1, 5, 6], 3)],
 )
-async def test_what_a_damaged_segment_held_is_counted(
+async def test_the_records_of_a_damaged_segment_are_counted(
     tmp_path: Path, damage: Callable[[Path], None], read: list[int], missing: int
 ) -> None:
-    """A file that is cut, emptied, overwritten or deleted costs its own records, and how many they were is known."""
+    """A segment that is cut, emptied, overwritten or deleted costs only its own records, and these are counted."""
     await write(tmp_path / "j", 1)
     await write(tmp_path / "j", 2, 3, 4)
     await write(tmp_path / "j", 5, 6)
@@ -138,8 +138,8 @@ async def test_what_a_damaged_segment_held_is_counted(
 
 
 @pytest.mark.parametrize("damage", [cut, empty, overwrite, Path.unlink])
-async def test_a_lost_end_is_noticed_without_a_later_record(tmp_path: Path, damage: Callable[[Path], None]) -> None:
-    """Lost records at the end are reported and no longer counted as lag, though no record follows them."""
+async def test_a_lost_end_is_reported_without_a_later_record(tmp_path: Path, damage: Callable[[Path], None]) -> None:
+    """Lost records at the end are reported, and no longer counted as lag, even if no record follows them."""
     await write(tmp_path / "j", 1)
     await write(tmp_path / "j", 2, 3, 4)
     damage(segment_files(tmp_path / "j")[1])
@@ -172,8 +172,8 @@ async def test_a_group_that_was_never_acknowledged_is_no_damage(tmp_path: Path) 
     await journal.close()
 
 
-async def test_a_fake_group_inside_a_record_is_not_taken_for_one(tmp_path: Path) -> None:
-    """A sender who puts a whole group into a report's text does not bring it into the stream by a damage around it."""
+async def test_a_fake_group_inside_a_record_is_not_read(tmp_path: Path) -> None:
+    """A sender who puts the bytes of a group into a report can't have them read as records when the file is damaged."""
     await write(tmp_path / "other", 99)
     fake = segment_files(tmp_path / "other")[0].read_bytes()
     shutil.rmtree(tmp_path / "other")
@@ -206,8 +206,8 @@ def damage_at_random(path: Path, chance: random.Random) -> None:
     path.write_bytes(content)
 
 
-async def test_random_damage_never_stops_the_rest(tmp_path: Path) -> None:
-    """No damage to the segments invents a record or has one read twice, and each missing record is counted."""
+async def test_random_damage_costs_only_counted_records(tmp_path: Path) -> None:
+    """After any damage, no record is invented or read twice, and each missing one is counted."""
     chance = random.Random(7)  # noqa: S311 - no secret
     for run in range(80):
         root = tmp_path / f"{run}"
@@ -228,7 +228,7 @@ async def test_random_damage_never_stops_the_rest(tmp_path: Path) -> None:
 
 
 async def test_a_foreign_file_is_set_aside(tmp_path: Path) -> None:
-    """A file in a journal's folder that is none of its own is moved away, kept and told of, and the journal is read."""
+    """A foreign file in a journal's folder is set aside and reported, and the journal is read."""
     await write(tmp_path / "j", 1)
     for name in ("notes.txt", "1.segment", "receiver-0.db"):
         (tmp_path / "j" / name).write_bytes(b"foreign")
@@ -241,7 +241,7 @@ async def test_a_foreign_file_is_set_aside(tmp_path: Path) -> None:
 @pytest.mark.parametrize("position", [0, 2, 99999])
 @pytest.mark.parametrize("while_read", [False, True])
 async def test_the_name_of_a_foreign_segment_is_not_trusted(tmp_path: Path, position: int, *, while_read: bool) -> None:
-    """A file that has only the name of a segment is set aside, and its position neither skips nor loses a record."""
+    """A file with only the name of a segment is set aside, and the position in its name is ignored."""
     await write(tmp_path / "j", 1, 2, 3)
     consumer = JournalConsumer(tmp_path)
     if while_read:
@@ -259,10 +259,8 @@ async def test_the_name_of_a_foreign_segment_is_not_trusted(tmp_path: Path, posi
 
 
 @pytest.mark.parametrize("change", [Path.unlink, overwrite])
-async def test_a_cursor_that_is_lost_after_segments_were_deleted_raises_no_alarm(
-    tmp_path: Path, change: Callable[[Path], None]
-) -> None:
-    """Without the cursor the journal is read again from its oldest segment, and deleted segments are no loss."""
+async def test_a_lost_cursor_is_no_loss_of_records(tmp_path: Path, change: Callable[[Path], None]) -> None:
+    """Without its cursor a journal is read again from the oldest segment, and drained segments do not count as lost."""
     journal, consumer = Journal(tmp_path / "j", segment_bytes=1), JournalConsumer(tmp_path, trim_seconds=0)
     await append(journal, *range(1, 11))
     await consumer.commit(await consumer.read(most=6, wait_seconds=0))
@@ -271,7 +269,7 @@ async def test_a_cursor_that_is_lost_after_segments_were_deleted_raises_no_alarm
     await consumer.read(most=1, wait_seconds=0)
     await consumer.close()
     change(tmp_path / "j" / "cursor")
-    for _ in range(2):  # nor when it is opened again before anything was committed
+    for _ in range(2):  # the second time without a commit since
         assert verify(tmp_path / "j").missing == 0
         assert await values_in(tmp_path) == list(range(4, 11))
     assert lag(tmp_path) == 7
@@ -294,7 +292,7 @@ async def test_a_damaged_position_loses_and_invents_nothing(tmp_path: Path, name
     assert lost(tmp_path) == 0
 
 
-async def test_one_damaged_journal_holds_up_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_unreadable_journal_does_not_hold_up_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """While the segments of one journal can't be opened, the others are read."""
     await write(tmp_path / "a", 1)
     await write(tmp_path / "b", 2)
@@ -314,8 +312,8 @@ async def test_one_damaged_journal_holds_up_no_other(tmp_path: Path, monkeypatch
 
 
 @pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
-async def test_what_is_no_file_is_no_segment(tmp_path: Path, make: Callable[[Path], None]) -> None:
-    """A pipe or a folder with a segment's name stops neither reader nor writer, nor a verification."""
+async def test_only_a_regular_file_is_a_segment(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    """Reader, writer and verification ignore a pipe or a folder with a segment's name."""
     await write(tmp_path / "j", 1)
     make(tmp_path / "j" / "00000000000000099999-deadbeef.segment")
     await write(tmp_path / "j", 2)
@@ -324,8 +322,8 @@ async def test_what_is_no_file_is_no_segment(tmp_path: Path, make: Callable[[Pat
 
 
 @pytest.mark.parametrize("name", ["cursor", "acknowledged"])
-async def test_a_position_that_is_deleted_while_it_is_used_is_written_again(tmp_path: Path, name: str) -> None:
-    """The lag stays exact though somebody deletes the mark or the cursor of a journal that is in use."""
+async def test_a_deleted_position_is_written_again(tmp_path: Path, name: str) -> None:
+    """The lag stays exact if the mark or the cursor of a journal in use is deleted."""
     journal, consumer = Journal(tmp_path / "j"), JournalConsumer(tmp_path, trim_seconds=0)
     await append(journal, 1, 2, 3)
     await consumer.commit(await consumer.read(most=100, wait_seconds=0))
@@ -341,8 +339,8 @@ async def test_a_position_that_is_deleted_while_it_is_used_is_written_again(tmp_
     assert lost(tmp_path) == 0
 
 
-async def test_drained_segments_are_deleted_once_they_have_aged(tmp_path: Path) -> None:
-    """A journal is bounded by what is not drained yet plus what is kept, and what is not drained is never deleted."""
+async def test_drained_segments_are_deleted_after_a_while(tmp_path: Path) -> None:
+    """Segments are deleted once they are drained and old enough, and never before they are drained."""
     journal, consumer = Journal(tmp_path / "j", segment_bytes=1), JournalConsumer(tmp_path, keep_seconds=3600)
     await append(journal, *range(1, 11))
     batch = await consumer.read(most=6, wait_seconds=0)
@@ -358,8 +356,8 @@ async def test_drained_segments_are_deleted_once_they_have_aged(tmp_path: Path) 
     await journal.close()
 
 
-async def test_after_a_reboot_what_is_kept_is_read_again(tmp_path: Path) -> None:
-    """The engine may lose with the power what it had acknowledged, so a reboot rewinds to the oldest kept record."""
+async def test_after_a_reboot_kept_records_are_read_again(tmp_path: Path) -> None:
+    """A power loss may cost the embedded store acknowledged rows, so after a reboot all kept records are read again."""
     journal = Journal(tmp_path / "j")
     await append(journal, *range(10))
     for boot, expected in (("first", range(10)), ("first", []), ("second", range(10)), ("second", [])):
@@ -373,7 +371,7 @@ async def test_after_a_reboot_what_is_kept_is_read_again(tmp_path: Path) -> None
 
 
 async def test_a_batch_is_bounded_in_bytes_within_a_group(tmp_path: Path) -> None:
-    """A batch ends at so many bytes of values, even inside a group, and has at least one record."""
+    """A batch ends at the given number of bytes, even inside a group, and has at least one record."""
     journal = Journal(tmp_path / "j")
     await journal.append([*(record(number, 1000) for number in range(10)), record(10, 5000), record(11, 10)])
     consumer = JournalConsumer(tmp_path)

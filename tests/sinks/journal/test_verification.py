@@ -8,8 +8,8 @@ from sinks.journal.verification import Verification, verify
 from tests.sinks.journal.records import segment_files, write
 
 
-async def test_what_is_in_a_journal_is_counted_and_nothing_is_changed(tmp_path: Path) -> None:
-    """A verification tells what can be read, what waits and what is missing, twice the same."""
+async def test_a_verification_counts_and_changes_nothing(tmp_path: Path) -> None:
+    """A verification counts readable, waiting and missing records, and gives the same result twice."""
     for start in (1, 4, 7):
         await write(tmp_path / "j", start, start + 1, start + 2)
     consumer = JournalConsumer(tmp_path)
@@ -28,6 +28,6 @@ async def test_what_is_in_a_journal_is_counted_and_nothing_is_changed(tmp_path: 
 
 
 async def test_an_empty_journal_is_whole(tmp_path: Path) -> None:
-    """A journal that nothing was appended to has nothing, and lacks nothing."""
+    """An empty journal has no records and no missing ones."""
     await write(tmp_path / "j")
     assert verify(tmp_path / "j") == Verification("j", 0, 0, 0, 0, 0)

@@ -1,4 +1,4 @@
-"""The promises of the journal's writer beyond those of every stream (`tests/sinks/streams`)."""
+"""The journal's writer; `tests/sinks/streams` tests what every stream does."""
 
 import asyncio
 import errno
@@ -34,7 +34,7 @@ def groups_in(folder: Path) -> list[int]:
 
 @contextmanager
 def failing_syncs(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Let the disk refuse to keep what is written."""
+    """Make every sync fail."""
 
     def fail(_: int) -> None:
         raise OSError(errno.EIO, "Input/output error")
@@ -45,7 +45,7 @@ def failing_syncs(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 async def test_concurrent_appends_share_a_commit(tmp_path: Path) -> None:
-    """Records that arrive during a commit go into the next one, so a crowd costs few syncs."""
+    """Records that arrive during a commit are written together by the next one, so that many appends cost few syncs."""
     journal = Journal(tmp_path / "j")
     await asyncio.gather(*(journal.append([record(number)]) for number in range(500)))
     await journal.close()
@@ -53,10 +53,8 @@ async def test_concurrent_appends_share_a_commit(tmp_path: Path) -> None:
     assert 1 <= len(groups_in(tmp_path / "j")) <= 3
 
 
-async def test_an_append_waits_for_the_disk_and_nothing_else_does(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """An append returns after its sync, the loop goes on meanwhile, and what comes by then shares the next sync."""
+async def test_only_the_append_waits_for_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An append returns after its sync, while the event loop keeps running; appends during it share the next sync."""
     journal = Journal(tmp_path / "j")
     await append(journal, 1)
     disk, syncs, sync = threading.Event(), 0, os.fdatasync
@@ -80,7 +78,7 @@ async def test_an_append_waits_for_the_disk_and_nothing_else_does(
 
 
 async def test_after_a_failed_sync_a_new_file_begins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Records that the disk refused are not acknowledged or reported lost, and nothing follows them in their file."""
+    """Records of a failed sync are neither acknowledged nor reported as lost, and the next ones go to a new file."""
     journal = Journal(tmp_path / "j")
     await append(journal, 1)
     with failing_syncs(monkeypatch):
@@ -95,7 +93,7 @@ async def test_after_a_failed_sync_a_new_file_begins(tmp_path: Path, monkeypatch
 
 
 async def test_a_short_write_is_not_acknowledged(tmp_path: Path) -> None:
-    """A group of which the disk takes only a part is refused and cut off; the journal goes on when there is room."""
+    """A group that the disk takes only in part is refused and cut off; the next append works again."""
     journal = Journal(tmp_path / "j")
     await append(journal, 1)
     with full_disk(free_bytes=4096), pytest.raises(BusyError, match="large"):
@@ -108,7 +106,7 @@ async def test_a_short_write_is_not_acknowledged(tmp_path: Path) -> None:
 
 
 async def test_a_journal_opens_on_a_full_disk(tmp_path: Path) -> None:
-    """A process that starts while the disk is full is busy until there is room, and then appends."""
+    """A journal that is opened on a full disk raises `BusyError` until there is room."""
     with full_disk():
         journal = Journal(tmp_path / "j")
         for number in (1, 2):
@@ -119,18 +117,18 @@ async def test_a_journal_opens_on_a_full_disk(tmp_path: Path) -> None:
     await journal.close()
 
 
-async def test_the_last_of_the_disk_is_left_to_the_store(tmp_path: Path) -> None:
-    """If the disk has less room than the journal's reserve, nothing is acknowledged, and the error says so."""
+async def test_a_reserve_of_the_disk_is_left_to_the_store(tmp_path: Path) -> None:
+    """If the disk has less free space than the reserve, nothing is acknowledged, and the error says so."""
     journal = Journal(tmp_path / "j", least_free_bytes=1 << 60, least_free_share=1.1)
     with pytest.raises(BusyError, match="MiB of the disk are free"):
         await append(journal, 1)
     await journal.close()
 
 
-async def test_a_fault_in_one_commit_is_told_and_ends_nothing(tmp_path: Path) -> None:
-    """An error of a commit reaches the callers that wait for it, and the next commit is made."""
+async def test_an_error_in_one_commit_does_not_stop_the_next(tmp_path: Path) -> None:
+    """An error of a commit is raised to the callers that wait for it, and the next commit works."""
     journal = Journal(tmp_path / "j")
-    unwritable = Record(Topic.REPORTS, object(), "cm", b"1")  # type: ignore[arg-type] # that is the fault
+    unwritable = Record(Topic.REPORTS, object(), "cm", b"1")  # type: ignore[arg-type] # can't be encoded
     results = await asyncio.gather(*(journal.append([unwritable]) for _ in range(2)), return_exceptions=True)
     assert [type(result) for result in results] == [TypeError] * 2
     await append(journal, 3)
@@ -172,8 +170,8 @@ asyncio.run(main())
     assert lost(tmp_path) == 0
 
 
-async def test_a_restart_begins_a_new_segment_behind_all_that_is_known(tmp_path: Path) -> None:
-    """Positions go on after a restart, whichever of segments, mark and cursor is there to tell them."""
+async def test_a_restart_continues_the_positions(tmp_path: Path) -> None:
+    """After a restart positions continue after the last one, whichever of segments, mark and cursor is left."""
     await write(tmp_path / "j", 1, 2, 3)
     (tmp_path / "j" / "acknowledged").unlink()
     await write(tmp_path / "j", 4)
@@ -189,8 +187,8 @@ async def test_a_restart_begins_a_new_segment_behind_all_that_is_known(tmp_path:
     assert lost(tmp_path) == 0
 
 
-async def test_a_segment_is_left_at_its_size_and_at_its_age(tmp_path: Path) -> None:
-    """A segment is bounded in bytes, and one that nothing more is written to is closed without another append."""
+async def test_a_segment_is_closed_by_size_and_by_age(tmp_path: Path) -> None:
+    """A segment is closed at its size, or at its age even without another append."""
     journal = Journal(tmp_path / "by-size", segment_bytes=1000)
     for number in range(40):
         await journal.append([Record(Topic.REPORTS, "k", "cm", os.urandom(100)), record(number)])
@@ -209,8 +207,8 @@ async def test_a_segment_is_left_at_its_size_and_at_its_age(tmp_path: Path) -> N
     await journal.close()
 
 
-async def test_two_writers_of_one_journal_are_one_too_many(tmp_path: Path) -> None:
-    """A second process that writes to a journal is turned away until the first one has ended."""
+async def test_a_journal_has_one_writer(tmp_path: Path) -> None:
+    """A second process that writes to a journal gets a `BusyError` until the first one has ended."""
     first, second = Journal(tmp_path / "j"), Journal(tmp_path / "j")
     await append(first, 1)
     with pytest.raises(BusyError, match="another process"):
@@ -222,7 +220,7 @@ async def test_two_writers_of_one_journal_are_one_too_many(tmp_path: Path) -> No
 
 
 async def test_a_segment_that_is_deleted_while_it_is_written_to_is_noticed(tmp_path: Path) -> None:
-    """An append to a file that somebody has deleted or cut is not acknowledged, and the next one goes to a new file."""
+    """An append to a deleted segment is not acknowledged, and the next one goes to a new file."""
     journal = Journal(tmp_path / "j")
     await append(journal, 1)
     segment_files(tmp_path / "j")[0].unlink()
@@ -234,8 +232,8 @@ async def test_a_segment_that_is_deleted_while_it_is_written_to_is_noticed(tmp_p
     await journal.close()
 
 
-async def test_lag_is_what_is_acknowledged_and_not_drained(tmp_path: Path) -> None:
-    """Any process can tell the lag of all journals of a folder, whether one drains them or not."""
+async def test_lag_counts_acknowledged_and_undrained_records(tmp_path: Path) -> None:
+    """Any process can read the lag of all journals in a folder, whether a consumer is running or not."""
     assert lag(tmp_path) == 0
     journals = [Journal(tmp_path / name) for name in ("a", "b")]
     for journal in journals:

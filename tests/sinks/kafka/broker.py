@@ -1,18 +1,9 @@
 """
 A real Apache Kafka for tests: one broker in one JVM, on free loopback ports, that can be stopped, killed and frozen.
 
-Fixtures (`tests/sinks/kafka/fixtures.py`; every test under `tests/` has them, no import needed):
-
-    kafka           bootstrap servers of a broker that all tests share: use topic names of your own, break nothing.
-                    It is the one that `KAFKA_BOOTSTRAP_SERVERS` names, where that is set.
-    kafka_broker    a `Broker` for this test alone, to stop, kill or freeze
-    kafka_of_module a `Broker` for the tests of one module, to freeze and kill and leave running
-    kafka_cluster   a `Cluster` of three for this test alone: RF 3, min.insync.replicas 2
-    kafka_security, kafka_secured   a `Security`, and a shared `Broker` with TLS and SASL listeners beside the plain one
-
-A `Broker` starts in about 3 s and takes about 200 MB. Everything here blocks: in a test that has a loop running, say
-`await asyncio.to_thread(broker.start)`. Topics are never made by themselves. The JVM compiles little: it starts
-fast, and for some minutes serves faster than a broker whose compiler has one of two cores.
+A broker starts in about 3 s and takes about 200 MB. All methods block: an async test calls
+`await asyncio.to_thread(broker.start)`. Topics are not created automatically. The JVM's compiler is limited, since it would
+take one of two cores for some minutes.
 """
 
 import secrets
@@ -21,11 +12,11 @@ import socket
 import struct
 import subprocess
 import time
+from abc import ABC, abstractmethod
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from tests.sinks.kafka.fetch import fetch
@@ -52,11 +43,32 @@ _SETTINGS = {
 _PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 
 
-class Broker:
-    """
-    One Kafka process, broker and controller together; its ports and its data outlive a stop, a kill and a start.
+class Started(ABC):
+    """Something that a `with` block starts, and kills at its end."""
 
-    `voters` are the controller ports of the whole cluster by node id, `settings` go over the defaults above.
+    @abstractmethod
+    def start(self) -> None:
+        """Start it, and return once it answers."""
+
+    @abstractmethod
+    def kill(self) -> None:
+        """End it at once (SIGKILL)."""
+
+    def __enter__(self) -> Self:
+        """Start."""
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Kill."""
+        self.kill()
+
+
+class Broker(Started):
+    """
+    One Kafka process, broker and controller together; a restart keeps its ports and its data.
+
+    `voters` are the controller ports of the whole cluster by node id; `settings` override the defaults above.
     """
 
     def __init__(
@@ -69,7 +81,7 @@ class Broker:
         security: Security | None = None,
         cluster_id: str | None = None,
     ) -> None:
-        """Choose ports and format the storage; nothing runs yet."""
+        """Choose ports and format the storage."""
         self.node_id = node_id
         self.log = folder / "broker.log"
         self.process: subprocess.Popen[bytes] | None = None
@@ -106,7 +118,7 @@ class Broker:
         assert done.returncode == 0, done.stdout
 
     def address(self, protocol: str = "PLAINTEXT") -> str:
-        """Return host:port of the listener for a protocol; the three others are there with `security` only."""
+        """Return host:port of the listener for a protocol; without `security` there is only PLAINTEXT."""
         return f"127.0.0.1:{self._ports[protocol]}"
 
     @property
@@ -114,10 +126,10 @@ class Broker:
         """The listener for clients without TLS or SASL."""
         return self.address()
 
-    def start(self, *, timeout_seconds: float = 60) -> None:
-        """Start, the first time or again, and return once it answers."""
+    def start(self) -> None:
+        """Start, and return once it answers."""
         self.launch()
-        self.wait_until_answering(timeout_seconds=timeout_seconds)
+        self.wait_until_answering()
 
     def launch(self) -> None:
         """Start without waiting."""
@@ -127,7 +139,7 @@ class Broker:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
 
     def wait_until_answering(self, *, timeout_seconds: float = 60) -> None:
-        """Return once clients are served: a broker opens its ports to them when it has joined its cluster."""
+        """Return once clients are served."""
         deadline = time.monotonic() + timeout_seconds
         while not self.answers():
             assert self.process
@@ -139,19 +151,19 @@ class Broker:
         return self.log.read_text(encoding="utf-8", errors="replace")[-4000:]
 
     def answers(self) -> bool:
-        """Whether it replies to an ApiVersions request (version 0, correlation id 1, client id `x`)."""
+        """Tell whether it replies to an ApiVersions request (version 0, correlation id 1, client id `x`)."""
         request = struct.pack(">ihhihs", 11, 18, 0, 1, 1, b"x")
         with suppress(OSError), socket.create_connection(("127.0.0.1", self._ports["PLAINTEXT"]), timeout=1) as client:
             client.sendall(request)
             return len(client.recv(4)) > 0
         return False
 
-    def stop(self, *, timeout_seconds: float = 30) -> None:
-        """Ask it to end (SIGTERM), and return when it has; a frozen one goes on first."""
+    def stop(self) -> None:
+        """Ask it to end (SIGTERM), and return when it has."""
         if self.process:
             self.resume()
             self.process.terminate()
-            self.process.wait(timeout_seconds)
+            self.process.wait(30)
             self.process = None
 
     def kill(self) -> None:
@@ -162,29 +174,18 @@ class Broker:
             self.process = None
 
     def pause(self) -> None:
-        """Freeze it (SIGSTOP): connections stay open, and nothing answers."""
+        """Freeze it (SIGSTOP): connections stay open, but nothing answers."""
         assert self.process
         self.process.send_signal(signal.SIGSTOP)
 
     def resume(self) -> None:
-        """Let it go on (SIGCONT)."""
+        """Continue it (SIGCONT)."""
         assert self.process
         self.process.send_signal(signal.SIGCONT)
 
-    def __enter__(self) -> Self:
-        """Start."""
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Kill: whoever leaves has no more use for the data."""
-        self.kill()
-
 
 def java(main: str, *arguments: str) -> list[str]:
-    """Return the command that runs a class of Kafka's; raises `KafkaMissingError` if there is no Kafka."""
+    """Return the command that runs one of Kafka's classes; raises `KafkaMissingError` if there is no Kafka."""
     log_level = "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"
     return ["java", *_QUICK_START, log_level, "-cp", f"{fetch()}/*", main, *arguments]
 
@@ -198,7 +199,7 @@ def free_ports(count: int) -> list[int]:
     """
     Return ports on which nothing listens.
 
-    They are below those that the system gives to outgoing connections: a stopped broker finds its own again.
+    They are below the range of outgoing connections, so that a stopped broker's port stays free.
     """
     ports: list[int] = []
     while len(ports) < count:

@@ -1,10 +1,8 @@
-"""Three brokers that hold each other's data, for the tests in which one or two of them fail."""
+"""Three brokers that replicate each other's data, for the tests in which one or two of them fail."""
 
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
-from tests.sinks.kafka.broker import Broker, free_ports, new_cluster_id
+from tests.sinks.kafka.broker import Broker, Started, free_ports, new_cluster_id
 
 _SETTINGS = {
     "default.replication.factor": "3",
@@ -15,53 +13,32 @@ _SETTINGS = {
 }
 
 
-class Cluster:
-    """
-    Brokers 1, 2 and 3, each a voter of the controllers' quorum: two suffice for everything, one for nothing.
-
-    They start in about 6 s and take about 600 MB.
-    """
+class Cluster(Started):
+    """Brokers 1, 2 and 3, of which two have to run. They start in about 6 s and take about 600 MB."""
 
     def __init__(self, folder: Path) -> None:
-        """Choose ports and format the storage of all three; nothing runs yet."""
+        """Choose ports and format the storage of all three."""
         voters = dict(enumerate(free_ports(3), start=1))
         cluster_id = new_cluster_id()
         self.brokers = [
-            Broker(
-                folder / str(node_id),
-                node_id=node_id,
-                voters=voters,
-                settings=_SETTINGS,
-                cluster_id=cluster_id,
-            )
-            for node_id in voters
+            Broker(folder / f"{node}", node_id=node, voters=voters, settings=_SETTINGS, cluster_id=cluster_id)
+            for node in voters
         ]
 
     @property
     def bootstrap(self) -> str:
-        """All three, as a client is told."""
+        """The addresses of all three."""
         return ",".join(broker.bootstrap for broker in self.brokers)
 
-    def start(self, *, timeout_seconds: float = 90) -> None:
+    def start(self) -> None:
         """Start those that don't run, and return once each answers."""
         for broker in self.brokers:
             if broker.process is None:
                 broker.launch()
         for broker in self.brokers:
-            broker.wait_until_answering(timeout_seconds=timeout_seconds)
+            broker.wait_until_answering(timeout_seconds=90)
 
     def kill(self) -> None:
         """End all at once (SIGKILL)."""
         for broker in self.brokers:
             broker.kill()
-
-    def __enter__(self) -> Self:
-        """Start."""
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Kill: whoever leaves has no more use for the data."""
-        self.kill()

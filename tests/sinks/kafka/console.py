@@ -1,4 +1,4 @@
-"""Kafka's own console consumer: a reader that nobody of this project wrote."""
+"""Reads a topic with Kafka's own console consumer, which shares no code with dlrhub."""
 
 import subprocess
 from typing import NamedTuple

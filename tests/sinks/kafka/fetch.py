@@ -1,8 +1,8 @@
 """
-Apache Kafka as jars, through Maven, into a cache: `python tests/sinks/kafka/fetch.py` prints where they are.
+Downloads Apache Kafka's jars through Maven: `python tests/sinks/kafka/fetch.py` prints their folder.
 
-`pom.xml` says which. Once they are cached nothing is asked of the network. The cache is `.cache/kafka/<version>`;
-the environment variable `KAFKA_JARS` names a folder of jars to use in its place.
+`pom.xml` names the version. They are downloaded once, into `.cache/kafka/<version>`, unless the environment variable
+`KAFKA_JARS` names a folder of jars.
 """
 
 import os
@@ -18,7 +18,7 @@ CACHE = POM.parents[3] / ".cache" / "kafka"
 
 
 class KafkaMissingError(Exception):
-    """Kafka can't be had on this machine, and why."""
+    """Kafka can't be had on this machine; the text says why."""
 
 
 def fetch() -> Path:

@@ -1,4 +1,4 @@
-"""The fixtures that hand a running Kafka to tests; `broker.py` says what each is for."""
+"""The fixtures that give tests a running Kafka; a test is skipped if Kafka can't be had on the machine."""
 
 import os
 import shutil
@@ -13,6 +13,12 @@ from tests.sinks.kafka.fetch import KafkaMissingError, fetch
 from tests.sinks.kafka.security import Security
 
 
+def _broker(folder: Path, security: Security | None = None) -> Iterator[Broker]:
+    _need_kafka()
+    with Broker(folder / "broker", security=security) as broker:
+        yield broker
+
+
 def _need_kafka() -> None:
     try:
         fetch()
@@ -22,34 +28,33 @@ def _need_kafka() -> None:
 
 @pytest.fixture(scope="session")
 def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Bootstrap servers of the broker that all tests share."""
+    """
+    Bootstrap servers of the broker that all tests share, or of the one in KAFKA_BOOTSTRAP_SERVERS.
+
+    Tests use topics with names of their own, and leave the broker running.
+    """
     if servers := os.environ.get("KAFKA_BOOTSTRAP_SERVERS"):
         yield servers
-        return
-    _need_kafka()
-    with Broker(tmp_path_factory.mktemp("kafka") / "broker") as broker:
-        yield broker.bootstrap
+    else:
+        for broker in _broker(tmp_path_factory.mktemp("kafka")):
+            yield broker.bootstrap
 
 
 @pytest.fixture
 def kafka_broker(tmp_path: Path) -> Iterator[Broker]:
-    """A running broker of this test's own."""
-    _need_kafka()
-    with Broker(tmp_path / "kafka") as broker:
-        yield broker
+    """A running broker for one test, to stop, kill or freeze."""
+    yield from _broker(tmp_path / "kafka")
 
 
 @pytest.fixture(scope="module")
 def kafka_of_module(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
-    """A running broker of this module's own."""
-    _need_kafka()
-    with Broker(tmp_path_factory.mktemp("kafka") / "broker") as broker:
-        yield broker
+    """A running broker for the tests of one module, which leave it running."""
+    yield from _broker(tmp_path_factory.mktemp("kafka"))
 
 
 @pytest.fixture
 def kafka_cluster(tmp_path: Path) -> Iterator[Cluster]:
-    """Three running brokers of this test's own."""
+    """Three running brokers for one test: replication factor 3, min.insync.replicas 2."""
     _need_kafka()
     with Cluster(tmp_path / "kafka") as cluster:
         yield cluster
@@ -57,7 +62,7 @@ def kafka_cluster(tmp_path: Path) -> Iterator[Cluster]:
 
 @pytest.fixture(scope="session")
 def kafka_security(tmp_path_factory: pytest.TempPathFactory) -> Security:
-    """Certificates, and the user that the secured broker knows."""
+    """Certificates, and the one user of the secured broker."""
     if shutil.which("openssl") is None:
         pytest.skip("certificates are made with openssl: none on the PATH")
     return Security(tmp_path_factory.mktemp("kafka") / "security")
@@ -66,6 +71,4 @@ def kafka_security(tmp_path_factory: pytest.TempPathFactory) -> Security:
 @pytest.fixture(scope="session")
 def kafka_secured(kafka_security: Security, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
     """A running broker with the listeners SSL, SASL_PLAINTEXT and SASL_SSL beside the plain one."""
-    _need_kafka()
-    with Broker(tmp_path_factory.mktemp("kafka") / "secured", security=kafka_security) as broker:
-        yield broker
+    yield from _broker(tmp_path_factory.mktemp("kafka"), kafka_security)

@@ -1,4 +1,4 @@
-"""A load of numbered records on a producer, and what a topic holds in the end."""
+"""Appends numbered records as many clients do, and reads a topic back."""
 
 import asyncio
 from contextlib import suppress
@@ -13,12 +13,12 @@ from sinks.stream import Producer, Record, Topic
 
 
 def numbered(number: int) -> Record:
-    """Make a record that can be told from others."""
+    """Make a record with a number."""
     return Record(Topic.REPORTS, f"m-{number}", "cm", b'{"number": %d}' % number)
 
 
 class Load:
-    """Clients that append one record after another, and remember which were acknowledged; an async context."""
+    """Clients that append one record after another while the context is open; counts acknowledgements."""
 
     def __init__(self, producer: Producer, *, clients: int = 16, pause_seconds: float = 0.005, first: int = 0) -> None:
         """Number records from `first`; each client rests for `pause_seconds` between two."""
@@ -37,7 +37,7 @@ class Load:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Stop, and wait for what is under way."""
+        """Stop after the appends in progress."""
         self._clients = 0
         await asyncio.gather(*self._tasks)
 

@@ -1,4 +1,4 @@
-"""TLS and SASL for one test broker: certificates made for the occasion by openssl, and one user."""
+"""TLS and SASL for a test broker: certificates that openssl makes, and one user."""
 
 import secrets
 import shlex
@@ -41,7 +41,7 @@ class Security:
         return self.folder / "client.pem", self.folder / "client.key"
 
     def format_options(self) -> list[str]:
-        """Return what stores the user's SCRAM credentials when a broker's storage is formatted."""
+        """Return the options that store the user's SCRAM credentials when a broker's storage is formatted."""
         user = f"[name={self.username},password={self.password}]"
         return [part for name in _MECHANISMS[1:] for part in ("--add-scram", f"{name}={user}")]
 

@@ -10,12 +10,12 @@ from tests.sinks.streams.fixtures import make_cluster
 
 
 def settings(**sections: object) -> Settings:
-    """Read nothing but these sections."""
+    """Return settings with these sections."""
     return Settings.model_validate(sections)
 
 
 async def test_a_kafka_that_answers_is_found(kafka: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """A check says that Kafka answers and what is to be known of its topics, and makes none."""
+    """A check reports that Kafka answers and that topics are missing, and does not make them."""
     cluster = make_cluster(kafka)
     found = await check(
         settings(kafka=KafkaSettings(bootstrap_servers=kafka, topic_prefix=cluster.topic_prefix, partitions=3))
@@ -25,8 +25,8 @@ async def test_a_kafka_that_answers_is_found(kafka: str, capsys: pytest.CaptureF
     assert (await ensure_topics(cluster, make=False)).partitions == {}
 
 
-async def test_what_is_away_is_a_fault(capsys: pytest.CaptureFixture[str]) -> None:
-    """A check fails where Kafka or the server can't be reached, and does not show the password."""
+async def test_an_unreachable_server_is_a_fault(capsys: pytest.CaptureFixture[str]) -> None:
+    """A check fails if Kafka or ClickHouse can't be reached, and does not show the password."""
     kafka, server = free_ports(2)
     found = await check(
         settings(

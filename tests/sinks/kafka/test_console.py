@@ -1,4 +1,4 @@
-"""A reader that nobody here wrote finds the records as they are published."""
+"""Kafka's own console consumer reads the records as documented."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""The promise of a Kafka consumer: nothing is skipped, whatever happens to the group, the broker or the records."""
+"""The Kafka consumer skips no record, whatever happens to the group, the broker or the topics."""
 
 import asyncio
 import itertools
@@ -35,7 +35,7 @@ GROUP = "drains"
 
 @pytest.fixture
 def cluster(kafka: str) -> Cluster:
-    """Describe the shared broker."""
+    """Return the settings of the shared broker."""
     return make_cluster(kafka)
 
 
@@ -62,7 +62,7 @@ def assigned(consumer: KafkaConsumer) -> set[TopicPartition]:
 
 
 async def shared_out(*consumers: KafkaConsumer, partitions: int) -> None:
-    """Return once every consumer has some of the partitions, and all are had."""
+    """Return once every consumer has some of the partitions, and all are assigned."""
     async with asyncio.timeout(60):
         while True:
             for consumer in consumers:
@@ -74,7 +74,7 @@ async def shared_out(*consumers: KafkaConsumer, partitions: int) -> None:
 
 
 async def test_partitions_that_were_lost_are_not_committed(cluster: Cluster) -> None:
-    """After a rebalance a commit of what was read before it changes nothing, so that the new owner reads it all."""
+    """After a rebalance, records that were read before it are not committed, so that the new owner reads them."""
     await publish(cluster, *range(100))
     first = KafkaConsumer(cluster, group=GROUP)
     batch = await first.read(most=1000, wait_seconds=20)
@@ -91,7 +91,7 @@ async def test_partitions_that_were_lost_are_not_committed(cluster: Cluster) -> 
 
 
 async def test_a_group_reads_everything_while_members_come_and_go(cluster: Cluster) -> None:
-    """While members join and leave in the middle of their work no record is skipped."""
+    """No record is skipped while members join and leave."""
     found: set[int] = set()
     stopping = asyncio.Event()
 
@@ -116,7 +116,7 @@ async def test_a_group_reads_everything_while_members_come_and_go(cluster: Clust
 
 
 async def test_a_broker_that_comes_back_is_read_again(kafka_of_module: Broker) -> None:
-    """A consumer goes on by itself after its broker was restarted, and repeats a commit that failed in between."""
+    """After its broker was restarted, a consumer continues by itself, and repeats a commit that failed."""
     cluster = make_cluster(kafka_of_module.bootstrap)
     consumer = KafkaConsumer(cluster, group=GROUP)
     await publish(cluster, *range(10))
@@ -133,7 +133,7 @@ async def test_a_broker_that_comes_back_is_read_again(kafka_of_module: Broker) -
 
 
 async def test_a_kafka_that_is_away_is_waited_for() -> None:
-    """Reading from a Kafka that can't be reached gives nothing, in time, and closing does not hang."""
+    """Reading from a Kafka that can't be reached returns no records in time, and closing does not hang."""
     consumer = KafkaConsumer(make_cluster("127.0.0.1:1"), group=GROUP)
     clock = asyncio.get_running_loop().time
     started = clock()
@@ -145,8 +145,8 @@ async def test_a_kafka_that_is_away_is_waited_for() -> None:
 
 
 async def test_a_read_ends_though_records_keep_coming(cluster: Cluster) -> None:
-    """A batch is closed in time, or what trickles in would wait in it until it is full."""
-    consumer = KafkaConsumer(cluster, group=GROUP, next_seconds=1.0)  # on a busy machine no gap is ever seen
+    """A batch ends after a while even if records keep coming too slowly to fill it."""
+    consumer = KafkaConsumer(cluster, group=GROUP, next_seconds=1.0)  # so that no gap ends the batch
     producer = KafkaProducer(cluster)
     await producer.connect()
 
@@ -204,7 +204,7 @@ async def test_a_topic_that_is_made_again_is_read_from_its_start(
 
 
 class OtherTopics(Observer):
-    """An observer that can be told that the topics were made again: real ones are noticed by aiokafka too, at times."""
+    """An observer that pretends that the topics were made again; aiokafka would sometimes notice a real case itself."""
 
     made_again = False
 
@@ -215,7 +215,7 @@ class OtherTopics(Observer):
 
 
 async def test_offsets_of_a_deleted_topic_are_not_committed_to_its_successor(cluster: Cluster) -> None:
-    """Once a topic has another id, what was read before is not committed, which would skip records of the new one."""
+    """Once a topic has another id, offsets of the old topic are not committed: they would skip records of the new one."""
     observer = OtherTopics(cluster, GROUP)
     consumer = KafkaConsumer(cluster, group=GROUP, observer=observer)
     await publish(cluster, *range(100))
@@ -229,7 +229,7 @@ async def test_offsets_of_a_deleted_topic_are_not_committed_to_its_successor(clu
 
 
 async def test_expired_offsets_go_to_the_earliest_record(cluster: Cluster, consumer: KafkaConsumer) -> None:
-    """If Kafka has deleted the next records, reading goes on with the oldest record that is left."""
+    """If Kafka has deleted the next records, reading continues with the oldest record that is left."""
     await publish(cluster, *range(30))
     await read(consumer, 30)
     await consumer.close()
@@ -248,10 +248,10 @@ async def test_a_consumer_that_is_stuck_says_so(cluster: Cluster) -> None:
     consumer = KafkaConsumer(cluster, group=GROUP, stall_seconds=0.5)
     await publish(cluster, *range(10))
     await read_and_commit(consumer, 10)
-    async with asyncio.timeout(1.5):  # nothing waits: no reason to complain
+    async with asyncio.timeout(1.5):  # nothing waits, so nothing is raised
         with pytest.raises(TimeoutError):
             await _read_for_ever(consumer, seconds=1)
-    assert consumer._client is not None  # noqa: SLF001 - stuck as aiokafka has been: it fetches no more
+    assert consumer._client is not None  # noqa: SLF001 - makes it fetch no more
     consumer._client.pause(*assigned(consumer))  # noqa: SLF001
     await publish(cluster, *range(10, 20))
     with pytest.raises(StalledError, match="10 records wait"):
@@ -266,7 +266,7 @@ async def _read_for_ever(consumer: KafkaConsumer, *, seconds: float) -> None:
 
 
 async def test_the_group_can_be_set_back_to_a_time(cluster: Cluster) -> None:
-    """Records that Kafka took from a time on are read again, and no older ones; a group with members is left alone."""
+    """A group can be moved to a time, so that records since then are read again, unless it has members."""
     await publish(cluster, *range(10))
     await asyncio.sleep(0.01)
     between = datetime.now(UTC)
@@ -287,7 +287,7 @@ async def test_the_group_can_be_set_back_to_a_time(cluster: Cluster) -> None:
 
 
 async def read_all(consumer: KafkaConsumer, count: int) -> Batch:
-    """Read until there are `count` messages, those that can't be read included."""
+    """Read until there are `count` messages, unreadable ones included."""
     whole = Batch([], {})
     async with asyncio.timeout(30):
         while len(whole.records) + len(whole.unreadable) < count:
@@ -306,8 +306,8 @@ FOREIGN: list[tuple[bytes | None, bytes | None, list[tuple[str, bytes | None]], 
 ]
 
 
-async def test_messages_that_can_t_be_read_are_told_apart(cluster: Cluster, consumer: KafkaConsumer) -> None:
-    """A message that is no record of ours is given to the drain with the reason, and nothing stops."""
+async def test_unreadable_messages_are_reported(cluster: Cluster, consumer: KafkaConsumer) -> None:
+    """A message that is no record is passed to the drain with the reason, and reading continues."""
     await publish(cluster, 1)
     producer = AIOKafkaProducer(**cluster.options())
     await producer.start()
@@ -328,8 +328,8 @@ async def test_messages_that_can_t_be_read_are_told_apart(cluster: Cluster, cons
     ]
 
 
-def test_older_values_are_read_as_today_s() -> None:
-    """A value of an older schema version is brought to the present one, step by step; a newer one stays as it is."""
+def test_older_values_are_upgraded() -> None:
+    """A value of an older schema version is upgraded step by step; one of a newer version is not changed."""
     upgrades = {0: lambda value: value | {"b": 2}, 1: lambda value: value | {"c": 3}}
     assert read_value(b'{"a":1}', 0, upgrades) == b'{"a":1,"b":2,"c":3}'
     assert read_value(b'{"a": 1}', 9, upgrades) == b'{"a": 1}'
@@ -338,8 +338,8 @@ def test_older_values_are_read_as_today_s() -> None:
             read_value(value, 0, upgrades)
 
 
-def test_headers_that_say_nothing_are_read_all_the_same() -> None:
-    """Without a header for it the version is the present one, and a provider that can't be read is cut and shown."""
+def test_missing_and_odd_headers_are_read() -> None:
+    """Without a header the schema version is the present one; a provider's name is decoded and cut to 64 characters."""
     assert read_headers(()) == ("", SCHEMA_VERSION)
     assert read_headers((("provider", b"\xff" * 1000),)) == ("\ufffd" * 64, SCHEMA_VERSION)
     assert read_headers(tuple(headers("cm"))) == ("cm", SCHEMA_VERSION)

@@ -1,4 +1,4 @@
-"""A consumer group and its topics, seen from outside of the group."""
+"""The lag of a consumer group and the ids of its topics, read without being a member."""
 
 import asyncio
 
@@ -19,7 +19,7 @@ GROUP = "drains"
 
 
 async def lag_of(observer: Observer) -> int:
-    """Ask until the broker has its table of groups."""
+    """Return the lag, once the broker is ready to tell it."""
     async with asyncio.timeout(20):
         while True:
             try:
@@ -29,7 +29,7 @@ async def lag_of(observer: Observer) -> int:
 
 
 async def test_lag_is_seen_without_any_member(kafka: str) -> None:
-    """Records that nobody reads are lag, from the first one on; it falls with commits, not with reads."""
+    """The lag counts all records of a group without members, and falls with commits, not with reads."""
     cluster = make_cluster(kafka)
     observer, producer, consumer = Observer(cluster, GROUP), KafkaProducer(cluster), KafkaConsumer(cluster, group=GROUP)
     assert await lag_of(observer) == 0
@@ -69,7 +69,7 @@ async def test_a_topic_that_is_made_again_has_another_id(kafka: str) -> None:
 
 
 async def test_a_broker_that_comes_back_is_asked_again(kafka_of_module: Broker) -> None:
-    """While Kafka is away the observer says so, and afterwards it answers as before."""
+    """While Kafka is away the observer raises `BusyError`, and afterwards it answers as before."""
     cluster = make_cluster(kafka_of_module.bootstrap)
     await ensure_topics(cluster)
     observer = Observer(cluster, GROUP)

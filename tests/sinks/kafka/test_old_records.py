@@ -17,7 +17,7 @@ OLD = [("content-type", b"application/json"), ("schema-version", b"1"), ("provid
 
 
 async def write(cluster: Cluster, *given: list[tuple[str, bytes]]) -> None:
-    """Write a message with each of these headers to one partition, in this order."""
+    """Write one message with each of these lists of headers to one partition."""
     await ensure_topics(cluster)
     producer = AIOKafkaProducer(**cluster.options())
     await producer.start()
@@ -27,7 +27,7 @@ async def write(cluster: Cluster, *given: list[tuple[str, bytes]]) -> None:
 
 
 async def test_a_topic_of_dlrhub_0_1_is_refused_and_left_alone(kafka: str) -> None:
-    """Neither side of the stream starts on a topic that begins with records of dlrhub 0.1, and nothing is committed."""
+    """Neither producer nor consumer starts on a topic that begins with records of dlrhub 0.1, and both leave it alone."""
     cluster = make_cluster(kafka)
     await write(cluster, OLD, headers("cm"))
     for end in (KafkaConsumer(cluster, group="g"), KafkaProducer(cluster)):
@@ -38,7 +38,7 @@ async def test_a_topic_of_dlrhub_0_1_is_refused_and_left_alone(kafka: str) -> No
 
 
 async def test_an_old_record_among_new_ones_stops_nothing(kafka: str) -> None:
-    """A record of an old version that somebody wrote into a topic of ours is set aside when its turn comes."""
+    """A record of an old version in the middle of a topic is reported as unreadable."""
     cluster = make_cluster(kafka)
     await write(cluster, headers("cm"), OLD)
     consumer = KafkaConsumer(cluster, group="g")

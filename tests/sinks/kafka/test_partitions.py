@@ -1,4 +1,4 @@
-"""A key's partition is where Kafka's own clients put it."""
+"""dlrhub puts a key into the same partition as Kafka's own clients."""
 
 import asyncio
 import subprocess
@@ -24,7 +24,7 @@ from tests.sinks.kafka.broker import java
     ],
 )
 def test_the_hash_is_kafkas(key: str, signed: int) -> None:
-    """The hash of a key, but for its sign, is the one that Kafka's own tests expect (UtilsTest.testMurmur2)."""
+    """The hash of a key is the one that Kafka's own tests expect (UtilsTest.testMurmur2), without its sign."""
     assert partition_of(key.encode(), 2**31) == signed % 2**31
 
 

@@ -1,4 +1,4 @@
-"""The Kafka producer: every in-sync replica has a confirmed record, and one that can't be kept harms no other."""
+"""The Kafka producer: a confirmed record is on every in-sync replica, and a refused record does not affect others."""
 
 import asyncio
 import secrets
@@ -20,7 +20,7 @@ from tests.sinks.kafka.broker import Broker
 from tests.sinks.kafka.cluster import Cluster as Brokers
 from tests.sinks.kafka.load import messages_in, numbered, numbers_in
 from tests.sinks.kafka.security import Security
-from tests.sinks.streams.fixtures import make_cluster
+from tests.sinks.streams.fixtures import make_cluster, make_secured_cluster
 
 
 @asynccontextmanager
@@ -34,7 +34,7 @@ async def connected(cluster: Cluster) -> AsyncIterator[KafkaProducer]:
         await producer.close()
 
 
-async def test_a_message_says_what_it_is(kafka: str) -> None:
+async def test_a_message_has_key_value_and_headers(kafka: str) -> None:
     """A message has its record's key, value and partition, and headers for type, schema version and provider."""
     cluster = make_cluster(kafka)
     async with connected(cluster) as producer:
@@ -51,7 +51,7 @@ async def test_a_message_says_what_it_is(kafka: str) -> None:
 
 @pytest.mark.parametrize("compression", [None, "lz4", "zstd"])
 async def test_a_large_group_is_kept_in_order(kafka: str, compression: str | None) -> None:
-    """A group of many batches is all there, each partition's records in their order."""
+    """A group of many batches arrives completely, each partition's records in their order."""
     cluster = make_cluster(kafka, compression=compression)
     group = [
         Record(Topic.REPORTS, f"m-{number}", "cm", b'{"number": %d, "x": "%s"}' % (number, b"x" * 200))
@@ -67,24 +67,20 @@ async def test_a_large_group_is_kept_in_order(kafka: str, compression: str | Non
     }
 
 
+@pytest.mark.parametrize("protocol", ["SASL_PLAINTEXT", "SASL_SSL"])
 @pytest.mark.parametrize("mechanism", ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"])
-async def test_a_secured_kafka_is_published_to(kafka_secured: Broker, kafka_security: Security, mechanism: str) -> None:
-    """Over TLS and with a password, by every mechanism, records are published and read."""
-    cluster = make_cluster(
-        kafka_secured.address("SASL_SSL"),
-        security_protocol="SASL_SSL",
-        ssl_cafile=kafka_security.ca_file,
-        sasl_mechanism=mechanism,
-        sasl_username=kafka_security.username,
-        sasl_password=kafka_security.password,
-    )
+async def test_a_secured_kafka_is_published_to(
+    kafka_secured: Broker, kafka_security: Security, mechanism: str, protocol: str
+) -> None:
+    """Records are published and read with a password, by every mechanism, with and without TLS."""
+    cluster = make_secured_cluster(kafka_secured, kafka_security, mechanism, protocol)
     async with connected(cluster) as producer:
         await producer.publish([numbered(1)], seconds=10)
     assert await numbers_in(cluster) == [1]
 
 
-async def test_a_record_that_is_too_large_harms_no_other(kafka: str) -> None:
-    """A record over the topic's limit is refused before anything is sent, and the connection goes on."""
+async def test_a_record_that_is_too_large_is_refused_alone(kafka: str) -> None:
+    """A record over the topic's limit is refused before anything is sent, and the connection stays usable."""
     cluster = make_cluster(kafka)
     largest = MAX_MESSAGE_BYTES - 1024
     async with connected(cluster) as producer:
@@ -96,7 +92,7 @@ async def test_a_record_that_is_too_large_harms_no_other(kafka: str) -> None:
 
 
 async def test_after_a_refusal_by_the_broker_a_new_connection_works(kafka: str) -> None:
-    """A record that the broker refuses ends the connection that carried it, and the next one takes records."""
+    """A record that the broker refuses ends the connection, and a new connection works."""
     cluster = make_cluster(kafka)
     async with connected(cluster) as producer:
         admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
@@ -114,7 +110,7 @@ async def test_after_a_refusal_by_the_broker_a_new_connection_works(kafka: str) 
 
 
 async def test_a_frozen_broker_is_not_waited_for(kafka_broker: Broker) -> None:
-    """While the broker is frozen a publish ends in time, and so does closing; nothing of the client is left."""
+    """While the broker is frozen, publishing and closing end in time, and no task of the client is left."""
     cluster = make_cluster(kafka_broker.bootstrap)
     clock = asyncio.get_running_loop().time
     before = asyncio.all_tasks()
@@ -131,7 +127,7 @@ async def test_a_frozen_broker_is_not_waited_for(kafka_broker: Broker) -> None:
 
 
 async def test_a_confirmation_takes_every_in_sync_replica(kafka_cluster: Brokers) -> None:
-    """With one of three brokers killed records are confirmed, with two killed none is, and none confirmed is lost."""
+    """With one of three brokers killed, records are confirmed; with two killed none is; confirmed ones are not lost."""
     cluster = make_cluster(kafka_cluster.bootstrap, replication_factor=3, partitions=2)
     assert not (await ensure_topics(cluster)).warnings
     async with connected(cluster) as producer:

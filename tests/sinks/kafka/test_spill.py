@@ -1,4 +1,4 @@
-"""The promise of the spill: while Kafka is away reports are acknowledged all the same, and none of them is lost."""
+"""While Kafka is away, reports are acknowledged from the spill, and none of them is lost."""
 
 import asyncio
 import os
@@ -23,27 +23,27 @@ from sinks.stream import Record, Topic
 from tests.sinks.disks import full_disk
 from tests.sinks.kafka.broker import Broker, free_ports
 from tests.sinks.kafka.load import Load, messages_in, numbered, numbers_in
-from tests.sinks.streams.fixtures import SilentWatch, make_cluster, open_spilling
+from tests.sinks.streams.fixtures import SpillNotes, make_cluster, open_spilling
 from tests.waiting import until
 
 
 @pytest.fixture
 def cluster(kafka_of_module: Broker) -> Cluster:
-    """Describe the broker, with topics of this test's own."""
+    """Return the broker's settings, with topics of this test's own."""
     return make_cluster(kafka_of_module.bootstrap)
 
 
 @pytest.fixture
 def nowhere() -> Cluster:
-    """Describe a cluster where nobody listens."""
+    """Return the settings of a cluster that does not run."""
     [port] = free_ports(1)
     return make_cluster(f"127.0.0.1:{port}")
 
 
-def watch_of(producer: SpillingProducer) -> SilentWatch:
+def watch_of(producer: SpillingProducer) -> SpillNotes:
     """Return the watch of a producer that `open_spilling` opened."""
     watch = producer._watch  # noqa: SLF001 - the tests' own
-    assert isinstance(watch, SilentWatch)
+    assert isinstance(watch, SpillNotes)
     return watch
 
 
@@ -58,7 +58,7 @@ async def emptied(producer: SpillingProducer, folder: Path) -> None:
 
 
 async def test_a_frozen_broker_costs_one_wait(kafka_of_module: Broker, cluster: Cluster, tmp_path: Path) -> None:
-    """While the broker is frozen records are acknowledged from the spill, one group late, and all reach Kafka after."""
+    """While the broker is frozen, only one group waits for the time-out; all records reach Kafka afterwards."""
     producer = await open_spilling(cluster, tmp_path, confirm_seconds=1)
     async with Load(producer) as load:
         await load.more(50)
@@ -82,7 +82,7 @@ async def test_a_frozen_broker_costs_one_wait(kafka_of_module: Broker, cluster: 
 
 
 async def test_a_killed_broker_loses_nothing(kafka_of_module: Broker, cluster: Cluster, tmp_path: Path) -> None:
-    """A broker that is killed under load and started again has every record that was acknowledged."""
+    """After a broker was killed under load and started again, Kafka has every acknowledged record."""
     producer = await open_spilling(cluster, tmp_path, confirm_seconds=1)
     async with Load(producer) as load:
         await load.more(300)
@@ -146,8 +146,8 @@ asyncio.run(main())
     assert len(acknowledged) >= 200
 
 
-async def test_one_process_empties_what_several_left(kafka: str, nowhere: Cluster, tmp_path: Path) -> None:
-    """After a restart with fewer workers no journal is forgotten, and one whose process lives is left to it."""
+async def test_one_process_publishes_the_journals_of_others(kafka: str, nowhere: Cluster, tmp_path: Path) -> None:
+    """After a restart with fewer workers all journals are published, except those whose process is running."""
     for number in range(2):
         stopped = await open_spilling(nowhere, tmp_path, name=f"receiver-{number}")
         await stopped.append([numbered(number)])
@@ -164,8 +164,8 @@ async def test_one_process_empties_what_several_left(kafka: str, nowhere: Cluste
     assert sorted(await numbers_in(cluster)) == [0, 1, 2]
 
 
-async def test_what_a_journal_took_in_without_kafka_is_published(kafka: str, tmp_path: Path) -> None:
-    """Reports that an installation acknowledged before its settings named Kafka reach Kafka once they do."""
+async def test_a_journal_from_before_kafka_is_published(kafka: str, tmp_path: Path) -> None:
+    """Reports that were acknowledged before the settings named Kafka are published once they do."""
     journal = Journal(tmp_path / "receiver-0")
     await journal.append([numbered(1), numbered(2)])
     await journal.close()
@@ -176,8 +176,8 @@ async def test_what_a_journal_took_in_without_kafka_is_published(kafka: str, tmp
     assert sorted(await numbers_in(cluster)) == [1, 2]
 
 
-async def test_what_was_spilled_is_drained_without_kafka(nowhere: Cluster, tmp_path: Path) -> None:
-    """Reports that were spilled reach the store of an installation whose settings name Kafka no longer."""
+async def test_a_spill_is_drained_without_kafka(nowhere: Cluster, tmp_path: Path) -> None:
+    """If the settings no longer name Kafka, the drain reads spilled reports from the journal."""
     producer = await open_spilling(nowhere, tmp_path)
     await producer.append([numbered(1)])
     assert watch_of(producer).depth[0] == 1
@@ -199,8 +199,8 @@ async def test_a_kafka_that_is_away_at_the_start_is_no_obstacle(nowhere: Cluster
     assert lag(tmp_path) == 1
 
 
-async def test_a_long_spill_gives_its_space_back(kafka_of_module: Broker, cluster: Cluster, tmp_path: Path) -> None:
-    """Records that Kafka has are deleted from the disk, except in the file that is written to."""
+async def test_a_published_spill_is_deleted(kafka_of_module: Broker, cluster: Cluster, tmp_path: Path) -> None:
+    """Segments whose records Kafka has are deleted, except the one that is written to."""
     producer = await open_spilling(cluster, tmp_path, confirm_seconds=0.3, segment_bytes=1000)
     kafka_of_module.pause()
     for number in range(0, 1000, 50):
@@ -215,7 +215,7 @@ async def test_a_long_spill_gives_its_space_back(kafka_of_module: Broker, cluste
 
 
 async def test_a_record_that_kafka_never_takes_is_set_aside(kafka: str, tmp_path: Path) -> None:
-    """A record over the topic's limit is kept, named in a dead letter, and sent once it fits; it harms no other."""
+    """A record over the topic's limit is kept aside with a dead letter, delays no other, and can be published later."""
     cluster = make_cluster(kafka)
     await set_limit(cluster, 50_000)
     producer = await open_spilling(cluster, tmp_path)
@@ -241,7 +241,7 @@ async def test_a_record_that_kafka_never_takes_is_set_aside(kafka: str, tmp_path
 
 
 async def set_limit(cluster: Cluster, max_message_bytes: int) -> None:
-    """Have the topics take batches up to this size."""
+    """Set the largest message of all topics."""
     await ensure_topics(cluster)
     admin = AIOKafkaAdminClient(**cluster.options())
     await admin.start()
@@ -255,7 +255,7 @@ async def set_limit(cluster: Cluster, max_message_bytes: int) -> None:
 async def test_a_full_disk_is_busy_and_never_a_false_acknowledgement(
     kafka_of_module: Broker, cluster: Cluster, tmp_path: Path
 ) -> None:
-    """With Kafka away and a full disk nothing is acknowledged; earlier records stay, new room takes more."""
+    """With Kafka away and a full disk nothing is acknowledged; earlier records are kept, and later ones taken again."""
     producer = await open_spilling(cluster, tmp_path, confirm_seconds=0.3)
     kafka_of_module.pause()
     acknowledged = []
@@ -280,12 +280,12 @@ async def test_a_full_disk_is_busy_and_never_a_false_acknowledgement(
 async def test_a_restart_on_a_full_disk_publishes_what_was_spilled(
     kafka: str, nowhere: Cluster, tmp_path: Path
 ) -> None:
-    """A process that starts while the disk is full empties its spill into Kafka first, and takes records meanwhile."""
+    """A process that starts on a full disk publishes its spill to Kafka, and takes records meanwhile."""
     before = await open_spilling(nowhere, tmp_path)
     await before.append([numbered(number) for number in range(100)])
     await before.close()
     cluster = make_cluster(kafka)
-    with full_disk(200):  # the cursor can be written in its place, and no new file
+    with full_disk(200):  # the cursor can be overwritten, but no new file can be written
         producer = await open_spilling(cluster, tmp_path)
         await emptied(producer, tmp_path)
         await producer.append([numbered(100)])

@@ -1,4 +1,4 @@
-"""Submissions that another program writes to the stream, with what `POST /submissions` takes."""
+"""Submissions that another program writes to the topic, with the fields that `POST /submissions` takes."""
 
 import asyncio
 from pathlib import Path
@@ -20,12 +20,12 @@ from tests.factories import make_submission
 
 def value(message_id: str, **fields: object) -> Record:
     """Return a record as another program writes it."""
-    said = {"provider": "juhe", "message_id": message_id, "recipient": "18983437010", **fields}
-    return Record(Topic.SUBMISSIONS, message_id, "", orjson.dumps(said))
+    fields = {"provider": "juhe", "message_id": message_id, "recipient": "18983437010", **fields}
+    return Record(Topic.SUBMISSIONS, message_id, "", orjson.dumps(fields))
 
 
 async def drain(store: Store, folder: Path, *records: Record) -> None:
-    """Bring records through the stream into the store."""
+    """Append records to a journal, and drain it."""
     journal = Journal(folder / "other")
     await journal.append(records)
     await journal.close()
@@ -39,7 +39,7 @@ async def drain(store: Store, folder: Path, *records: Record) -> None:
 
 
 async def test_a_submission_of_another_program_is_completed(store: Store, tmp_path: Path) -> None:
-    """A value in the topic may lack the fields that `POST` would add: number, country, deadline and id are made."""
+    """A value may lack the fields that `POST` would add: the drain adds number, country, deadline and id."""
     ours = make_submission(provider="juhe", message_id="ours", reference="kept")
     same = [value("theirs", submitted_at="2026-11-20T12:00:00+08:00", tags={"a": "b"})] * 2
     await drain(store, tmp_path, *same, submission_record(ours))
@@ -51,8 +51,8 @@ async def test_a_submission_of_another_program_is_completed(store: Store, tmp_pa
     ]
 
 
-async def test_one_that_can_not_be_read_is_a_dead_letter(store: Store, tmp_path: Path) -> None:
-    """A value that is no submission costs itself, and says what is wrong with it."""
+async def test_an_unreadable_submission_is_a_dead_letter(store: Store, tmp_path: Path) -> None:
+    """A value that is no submission becomes a dead letter with the reason, and the others are stored."""
     await drain(store, tmp_path, value("good"), value("bad", recipient=None), Record(Topic.SUBMISSIONS, "", "", b"{"))
     assert store.client.query(f"SELECT message_id FROM {store.database}.submissions").result_rows == [("good",)]
     sql = f"SELECT location, detail FROM {store.database}.dead_letters ORDER BY detail"

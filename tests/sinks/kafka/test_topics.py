@@ -1,4 +1,4 @@
-"""The topics are made or looked over at the start, and what can't work is told in words."""
+"""Topics are made or checked at the start, and the error about an unsuitable one says what to change."""
 
 import asyncio
 from dataclasses import replace
@@ -12,7 +12,7 @@ from sinks.kafka.topics import MAX_MESSAGE_BYTES, ensure_topics
 from sinks.stream import Topic
 from tests.sinks.kafka.broker import Broker
 from tests.sinks.kafka.security import Security
-from tests.sinks.streams.fixtures import make_cluster
+from tests.sinks.streams.fixtures import make_cluster, make_secured_cluster
 
 
 async def _create(bootstrap: str, name: str, partitions: int, **configs: str) -> None:
@@ -23,7 +23,7 @@ async def _create(bootstrap: str, name: str, partitions: int, **configs: str) ->
 
 
 async def test_missing_topics_are_made(kafka: str) -> None:
-    """Topics that are missing are made as the settings say, and a second look finds them so."""
+    """Missing topics are made as the settings say; a second start finds them unchanged."""
     cluster = make_cluster(kafka, partitions=5)
     before = await ensure_topics(cluster, make=False)
     assert before.partitions == {}
@@ -43,8 +43,8 @@ async def test_topics_can_be_made_by_many_at_once(kafka: str) -> None:
     }
 
 
-async def test_a_topic_that_is_there_stays_as_it_is(kafka: str) -> None:
-    """A topic with other partitions and limits is used as it is, and the difference is told."""
+async def test_an_existing_topic_is_not_changed(kafka: str) -> None:
+    """A topic with other partitions and limits is used as it is, and a warning names the difference."""
     cluster = make_cluster(kafka)
     name = cluster.topic_name(Topic.REPORTS)
     await _create(kafka, name, 2, **{"max.message.bytes": "100000"})
@@ -55,16 +55,14 @@ async def test_a_topic_that_is_there_stays_as_it_is(kafka: str) -> None:
 
 
 async def test_few_replicas_are_warned_of(kafka: str) -> None:
-    """A topic that a broker's disk can take away is named."""
+    """A warning names each topic that would be lost with one broker's disk."""
     cluster = make_cluster(kafka)
-    warnings = (await ensure_topics(cluster)).warnings
-    assert [f"topic {cluster.topic_name(topic)} has 1 of 3 replicas" in " ".join(warnings) for topic in Topic] == [
-        True
-    ] * 4
+    warnings = " ".join((await ensure_topics(cluster)).warnings)
+    assert all(f"topic {cluster.topic_name(topic)} has 1 of 3 replicas" in warnings for topic in Topic)
 
 
 async def test_a_compacted_topic_is_refused(kafka: str) -> None:
-    """A topic that keeps only the last record of a key, and so loses reports, stops the start."""
+    """A compacted topic, which keeps only the last record of a key, stops the start."""
     cluster = make_cluster(kafka)
     await _create(kafka, cluster.topic_name(Topic.INBOUND), 1, **{"cleanup.policy": "compact"})
     with pytest.raises(RefusedError, match=r"inbound is compacted, which loses reports: set cleanup.policy=delete"):
@@ -86,21 +84,15 @@ async def test_a_kafka_that_is_away_is_busy() -> None:
 @pytest.mark.parametrize("mechanism", ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"])
 async def test_a_wrong_password_is_refused(kafka_secured: Broker, kafka_security: Security, mechanism: str) -> None:
     """A password that Kafka does not know stops the start, and is not repeated."""
-    cluster = make_cluster(
-        kafka_secured.address("SASL_SSL"),
-        security_protocol="SASL_SSL",
-        ssl_cafile=kafka_security.ca_file,
-        sasl_mechanism=mechanism,
-        sasl_username=kafka_security.username,
-        sasl_password="not-the-password",
-    )
+    right = make_secured_cluster(kafka_secured, kafka_security, mechanism)
+    wrong = replace(right, sasl_password="not-the-password")
     with pytest.raises(RefusedError, match="does not let us in") as refused:
-        await ensure_topics(cluster)
-    assert "not-the-password" not in f"{refused.value} {cluster}"
-    await ensure_topics(replace(cluster, sasl_password=kafka_security.password))
+        await ensure_topics(wrong)
+    assert "not-the-password" not in f"{refused.value} {wrong}"
+    await ensure_topics(right)
 
 
-async def test_a_certificate_that_nobody_vouches_for_is_refused(kafka_secured: Broker) -> None:
+async def test_an_untrusted_certificate_is_refused(kafka_secured: Broker) -> None:
     """A broker whose certificate the settings don't trust stops the start."""
     with pytest.raises(RefusedError, match=r"does not let us in: .*CERTIFICATE_VERIFY_FAILED"):
         await ensure_topics(make_cluster(kafka_secured.address("SSL"), security_protocol="SSL"))

@@ -41,7 +41,7 @@ async def publish(producer: KafkaProducer, *numbers: int) -> None:
 
 
 async def test_a_message_that_can_t_be_decoded_stops_nothing(kafka: str) -> None:
-    """Messages before and after it are read, in all partitions, and it is given to the drain with its place, once."""
+    """The messages before and after it are read, in all partitions, and it is reported once as unreadable."""
     cluster = make_cluster(kafka)
     await ensure_topics(cluster)
     await write_undecodable(cluster)

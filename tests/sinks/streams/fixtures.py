@@ -1,4 +1,4 @@
-"""The streams that one suite of tests runs over: how each is opened, again and again, on the same records."""
+"""The journal and Kafka as one fixture, for the tests that run over every stream."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -16,48 +16,62 @@ from sinks.kafka.consumer import KafkaConsumer
 from sinks.kafka.producer import KafkaProducer
 from sinks.kafka.spill import SpillingProducer
 from sinks.stream import Consumer, Producer, Record
+from tests.sinks.kafka.broker import Broker
+from tests.sinks.kafka.security import Security
 
 
 @dataclass(frozen=True)
 class Stream:
-    """One stream, whose ends can be opened any number of times."""
+    """One stream, whose producers and consumers can be opened any number of times."""
 
     open_producer: Callable[[], Awaitable[Producer]]
     open_consumer: Callable[[], Awaitable[Consumer]]
 
 
-class SilentWatch:
-    """A watch that remembers what it was told."""
+class SpillNotes:
+    """A `SpillWatch` that records its calls."""
 
     def __init__(self) -> None:
-        """Nothing has been told."""
+        """Begin without calls."""
         self.told: list[str] = []
         self.depth: tuple[int, float] = (0, 0.0)
 
     def away(self, why: str) -> None:
-        """Remember."""
+        """Record the call."""
         self.told.append(f"away: {why}")
 
     def back(self) -> None:
-        """Remember."""
+        """Record the call."""
         self.told.append("back")
 
     def spilled(self, records: int, oldest_seconds: float) -> None:
-        """Remember the latest."""
+        """Record the latest values."""
         self.depth = records, oldest_seconds
 
     def refused(self, topic: str, error: Exception) -> None:
-        """Remember."""
+        """Record the call."""
         self.told.append(f"refused: {topic}: {error}")
 
     def warn(self, text: str) -> None:
-        """Remember."""
+        """Record the call."""
         self.told.append(f"warning: {text}")
 
 
 def make_cluster(bootstrap: str, **given: Any) -> Cluster:
-    """Describe the cluster, with topics of this test's own."""
+    """Return a broker's settings, with topics of this test's own."""
     return Cluster(**{"bootstrap_servers": bootstrap, "topic_prefix": f"{uuid4()}.", "partitions": 3, **given})
+
+
+def make_secured_cluster(broker: Broker, security: Security, mechanism: str, protocol: str = "SASL_SSL") -> Cluster:
+    """Return the settings of a secured broker and its user."""
+    return make_cluster(
+        broker.address(protocol),
+        security_protocol=protocol,
+        ssl_cafile=security.ca_file,
+        sasl_mechanism=mechanism,
+        sasl_username=security.username,
+        sasl_password=security.password,
+    )
 
 
 async def open_spilling(
@@ -73,7 +87,7 @@ async def open_spilling(
         KafkaProducer(cluster),
         Journal(folder / name, segment_bytes=segment_bytes),
         folder.with_name(f"{folder.name}-refused"),
-        SilentWatch(),
+        SpillNotes(),
         confirm_seconds=confirm_seconds,
     )
     await producer.start()
@@ -82,7 +96,7 @@ async def open_spilling(
 
 @pytest.fixture(params=["journal", "kafka"])
 def stream(request: pytest.FixtureRequest, tmp_path: Path) -> Stream:
-    """Give each stream in turn, empty."""
+    """Give each kind of stream in turn, empty."""
     if request.param == "journal":
         return _journal(tmp_path)
     return _kafka(request.getfixturevalue("kafka"), tmp_path)

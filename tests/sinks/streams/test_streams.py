@@ -1,4 +1,4 @@
-"""The promise of every stream: acknowledged records are read, in order, until they are committed."""
+"""Every stream: acknowledged records are read in order until they are committed."""
 
 import asyncio
 from collections import Counter
@@ -29,7 +29,7 @@ async def consumer(stream: Stream) -> AsyncIterator[Consumer]:
 
 
 def record(number: int, key: str | None = None) -> Record:
-    """Make a record that can be told from others."""
+    """Make a record with a number."""
     return Record(Topic.REPORTS, key or f"m-{number}", "cm", b'{"number": %d}' % number)
 
 
@@ -39,7 +39,7 @@ def numbered(count: int) -> list[Record]:
 
 
 async def test_a_record_is_read_as_it_was_written(producer: Producer, consumer: Consumer) -> None:
-    """Topic, key, provider and value come through every byte as they went in."""
+    """Topic, key, provider and value are read byte for byte as they were appended."""
     written = [
         Record(Topic.REPORTS, "m-1", "cm", b'{"a": 1}'),
         Record(Topic.INBOUND, "", "juhe", b'{"content": "\xe4\xbd\xa0\\n"}'),
@@ -67,13 +67,13 @@ async def test_records_of_a_key_keep_their_order(producer: Producer, consumer: C
         assert values == sorted(values)
 
 
-async def test_nothing_to_append_is_appended_at_once(producer: Producer) -> None:
-    """An append of no records returns."""
+async def test_an_empty_append_returns_at_once(producer: Producer) -> None:
+    """An append without records returns."""
     await producer.append([])
 
 
-async def test_a_batch_is_not_much_larger_than_asked_for(producer: Producer, consumer: Consumer) -> None:
-    """A reader gets no more than it asked for, where records were appended one by one."""
+async def test_a_batch_is_bounded_by_records(producer: Producer, consumer: Consumer) -> None:
+    """A batch has at most the number of records that was asked for."""
     for each in numbered(30):
         await producer.append([each])
     sizes: list[int] = []
@@ -83,7 +83,7 @@ async def test_a_batch_is_not_much_larger_than_asked_for(producer: Producer, con
 
 
 async def test_a_batch_is_bounded_by_bytes(producer: Producer, consumer: Consumer) -> None:
-    """With any number of large records waiting, a batch holds little more than was asked for, and none is left out."""
+    """A batch of large records is little larger than was asked for, and no record is left out."""
     large = [replace(record(number), value=b'"%s"' % (b"v" * 600_000)) for number in range(40)]
     for each in large:
         await producer.append([each])
@@ -96,8 +96,8 @@ async def test_a_batch_is_bounded_by_bytes(producer: Producer, consumer: Consume
     assert sum(sizes) == 40
 
 
-async def test_an_empty_stream_makes_the_reader_wait_no_longer_than_it_said(consumer: Consumer) -> None:
-    """A read of an empty stream returns no records, in time."""
+async def test_reading_an_empty_stream_ends_in_time(consumer: Consumer) -> None:
+    """A read of an empty stream returns no records after the given wait."""
     clock = asyncio.get_running_loop().time
     await consumer.read(most=10, wait_seconds=2)  # the first one connects
     started = clock()
@@ -105,8 +105,8 @@ async def test_an_empty_stream_makes_the_reader_wait_no_longer_than_it_said(cons
     assert 0.1 < clock() - started < 1.5
 
 
-async def test_what_was_not_committed_is_read_again(stream: Stream, producer: Producer) -> None:
-    """After a restart of the reader, records come again from the first that was not committed."""
+async def test_uncommitted_records_are_read_again(stream: Stream, producer: Producer) -> None:
+    """After a restart of the consumer, records are read again from the first uncommitted one."""
     await producer.append(numbered(10))
     first = await stream.open_consumer()
     assert len(await read_and_commit(first, 10)) == 10
@@ -118,8 +118,8 @@ async def test_what_was_not_committed_is_read_again(stream: Stream, producer: Pr
     await second.close()
 
 
-async def test_lag_counts_what_is_not_committed(producer: Producer, consumer: Consumer) -> None:
-    """The lag is what waits for the store: it falls with commits, not with reads."""
+async def test_lag_counts_uncommitted_records(producer: Producer, consumer: Consumer) -> None:
+    """The lag falls with commits, not with reads."""
     await producer.append(numbered(40))
     batch = await consumer.read(most=1000, wait_seconds=10)
     while len(batch.records) < 40:
@@ -130,7 +130,7 @@ async def test_lag_counts_what_is_not_committed(producer: Producer, consumer: Co
     assert await consumer.lag() == 0
 
 
-async def test_a_restarted_producer_goes_on(stream: Stream, consumer: Consumer) -> None:
+async def test_a_restarted_producer_continues(stream: Stream, consumer: Consumer) -> None:
     """Records that were appended before and after a restart of the producer are read."""
     for half in (numbered(20)[:10], numbered(20)[10:]):
         producer = await stream.open_producer()
@@ -139,7 +139,7 @@ async def test_a_restarted_producer_goes_on(stream: Stream, consumer: Consumer) 
     assert Counter(await read(consumer, 20)) == Counter(numbered(20))
 
 
-async def test_appends_go_on_while_the_stream_is_read(producer: Producer, consumer: Consumer) -> None:
+async def test_a_stream_is_read_while_records_are_appended(producer: Producer, consumer: Consumer) -> None:
     """Reading and committing while records are appended skips none of them."""
 
     async def append() -> None:
