@@ -1,4 +1,4 @@
-"""Records for tests: plausible ones, of which a test names just what it is about."""
+"""Makes records for tests; a test names only the fields that matter to it."""
 
 import hashlib
 from datetime import UTC, datetime, timedelta
@@ -25,7 +25,7 @@ _MESSAGE = {
 
 
 def make_report(**given: Any) -> DeliveryReport:
-    """Make a report; its event_id follows from what would make it another report."""
+    """Make a report, whose event_id is made of its identifying fields."""
     fields: dict[str, Any] = {
         **_MESSAGE,
         "status": Status.DELIVERED,

@@ -1,10 +1,9 @@
 """
-Looks for secrets and phone numbers in what the program printed and kept during a test run.
+Searches the output and the files of a test run for secrets and phone numbers.
 
-The secrets are those that the tests themselves write into settings, found in their source; the numbers are those of the
-example payloads and of the tests. After the last test everything that was printed is searched for both, and every file
-that the program kept for the secrets: phone numbers are what it is there to keep. The store's own files are compressed;
-what is in them came through the journal, which is searched.
+The secrets are those in the settings of the tests, found in their source; the numbers are those of the example payloads.
+After the last test, all log lines are searched for both, and all files of the program for secrets. The store's files are
+compressed; their content came through the journal, which is searched.
 """
 
 import ast
@@ -17,7 +16,7 @@ TESTS: Final = Path(__file__).parent
 _SETTINGS: Final = frozenset(
     "app_key auth_key cppwd password passwd sasl_password secret secrets ssl_password token".split()
 )
-#: Shorter ones are words that stand in many a line.
+#: Shorter ones may be part of other words.
 _SHORTEST_SECRET: Final = 6
 _NUMBER: Final = re.compile(r"(?<![\w.])\+?\d{11,15}(?![\w.])")
 #: A line of the log, as structlog writes it in tests and as the program does.
@@ -55,12 +54,12 @@ def used_numbers(folder: Path = TESTS) -> set[str]:
 
 
 def leaks_in(text: str, forbidden: Iterable[str]) -> set[str]:
-    """Return the forbidden texts that a text holds."""
+    """Return the forbidden words that are in a text."""
     return {word for word in forbidden if word in text}
 
 
 def log_lines(printed: str) -> str:
-    """Return the lines of the log among what was printed: commands print numbers to whom they are for."""
+    """Return the log lines of an output; the output of commands may have numbers."""
     return "\n".join(line for line in printed.splitlines() if _LOG_LINE.search(line))
 
 
@@ -79,7 +78,7 @@ def kept_in(folder: Path) -> Iterator[tuple[Path, str]]:
 
 
 def search(folder: Path, printed: Iterable[tuple[str, str]]) -> list[str]:
-    """Return where a secret or a number was found: in what tests `printed`, by test, and in files below a folder."""
+    """Return where secrets or numbers were found: in the tests' output `printed`, and in files below a folder."""
     secrets = used_secrets()
     both = secrets | used_numbers()
     logs = [(where, log_lines(text)) for where, text in printed]

@@ -1,4 +1,4 @@
-"""Packages beside the program: built, installed into a folder, and tested there, as their authors do."""
+"""Builds a provider's package, installs it into a folder, and runs its tests."""
 
 import os
 import subprocess
@@ -13,7 +13,7 @@ def install(package: Path, into: Path) -> dict[str, str]:
     """Build a package, install it into a folder, and return an environment in which Python finds both."""
     build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(into.parent)]
     subprocess.run(build, cwd=package, check=True, capture_output=True)
-    for wheel in into.parent.glob("*.whl"):  # one of Python alone is installed by unpacking it
+    for wheel in into.parent.glob("*.whl"):  # unpacking installs a wheel of pure Python
         with zipfile.ZipFile(wheel) as files:
             files.extractall(into)
         wheel.unlink()

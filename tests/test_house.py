@@ -1,4 +1,4 @@
-"""Rules of the code base that no linter has: sizes, and one name for one thing."""
+"""Rules of the code base that no linter checks: sizes of files and functions, and unique class names."""
 
 import ast
 from collections import defaultdict
@@ -18,7 +18,7 @@ def _nodes(path: Path) -> Iterator[ast.AST]:
 
 
 def test_no_two_classes_share_a_name() -> None:
-    """A class name means one thing in the whole product."""
+    """No two classes of the product have the same name."""
     places: dict[str, list[str]] = defaultdict(list)
     for path in _FILES:
         for node in _nodes(path):

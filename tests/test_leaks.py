@@ -1,4 +1,4 @@
-"""The search for secrets and numbers in what a test run printed and kept finds them."""
+"""The search of a test run's output and files finds secrets and numbers."""
 
 from pathlib import Path
 
@@ -7,8 +7,8 @@ import pytest
 from tests.leaks import search, used_numbers, used_secrets
 
 
-def test_what_the_tests_use_is_known() -> None:
-    """The secrets of the tests' settings and the numbers of the example payloads are known to the search."""
+def test_the_tests_secrets_and_numbers_are_known() -> None:
+    """The search knows the secrets in the tests' settings and the numbers in the example payloads."""
     assert {"right-one", "hush-key-of-cloudsms"} <= used_secrets()
     assert {"8618688888888", "447400123456"} <= used_numbers()
 
@@ -25,7 +25,7 @@ def test_what_the_tests_use_is_known() -> None:
     ],
 )
 def test_leaks_are_found(tmp_path: Path, file: str, text: str, *, found: bool) -> None:
-    """Secrets are found in logs and data, numbers in logs; a test's own settings are not searched."""
+    """Secrets are found in logs and data, numbers in logs; settings are not searched."""
     path = tmp_path / file
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
@@ -35,6 +35,6 @@ def test_leaks_are_found(tmp_path: Path, file: str, text: str, *, found: bool) -
 
 
 def test_printed_log_lines_are_searched(tmp_path: Path) -> None:
-    """Of a test's output only log lines are searched: commands may print numbers to the person who asked."""
+    """Only the log lines of a test's output are searched, because commands may print numbers."""
     assert search(tmp_path, [("a test", "2026-11-20 12:00:00 [warning  ] forbidden secret=right-one")])
     assert not search(tmp_path, [("a test", "right-one 8618688888888")])

@@ -1,4 +1,4 @@
-"""The files of `deploy/`, as the tests read them."""
+"""Reads the files of `deploy/`, the settings and the commands, to compare them."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,10 +14,6 @@ from ingest.settings.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
-#: Files that `deploy/` names before they exist: `test_coming.py` says when to take it out.
-COMING_COMMANDS: set[str] = set()
-COMING_SECTIONS: set[str] = set()
-COMING_MOUNTS: set[str] = set()
 
 
 def documents(path: Path) -> Sequence[dict[str, Any]]:
@@ -26,7 +22,7 @@ def documents(path: Path) -> Sequence[dict[str, Any]]:
 
 
 def variables(path: Path, *, examples_too: bool = False) -> dict[str, str]:
-    """Return what an env file sets; `examples_too` adds what is commented out."""
+    """Return the variables in an env file; `examples_too` adds the commented ones."""
     lines = path.read_text(encoding="utf-8").splitlines()
     pairs = (line.removeprefix("#" if examples_too else "").partition("=") for line in lines)
     return {name: value for name, equals, value in pairs if equals and name.isupper() and " " not in name}
@@ -45,19 +41,9 @@ def setting_names(model: type[BaseModel] = Settings, prefix: str = "DLRHUB_") ->
     return names
 
 
-def has_command(name: str) -> bool:
-    """Whether `dlrhub` has a command of that name."""
-    return name in _group().commands
-
-
 def assert_is_a_command(arguments: Sequence[str]) -> None:
-    """Fail where `dlrhub` would not take these arguments."""
-    name, *rest = arguments
-    if name not in COMING_COMMANDS:
-        _group().commands[name].make_context(name, rest)
-
-
-def _group() -> TyperGroup:
+    """Fail unless `dlrhub` accepts these arguments."""
     group = typer.main.get_command(app)
     assert isinstance(group, TyperGroup)
-    return group
+    name, *rest = arguments
+    group.commands[name].make_context(name, rest)

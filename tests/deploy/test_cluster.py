@@ -1,4 +1,4 @@
-"""`deploy/clickhouse/cluster.xml` is a configuration that ClickHouse takes."""
+"""ClickHouse accepts `deploy/clickhouse/cluster.xml`."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""A provider that comes as a package is served and tested like one of this repository, which does not know of it."""
+"""The example of a provider in a package of its own works in an installed dlrhub."""
 
 import shutil
 from pathlib import Path
@@ -23,13 +23,13 @@ def environment(package: Path) -> dict[str, str]:
 
 
 def test_the_example_keeps_the_contract(package: Path, environment: dict[str, str]) -> None:
-    """The example's own tests, the contract of every provider among them, pass where it is installed."""
+    """The installed example passes its own tests, which include the contract of every provider."""
     tested = run_tests(environment, package)
     assert tested.returncode == 0, tested.stdout + tested.stderr
 
 
-def test_an_installed_provider_is_one_of_the_program_s(package: Path, environment: dict[str, str]) -> None:
-    """An installed provider has its codes shown, its settings read, and a wrong key of it refused."""
+def test_an_installed_provider_is_known(package: Path, environment: dict[str, str]) -> None:
+    """The program shows an installed provider's codes, and checks the keys in its settings."""
     shown = run(environment, "ingest", "codes", "twilio", "--format", "csv", cwd=package.parent)
     assert "twilio,,error,30007,,content_rejected,permanent,Message filtered" in shown.stdout
     settings = package.parent / "dlrhub.toml"
@@ -41,7 +41,7 @@ def test_an_installed_provider_is_one_of_the_program_s(package: Path, environmen
 
 
 def test_a_package_that_can_not_be_used_is_named(package: Path, environment: dict[str, str]) -> None:
-    """A package that brings a provider that there is already stops the program in one line that names the package."""
+    """Two packages with the same provider stop the program with a line that names the provider."""
     second = package.parent / "second"
     shutil.copytree(package, second)
     project = second / "pyproject.toml"

@@ -1,4 +1,4 @@
-"""The image holds the program, whole, and nothing that it does not need."""
+"""The Dockerfile is valid, and the wheel has every file of the program and no others."""
 
 import re
 import shutil
@@ -16,7 +16,7 @@ _PACKAGES = ("ingest", "normalizers", "sinks")
 
 
 def test_the_dockerfile_is_clean() -> None:
-    """Hadolint finds nothing to say."""
+    """Hadolint reports nothing."""
     hadolint = shutil.which("hadolint", path=Path(sys.executable).parent)
     if hadolint is None:
         pytest.skip("hadolint is not made for this system")
@@ -24,8 +24,8 @@ def test_the_dockerfile_is_clean() -> None:
     assert done.returncode == 0, done.stdout
 
 
-def test_what_is_copied_is_there() -> None:
-    """Every file that the image is made from exists, and is let through to the build."""
+def test_every_copied_file_exists() -> None:
+    """Every file that the Dockerfile copies exists, and is not excluded by .dockerignore."""
     sources = [
         source
         for line in re.findall(r"^COPY (?!--)(.+) \S+$", _DOCKERFILE.read_text(), re.MULTILINE)

@@ -1,4 +1,4 @@
-"""The manifests in `deploy/kubernetes/` are what a cluster takes, and ask for no rights."""
+"""The manifests in `deploy/kubernetes/` are valid, and their pods are restricted."""
 
 from pathlib import Path
 from typing import Any
@@ -30,13 +30,13 @@ def _container(part: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("path", _FILES, ids=lambda path: path.stem)
 def test_manifests_fit_their_schemas(path: Path) -> None:
-    """Every document validates, with nothing in it that its kind does not know."""
+    """Every document validates, without unknown fields."""
     for document in documents(path):
         kubernetes_validate.validate(document, "1.37", strict=True)
 
 
 def test_the_kustomization_names_every_manifest() -> None:
-    """Every file in the folder is applied, except the example of a Secret and the file for KEDA."""
+    """Every file in the folder is applied, except the example of a Secret and those for operators."""
     [kustomization] = documents(_FOLDER / "kustomization.yaml")
     left_out = {"secret.example.yaml"}
     assert set(kustomization["resources"]) == {path.name for path in _FILES} - left_out
@@ -44,7 +44,7 @@ def test_the_kustomization_names_every_manifest() -> None:
 
 @pytest.mark.parametrize("part", _PARTS)
 def test_pods_are_restricted(part: str) -> None:
-    """A pod meets the restricted Pod Security Standard, and can write to its own volumes alone."""
+    """A pod meets the restricted Pod Security Standard, and can write only to its volumes."""
     pod = _workload(part)["spec"]["template"]["spec"]
     own = _container(part)["securityContext"]
     assert pod["securityContext"]["runAsNonRoot"] is True
@@ -59,7 +59,7 @@ def test_pods_are_restricted(part: str) -> None:
 
 @pytest.mark.parametrize("part", _PARTS)
 def test_pods_are_probed(part: str) -> None:
-    """A pod is started again where it isn't alive, and gets nothing if it isn't ready."""
+    """A pod is restarted if it isn't alive, and gets no traffic if it isn't ready."""
     container = _container(part)
     probes = {name: container[name]["httpGet"] for name in ("startupProbe", "livenessProbe", "readinessProbe")}
     assert probes == {
@@ -76,15 +76,15 @@ def test_pods_run_a_command(part: str) -> None:
 
 
 @pytest.mark.parametrize("part", ["ingest", "poll"])
-def test_what_was_taken_outlives_the_pod(part: str) -> None:
-    """The spill of a receiver or the poller is on a volume that a pod of the same name finds again."""
+def test_the_spill_outlives_the_pod(part: str) -> None:
+    """The spill of a receiver or the poller is on a volume that the next pod of the same name gets."""
     [mount] = [mount for mount in _container(part)["volumeMounts"] if mount["mountPath"] == "/var/lib/dlrhub"]
     claims = [claim["metadata"]["name"] for claim in _workload(part)["spec"]["volumeClaimTemplates"]]
     assert mount["name"] in claims
 
 
-def test_scaling_finds_what_it_scales() -> None:
-    """The autoscalers name workloads that are there."""
+def test_autoscalers_name_existing_workloads() -> None:
+    """The autoscalers name existing workloads and the drains' consumer group."""
     [scaler] = [found for found in documents(_FOLDER / "ingest.yaml") if found["kind"] == "HorizontalPodAutoscaler"]
     [scaled] = documents(_FOLDER / "drain-scaling.yaml")
     assert scaler["spec"]["scaleTargetRef"]["name"] == _workload("ingest")["metadata"]["name"]

@@ -18,9 +18,9 @@ def test_the_bill_of_materials_names_every_locked_dependency(tmp_path: Path) -> 
     [wheel] = tmp_path.iterdir()
     with ZipFile(wheel) as files:
         [bill] = (name for name in files.namelist() if "/sboms/" in name)
-        said = json.loads(files.read(bill))
+        content = json.loads(files.read(bill))
     assert bill.endswith(".dist-info/sboms/dlrhub.cdx.json")
-    assert (said["bomFormat"], said["metadata"]["component"]["name"]) == ("CycloneDX", "dlrhub")
-    listed = {(part["name"], part["version"]) for part in said["components"]}
+    assert (content["bomFormat"], content["metadata"]["component"]["name"]) == ("CycloneDX", "dlrhub")
+    listed = {(part["name"], part["version"]) for part in content["components"]}
     assert listed == pins(DEPLOY / "requirements-embedded.lock")
-    assert all(reference["hashes"] for part in said["components"] for reference in part["externalReferences"])
+    assert all(reference["hashes"] for part in content["components"] for reference in part["externalReferences"])

@@ -1,4 +1,4 @@
-"""`deploy/` sets only settings that the program has, and shows every one of them."""
+"""The files of `deploy/` set only settings that the program has, and `env.example` names all of them."""
 
 import os
 import re
@@ -11,7 +11,7 @@ import pytest
 
 from ingest.settings.loading import load
 from ingest.settings.settings import Settings
-from tests.deploy.files import COMING_SECTIONS, DEPLOY, documents, setting_names, variables
+from tests.deploy.files import DEPLOY, documents, setting_names, variables
 
 _EXAMPLE = DEPLOY / "env.example"
 Read = Callable[[Mapping[str, str]], Settings]
@@ -33,11 +33,10 @@ def read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Read:
 
 
 def test_every_variable_is_a_setting() -> None:
-    """No file sets what the program does not read."""
+    """Every `DLRHUB_` variable in a file is a setting."""
     files = [path for path in DEPLOY.rglob("*") if path.is_file() and path.suffix != ".md"]
     named = {name for path in files for name in re.findall(r"\bDLRHUB_[A-Z0-9_]+", path.read_text(encoding="utf-8"))}
-    coming = tuple(f"DLRHUB_{section.upper()}__" for section in COMING_SECTIONS)
-    assert {name for name in named - setting_names() if not name.startswith(coming)} == set()
+    assert named - setting_names() == set()
 
 
 def test_every_setting_is_in_the_example() -> None:
@@ -47,13 +46,13 @@ def test_every_setting_is_in_the_example() -> None:
 
 @pytest.mark.parametrize("examples_too", [False, True])
 def test_the_example_can_be_used(read: Read, *, examples_too: bool) -> None:
-    """The program takes the example as it stands, and with everything that is commented out."""
+    """The program accepts the example as it stands, and with all commented lines."""
     settings = read(variables(_EXAMPLE, examples_too=examples_too))
     assert [account.provider for account in settings.accounts] == ["cm", "santo"]
 
 
 def test_kubernetes_settings_can_be_used(read: Read) -> None:
-    """The program takes what ConfigMap and Secret hold, and its doors can be reached from outside the pod."""
+    """The program accepts the ConfigMap and the Secret, and its listeners can be reached from outside the pod."""
     [config] = documents(DEPLOY / "kubernetes" / "settings.yaml")
     [secret] = documents(DEPLOY / "kubernetes" / "secret.example.yaml")
     settings = read(config["data"] | secret["stringData"])
@@ -62,7 +61,7 @@ def test_kubernetes_settings_can_be_used(read: Read) -> None:
 
 @pytest.mark.parametrize("part", ["ingest", "drain", "poll", "migrate"])
 def test_compose_settings_can_be_used(read: Read, part: str) -> None:
-    """The program takes what compose hands to each part."""
+    """The program accepts the settings that compose gives to each part."""
     [compose] = documents(DEPLOY / "compose.yaml")
     example = variables(_EXAMPLE)
     settings = {
@@ -74,7 +73,7 @@ def test_compose_settings_can_be_used(read: Read, part: str) -> None:
 
 @pytest.mark.parametrize("network", ["host", "published"])
 def test_the_containers_ports_can_be_reached(read: Read, network: str) -> None:
-    """What `docker run` of the README sets are settings, with which the receiver and the status page can be reached."""
+    """With the settings of the README's `docker run` commands, receiver and status page can be reached."""
     text = (DEPLOY / "README.md").read_text(encoding="utf-8").replace("\\\n", " ")
     recipes = [shlex.split(line) for line in text.splitlines() if line.startswith("docker run ")]
     [recipe] = [recipe for recipe in recipes if ("--network" in recipe) == (network == "host")]

@@ -1,4 +1,4 @@
-"""The units in `deploy/systemd/` are ones that systemd takes, and are hardened."""
+"""The units in `deploy/systemd/` are valid and hardened."""
 
 import re
 import shutil
@@ -17,7 +17,7 @@ _MOST_EXPOSED = 15
 
 @pytest.fixture(params=["dlrhub.service", "dlrhub@ingest.service", "dlrhub@drain.service", "dlrhub@poll.service"])
 def unit(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """Return a unit as it would be installed, with a program in it that is there."""
+    """Return a unit as it would be installed, with an existing program in it."""
     if shutil.which("systemd-analyze") is None:
         pytest.skip("no systemd-analyze")
     name: str = request.param
@@ -56,5 +56,5 @@ def test_units_run_a_command(part: str) -> None:
 
 
 def test_both_units_are_hardened_alike() -> None:
-    """The sandbox of the parts is that of the whole."""
+    """Both units have the same sandbox."""
     assert _PART.read_text().split("\n\n")[2:] == _ALONE.read_text().split("\n\n")[2:]

@@ -173,7 +173,11 @@ class Program:
             assert self.process.poll() is None, self.log.read_text()
             return self.get(self.admin, "/readyz")[0] == 200
 
-        wait_until(ready, seconds=START_SECONDS, shown=self.log.read_text)
+        wait_until(
+            ready,
+            seconds=START_SECONDS,
+            shown=lambda: self.log.read_text() + self.get(self.admin, "/readyz")[1].decode(),
+        )
 
     def wait_until_drained(self) -> None:
         """Wait until the store has all acknowledged records of the journals."""

@@ -3,13 +3,12 @@ Twilio: the status callback of an outbound message, a form by POST.
 
 Source: Twilio's documentation, "Track the Message Status of Outbound Messages" (the parameters of a status callback),
 "Message resource" (message status values), "Error and Warning Dictionary" (error codes of deliveries, 30001 and on, and
-of recipients) and "Webhooks security" (the signature). MessageStatus says what became of the message, ErrorCode why it
-was not delivered. No time is sent that could be told apart from the carrier's (RawDlrDoneDate has neither century nor
-time zone). Twilio does not repeat a status callback unless its address asks for it (connection overrides).
+of recipients) and "Webhooks security" (the signature). MessageStatus is the state of the message, ErrorCode the reason of
+a failure. The only time, RawDlrDoneDate, has neither century nor time zone, and is not read. Twilio does not repeat a
+status callback unless its address asks for it (connection overrides).
 
-Every callback is signed with the account's auth token: X-Twilio-Signature is the HMAC-SHA1 of the address that was
-called and of all parameters in the order of their names. It is checked for an account that has
-`keys = { auth_token = "..." }`.
+Every callback is signed with the account's auth token: X-Twilio-Signature is the HMAC-SHA1 of the called address and of
+all parameters in the order of their names. It is checked for an account with `keys = { auth_token = "..." }`.
 """
 
 import base64
@@ -90,7 +89,7 @@ def parse(callback: Callback) -> Sequence[DeliveryReport]:
 
 
 def reread(callback: Callback) -> DeliveryReport:
-    """Read a report's `raw`: the form as it came. It is not signed again."""
+    """Read a report's `raw`, the form, without checking the signature."""
     return _report(callback, read.pairs(callback.body), callback.body.decode())
 
 
@@ -113,7 +112,7 @@ def _check_signature(callback: Callback, form: Mapping[str, str]) -> None:
 def _report(callback: Callback, form: read.Fields, raw: str) -> DeliveryReport:
     account = callback.account
     message_id = read.filled(form, "MessageSid", "body")
-    number = read.filled(form, "To", "body").rpartition(":")[2]  # `whatsapp:+1...` names the channel, too
+    number = read.filled(form, "To", "body").rpartition(":")[2]  # WhatsApp's are written `whatsapp:+1...`
     status = read.filled(form, "MessageStatus", "body")
     error = read.optional(form, "ErrorCode", "body")
     meaning, unmapped = refine(find_meaning(status, CODES, account.codes), error, ERRORS, account.reasons)

@@ -1,4 +1,4 @@
-"""Twilio as `dlrhub simulate` plays it."""
+"""Twilio's callbacks for `dlrhub simulate`."""
 
 from typing import Final
 from urllib.parse import urlencode
@@ -24,7 +24,7 @@ _FINALS: Final = (
 
 
 def request(callback: PlannedCallback, _: Account) -> PlannedRequest:
-    """Write a status callback; it is not signed, since the address at which it arrives is not known here."""
+    """Write a status callback, without a signature, because the called address is not known here."""
     report = callback.reports[0]
     form = {
         "AccountSid": "AC00000000000000000000000000000000",

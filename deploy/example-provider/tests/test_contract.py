@@ -1,4 +1,4 @@
-"""Twilio keeps the contract of every provider, and is played as it is read."""
+"""The contract of every provider, and a check that the simulation agrees with the parser."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,15 +14,15 @@ NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 
 class TestContract(ProviderContract):
-    """The contract's tests over the examples and the code table beside this file."""
+    """The contract over the examples and the code table in this folder."""
 
     provider = PROVIDER
     examples_folder = Path(__file__).parent / "payloads"
     codes_folder = Path(__file__).parent / "codes"
 
 
-def test_what_is_played_is_what_is_read() -> None:
-    """Every report that the simulation sends is read as what was meant by it."""
+def test_simulated_callbacks_are_read_as_planned() -> None:
+    """Every report that the simulation sends is parsed into the planned status and reason."""
     schedule = Schedule(run="abcdef", started_at=NOW, callbacks=300)
     for planned in Traffic([DIALECT], Mix(malformed=0), schedule, seed=1):
         request = DIALECT.request(planned, Account())

@@ -40,7 +40,7 @@ def test_a_signature_is_that_of_the_documentation() -> None:
 
 
 def test_a_signed_callback_is_read() -> None:
-    """A callback with the right signature is let in, also where its address has a query."""
+    """A callback with the right signature is accepted, also if its address has a query."""
     assert len(PROVIDER.parse(SIGNED)) == 1
     form = {"MessageSid": "SM1", "MessageStatus": "sent", "To": "+15125550123"}
     headers = {"x-twilio-signature": sign("12345", f"{URL}?x=%20", form)}

@@ -1,4 +1,4 @@
-"""Fixtures: dlrhub with Prometheus watching it, while the providers post and one of them fails."""
+"""A fixture: dlrhub and a Prometheus that scrapes it, while simulated providers post and most of one's messages fail."""
 
 import shutil
 import subprocess
@@ -19,7 +19,7 @@ _TOKEN = "t0ken"
 
 @dataclass(frozen=True)
 class Watched:
-    """A running dlrhub, the Prometheus that scrapes it, and when the providers began to post (seconds since 1970)."""
+    """A running dlrhub, the Prometheus that scrapes it, and when the traffic began (seconds since 1970)."""
 
     program: Program
     prometheus: Prometheus
@@ -28,7 +28,7 @@ class Watched:
 
 @pytest.fixture(scope="module")
 def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
-    """Watch dlrhub while the providers post for a minute, and nine in ten of Juhe's messages fail."""
+    """Run dlrhub and Prometheus for a minute of traffic in which nine in ten of Juhe's messages fail."""
     if shutil.which("prometheus") is None:
         pytest.skip("prometheus is not installed")
     folder = tmp_path_factory.mktemp("watched")

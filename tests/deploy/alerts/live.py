@@ -1,22 +1,21 @@
-"""Prometheus itself, with the configuration and the rules of `deploy/`, on a clock on which an hour is a minute."""
+"""Runs Prometheus with the configuration and rules of `deploy/`, with all durations divided by sixty."""
 
 import json
 import re
 import subprocess
-import time
 import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Sequence
 from http import HTTPStatus
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 import yaml
 
 from tests.deploy.alerts.rules import PROMETHEUS, RULES
 from tests.program.running import free_port
+from tests.waiting import wait_until
 
 _START_SECONDS = 60
 _SHORTER = {"d": ("24", "m"), "h": ("1", "m"), "m": ("1", "s")}
@@ -36,7 +35,7 @@ class Prometheus:
     """A Prometheus on a free port that scrapes one dlrhub twice a second."""
 
     def __init__(self, folder: Path, target: str, token: str) -> None:
-        """Write its configuration; nothing runs yet."""
+        """Write its configuration."""
         self.port = free_port()
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
@@ -54,7 +53,7 @@ class Prometheus:
         (folder / "prometheus.yml").write_text(yaml.safe_dump(config), encoding="utf-8")
 
     def ask(self, path: str, **parameters: str | float) -> Any:
-        """Ask its HTTP API, and return the data of the answer."""
+        """Call its HTTP API, and return the data of the answer."""
         url = f"http://127.0.0.1:{self.port}/api/v1/{path}?{urllib.parse.urlencode(parameters)}"
         try:
             with urllib.request.urlopen(url, timeout=10) as answer:
@@ -80,33 +79,25 @@ class Prometheus:
         with log.open("wb") as file:
             self._process = subprocess.Popen(command, stdout=file, stderr=file)
         try:
-            self._wait_until_ready(log)
+            wait_until(self._is_ready, seconds=_START_SECONDS, shown=log.read_text)
         except BaseException:
             self.stop()
             raise
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Leave no process behind."""
+    def __exit__(self, *_: object) -> None:
+        """Kill it."""
         self.stop()
 
     def stop(self) -> None:
-        """End it."""
+        """Kill it."""
         assert self._process is not None
         self._process.kill()
         self._process.wait(10)
 
-    def _wait_until_ready(self, log: Path) -> None:
-        assert self._process is not None
-        give_up_at = time.monotonic() + _START_SECONDS
-        while not self._is_ready():
-            assert self._process.poll() is None, log.read_text()
-            assert time.monotonic() < give_up_at, log.read_text()
-            time.sleep(0.1)
-
     def _is_ready(self) -> bool:
+        assert self._process is not None
+        assert self._process.poll() is None
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/-/ready", timeout=10) as answer:
                 return bool(answer.status == HTTPStatus.OK)

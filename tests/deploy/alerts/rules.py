@@ -1,4 +1,4 @@
-"""The alert rules, their unit tests, and the names that a PromQL expression is made of."""
+"""The alert rules, their unit tests, and the names of series in PromQL."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -40,5 +40,5 @@ def exposed_names() -> set[str]:
 
 
 def used_names(expression: str) -> set[str]:
-    """Return the names of dlrhub's series, recorded ones included, that an expression asks for."""
+    """Return the names of dlrhub's series in an expression, recorded ones included."""
     return set(re.findall(r"\bdlr_\w+|\b\w+:\w+:\w+", re.sub(r'"[^"]*"', "", expression)))

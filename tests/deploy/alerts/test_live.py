@@ -1,4 +1,4 @@
-"""The real thing: dlrhub runs, a provider fails, and Prometheus says so."""
+"""A real Prometheus evaluates the rules on a running dlrhub."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,7 +8,7 @@ from tests.waiting import until
 
 
 async def test_prometheus_sees_a_provider_fail(watched: Watched) -> None:
-    """While one provider's messages fail, Prometheus' own API shows the alert firing, for that provider alone."""
+    """While one provider's messages fail, Prometheus' API shows the alert firing for that provider alone."""
     await until(lambda: bool(watched.prometheus.firing("DlrFailuresSurge")), seconds=60)
     [alert] = watched.prometheus.firing("DlrFailuresSurge")
     assert alert["labels"]["provider"] == FAILING
@@ -18,11 +18,11 @@ async def test_prometheus_sees_a_provider_fail(watched: Watched) -> None:
 
 
 async def test_prometheus_evaluates_every_rule(watched: Watched) -> None:
-    """On real series no rule fails, which a unit test's made ones could hide."""
+    """On real series no rule has an error, which the invented series of a unit test could hide."""
     await until(lambda: all(rule["health"] != "unknown" for rule in evaluated(watched)))
     assert [rule["lastError"] for rule in evaluated(watched) if rule["health"] == "err"] == []
 
 
 def evaluated(watched: Watched) -> Sequence[dict[str, Any]]:
-    """Return the rules as Prometheus tells of them."""
+    """Return the rules with their state in Prometheus."""
     return [rule for group in watched.prometheus.ask("rules")["groups"] for rule in group["rules"]]

@@ -1,4 +1,4 @@
-"""The alert rules: what they are made of, and that each is shown to fire, to clear, and to stay quiet."""
+"""The alert rules are valid, tested and described in the runbook."""
 
 import re
 import shutil
@@ -18,7 +18,7 @@ needs_promtool = pytest.mark.skipif(shutil.which("promtool") is None, reason="pr
 
 
 def promtool(*arguments: str | Path) -> None:
-    """Run promtool, which has to find nothing wrong."""
+    """Run promtool, and fail if it finds a fault."""
     command = ["promtool", *map(str, arguments)]
     done = subprocess.run(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=250, check=False
@@ -27,14 +27,14 @@ def promtool(*arguments: str | Path) -> None:
 
 
 def unit_tests() -> dict[str, Sequence[Any]]:
-    """Return the samples that each unit test expects, in the order of time, by the test's name."""
+    """Return each unit test's expected samples, in the order of time, by its name."""
     tests = [test for path in UNIT_TESTS for test in yaml.safe_load(path.read_text(encoding="utf-8"))["tests"]]
     return {test["name"]: test["promql_expr_test"] for test in tests}
 
 
 @needs_promtool
 def test_rules_and_configuration_are_valid() -> None:
-    """Promtool takes the rules and the configuration as they are."""
+    """Promtool finds no fault in the rules and the configuration."""
     promtool("check", "rules", *RULES)
     promtool("check", "config", "--syntax-only", PROMETHEUS / "prometheus.yml")
 
@@ -42,13 +42,13 @@ def test_rules_and_configuration_are_valid() -> None:
 @needs_promtool
 @pytest.mark.parametrize("path", UNIT_TESTS, ids=lambda path: path.stem)
 def test_rules_do_what_their_unit_tests_say(path: Path) -> None:
-    """On made series each rule fires, clears and stays quiet when it should."""
+    """On invented series, each rule fires, clears and stays quiet when it should."""
     promtool("test", "rules", path)
 
 
 @pytest.mark.parametrize("name", alerts())
 def test_every_alert_is_shown_to_fire_to_clear_and_to_stay_quiet(name: str) -> None:
-    """Each alert has a unit test in which it is off, on and off again, and one in which it is never on."""
+    """Each alert has a unit test in which it fires and clears, and one in which it never fires."""
     tests = unit_tests()
     course, quiet = tests[f"{name} fires and clears"], tests[f"{name} is quiet at low volume"]
     shown = [step for step in course if f'"{name}"' in step["expr"] or step.get("exp_samples")]
@@ -57,8 +57,8 @@ def test_every_alert_is_shown_to_fire_to_clear_and_to_stay_quiet(name: str) -> N
     assert all(f'"{name}"' in step["expr"] and not step.get("exp_samples") for step in quiet)
 
 
-def test_rules_ask_for_series_that_are_there() -> None:
-    """Every series in a rule is one that dlrhub exposes, or one that a rule records, and every record is used."""
+def test_rules_use_existing_series() -> None:
+    """Every series in a rule is exposed by dlrhub or recorded by another rule, and every recorded one is used."""
     recorded = {rule["record"] for rule in rules() if "record" in rule}
     used = set().union(*(used_names(rule["expr"]) for rule in rules()))
     assert used - exposed_names() == recorded
@@ -75,14 +75,14 @@ def test_every_alert_says_what_to_do(name: str, rule: dict[str, Any]) -> None:
 
 
 def test_the_runbooks_address_is_a_setting() -> None:
-    """Prometheus puts the address of the runbook into the alerts from one environment variable, which compose sets."""
+    """The address of the runbook in the alerts comes from one environment variable, which compose sets."""
     config = yaml.safe_load((PROMETHEUS / "prometheus.yml").read_text(encoding="utf-8"))
     assert config["global"]["external_labels"] == {"runbook": "${RUNBOOK_URL}"}
     compose = yaml.safe_load((ROOT / "deploy" / "compose.yaml").read_text(encoding="utf-8"))
     assert "RUNBOOK_URL" in compose["services"]["prometheus"]["environment"]
 
 
-def test_the_runbook_names_parts_that_there_are() -> None:
+def test_the_runbook_names_existing_parts() -> None:
     """The commands of the runbook name services and workloads of the compose file and the manifests."""
     runbook = RUNBOOK.read_text(encoding="utf-8")
     compose = yaml.safe_load((ROOT / "deploy" / "compose.yaml").read_text(encoding="utf-8"))
@@ -102,7 +102,7 @@ def test_the_runbook_names_parts_that_there_are() -> None:
 
 
 def test_the_runbook_has_no_other_alerts() -> None:
-    """Every section of the runbook is about an alert that there is."""
+    """The sections of the runbook are the alerts, in the same order."""
     runbook = RUNBOOK.read_text(encoding="utf-8").partition("\n## Runbook\n")[2]
     headings = re.findall(r"^### (\w+)$", runbook.partition("\n## ")[0], flags=re.MULTILINE)
     assert headings == list(alerts())

@@ -1,4 +1,4 @@
-"""Callbacks of strangers add no time series: the labels are the settings' and the program's own."""
+"""The labels of metrics are bounded: callbacks of strangers can't add time series."""
 
 import asyncio
 from collections.abc import Iterator
@@ -48,7 +48,7 @@ def total(program: Program, name: str) -> float:
 
 
 def test_every_counter_begins_at_zero(program: Program) -> None:
-    """A counter is there before its first count, so that Prometheus sees the first one as an increase."""
+    """A counter is exposed as 0 before its first count, so that Prometheus sees that count as an increase."""
     found = {(sample.name, *sorted(sample.labels.values())) for sample in samples(program)}
     assert ("dlr_dead_letters_total", "bad_value", "juhe") in found
     assert ("dlr_reports_total", "acme", "cm", "delivered") in found
@@ -58,7 +58,7 @@ def test_every_counter_begins_at_zero(program: Program) -> None:
 
 
 async def test_hostile_callbacks_add_no_series(program: Program) -> None:
-    """For all providers, accounts, codes and ids that may be posted, each label comes from the settings or an enum."""
+    """Whatever providers, accounts, codes and ids are posted, each label's value is from the settings or an enum."""
     await post_hostile(program.receiver)
     await until(lambda: total(program, "dlr_reports_total") > 300, seconds=30)
     await until(lambda: total(program, "dlr_stream_lag_records") == 0, seconds=30)
@@ -72,7 +72,7 @@ async def test_hostile_callbacks_add_no_series(program: Program) -> None:
 
 
 async def post_hostile(port: int) -> None:
-    """Post callbacks of strangers."""
+    """Post hostile callbacks, many at once."""
     paths = hostile_callbacks()
 
     async def work(client: aiohttp.ClientSession) -> None:
@@ -85,7 +85,7 @@ async def post_hostile(port: int) -> None:
 
 
 def hostile_callbacks() -> Iterator[tuple[str, bytes]]:
-    """Yield paths and bodies: half of them at doors that are there, all with ids and codes of their own."""
+    """Yield paths and bodies with random ids and codes, half of them for existing accounts."""
     rng = Random(5)  # noqa: S311 - junk, not secrets
     for number in range(_CALLBACKS):
         junk = quote("".join(map(chr, rng.choices(range(33, 1000), k=rng.randint(1, 30)))), safe="")

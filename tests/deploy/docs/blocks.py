@@ -22,7 +22,7 @@ _PROMPT: Final = "$ "
 
 
 class Block(NamedTuple):
-    """A fenced block: the word after its fence, the HTML comment before it, its text, and its line in the document."""
+    """A fenced block: its language, the HTML comment before it, its text, and its line in the document."""
 
     kind: str
     mark: str
@@ -31,7 +31,7 @@ class Block(NamedTuple):
 
 
 class Command(NamedTuple):
-    """A command as a reader types it, and the output that is printed below it; empty if none is."""
+    """A command, and the output below it in the document; empty if there is none."""
 
     text: str
     output: str
@@ -45,7 +45,7 @@ def blocks(document: Path) -> Iterator[Block]:
 
 
 def commands(text: str) -> Iterator[Command]:
-    """Yield the commands of a `console` block: each begins with `$ ` and goes on until its quotes are closed."""
+    """Yield the commands of a `console` block; one begins with `$ ` and continues until its quotes are closed."""
     lines = text.splitlines()
     while lines:
         command = lines.pop(0).removeprefix(_PROMPT)
@@ -68,7 +68,7 @@ def _is_complete(command: str) -> bool:
 
 
 def matches(expected: str, actual: str) -> bool:
-    """Tell whether an output is as printed; `...` stands for any text in a line, and alone for any number of lines."""
+    """Compare an output; `...` stands for any text in a line, and alone for any number of lines."""
     lines = [re.escape(line.rstrip()).replace(r"\.\.\.", ".*") for line in expected.splitlines()]
     pattern = "".join("(?:.*\n)*?" if line == ".*" else f"{line} *\n" for line in lines)
     return re.fullmatch(pattern, actual.rstrip() + "\n") is not None

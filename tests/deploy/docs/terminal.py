@@ -1,4 +1,4 @@
-"""Commands of the documents, run as a reader would: in a shell, on a terminal, beside a running dlrhub."""
+"""Runs commands of the documents as a reader would: in a shell, on a terminal, beside a running dlrhub."""
 
 import os
 import pty
@@ -12,7 +12,7 @@ from tests.deploy.docs.blocks import ROOT, Command, matches
 from tests.program.running import Program
 
 _COMMAND_SECONDS: Final = 120
-#: A report is in the store this much later at most.
+#: A command that only reads is repeated for this long, until a report is in the store.
 _ARRIVAL_SECONDS: Final = 20
 
 
@@ -20,7 +20,7 @@ class Terminal:
     """A shell in the repository's folder whose `dlrhub` has the settings of a running one."""
 
     def __init__(self, program: Program) -> None:
-        """Use the ports of `program` in place of the default ones."""
+        """Replace the default ports in commands by those of `program`."""
         self.program = program
         self._ports = {
             "127.0.0.1:8080": f"127.0.0.1:{program.receiver}",
@@ -38,7 +38,7 @@ class Terminal:
         }
 
     def run(self, command: Command) -> None:
-        """Run a command; its output has to be as printed, soon if it only reads."""
+        """Run a command, and compare its output with the document's."""
         deadline = time.monotonic() + _ARRIVAL_SECONDS
         while True:
             status, output = self._run(command.text)

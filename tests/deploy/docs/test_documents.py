@@ -1,4 +1,4 @@
-"""Commands, queries and settings in the documents do what the documents say."""
+"""The commands, queries, settings and links in the documents work."""
 
 import re
 import shlex
@@ -45,7 +45,7 @@ def terminal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Terminal]:
 
 @pytest.mark.parametrize("document", [each for each in DOCUMENTS if _of(each, "console", "sql")], ids=_id)
 def test_commands_and_queries_do_what_is_printed(document: Path, terminal: Terminal) -> None:
-    """Every command of a page succeeds, with the output that is printed below it; every query is answered."""
+    """Every command of a page succeeds with the output that is printed below it, and every query is answered."""
     for block in _of(document, "console", "sql"):
         text = block.text if block.kind == "console" else f"$ dlrhub query {shlex.quote(block.text)}"
         for command in commands(text):
@@ -54,13 +54,13 @@ def test_commands_and_queries_do_what_is_printed(document: Path, terminal: Termi
 
 @pytest.mark.parametrize("document", [each for each in DOCUMENTS if _of(each, "toml")], ids=_id)
 def test_settings_are_valid(document: Path) -> None:
-    """Every settings file in a page is one that the program takes."""
+    """The program accepts every settings file in a page."""
     for block in _of(document, "toml"):
         Settings.model_validate(tomllib.loads(block.text))
 
 
 def test_every_setting_is_described() -> None:
-    """The page of the settings names every setting there is."""
+    """The page of the settings names every setting."""
     text = (ROOT / "deploy" / "docs" / "settings.md").read_text(encoding="utf-8")
     assert [name for name in _names(Settings) if not re.search(rf"`[^`]*\b{name}\b[^`]*`", text)] == []
 
@@ -93,7 +93,7 @@ def test_every_column_is_named(terminal: Terminal) -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=_id)
 def test_every_block_is_checked_or_says_why_not(document: Path) -> None:
-    """A block is run or read by a test; a `sh` block names what it needs that CI does not have."""
+    """A block is run or read by a test; a `sh` block has a comment with the reason why it is not run."""
     for block in blocks(document):
         assert block.kind in {"console", "sql", "toml", "text", "mermaid", "sh", "python"}, f"line {block.line}"
         assert block.kind != "sh" or block.mark in _NOT_RUN, f"line {block.line}"

@@ -21,7 +21,7 @@ class Query:
     text: str
 
     def __str__(self) -> str:
-        """Name it in a test's id."""
+        """Return a test's id."""
         return self.panel
 
 
@@ -58,13 +58,13 @@ def sql() -> list[Query]:
 
 
 def as_sent_to_prometheus(text: str) -> str:
-    """Replace Grafana's variables, every provider and account being chosen."""
+    """Replace Grafana's variables, with every provider and account chosen."""
     values = {"$provider": ".*", "$account": ".*", "$__rate_interval": "10s"}
     return _replaced(text, values)
 
 
 def as_sent_to_clickhouse(text: str) -> str:
-    """Replace the plugin's macros as its pkg/macros/macros.go does, and the variables, every one being chosen."""
+    """Replace the plugin's macros as its pkg/macros/macros.go does, and the variables, with all values chosen."""
     until = int(time.time()) + 60
     since = until - _SECONDS_SHOWN
     text = re.sub(r"\$__timeFilter\((\w+)\)", rf"\1 >= toDateTime({since}) AND \1 <= toDateTime({until})", text)
@@ -79,5 +79,5 @@ def as_sent_to_clickhouse(text: str) -> str:
 def _replaced(text: str, values: Mapping[str, str]) -> str:
     for name, value in values.items():
         text = text.replace(name, value)
-    assert "$" not in text, f"a macro that is not known here: {text}"
+    assert "$" not in text, f"unknown macro: {text}"
     return text

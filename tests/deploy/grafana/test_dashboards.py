@@ -1,4 +1,4 @@
-"""The dashboards ask for nothing that is not there: each query runs against a running dlrhub that has seen traffic."""
+"""Every query of the dashboards works on a running dlrhub with traffic, and every metric is watched."""
 
 import json
 from pathlib import Path
@@ -20,9 +20,9 @@ from tests.deploy.grafana.dashboards import (
 )
 from tests.waiting import until
 
-#: The providers may have stopped posting by the time a test runs.
+#: Queries cover this long from the beginning of the traffic, which may have ended when a test runs.
 _TRAFFIC_SECONDS = 120
-#: Panels of what this dlrhub has none of: Kafka, providers that are asked, submissions, trouble.
+#: Panels without data here: there is no Kafka, no poll, no submission and no fault.
 _EMPTY = {
     "Failed and refused A", "Failed and refused B", "Failed and refused C", "Age of the spill A", "Waiting B",
     "Requests by outcome A", "Behind A", "Balance A", "Copies and oddities B", "Turned away without an account A",
@@ -32,7 +32,7 @@ _EMPTY = {
 
 @pytest.mark.parametrize("query", promql(), ids=str)
 async def test_promql_runs_and_finds_series(watched: Watched, query: Query) -> None:
-    """Prometheus itself answers every PromQL query of the dashboards, with series where there was such traffic."""
+    """Prometheus answers every PromQL query of the dashboards, with series if there was such traffic."""
     expression = as_sent_to_prometheus(query.text)
 
     def found() -> bool:
@@ -47,7 +47,7 @@ async def test_promql_runs_and_finds_series(watched: Watched, query: Query) -> N
 
 @pytest.mark.parametrize("query", sql(), ids=str)
 async def test_sql_runs_and_finds_rows(watched: Watched, query: Query) -> None:
-    """The store answers every SQL query of the dashboards, with rows where there was such traffic."""
+    """The store answers every SQL query of the dashboards, with rows if there was such traffic."""
     statement = as_sent_to_clickhouse(query.text)
     if query.panel in _EMPTY:
         watched.program.ask(statement)
@@ -56,7 +56,7 @@ async def test_sql_runs_and_finds_rows(watched: Watched, query: Query) -> None:
 
 
 def test_every_series_is_watched() -> None:
-    """Every metric that dlrhub has is on a dashboard or in an alert rule, and none that it does not have."""
+    """Every metric of dlrhub is on a dashboard or in an alert rule, and the dashboards use no others."""
     recorded = {rule["record"] for rule in rules() if "record" in rule}
     shown = set().union(*(used_names(query.text) for query in promql()))
     assert shown <= exposed_names() | recorded
@@ -67,8 +67,8 @@ def test_every_series_is_watched() -> None:
 
 
 @pytest.mark.parametrize("path", DASHBOARDS, ids=lambda path: path.stem)
-def test_panels_have_their_own_place(path: Path) -> None:
-    """Panels do not overlap, stay within Grafana's 24 columns, and have ids and refIds of their own."""
+def test_panels_do_not_overlap(path: Path) -> None:
+    """Panels do not overlap, stay within Grafana's 24 columns, and have unique ids."""
     dashboard = json.loads(path.read_text(encoding="utf-8"))
     cells: set[tuple[int, int]] = set()
     for panel in dashboard["panels"]:
@@ -82,8 +82,8 @@ def test_panels_have_their_own_place(path: Path) -> None:
     assert len(set(ids)) == len(ids)
 
 
-def test_dashboards_ask_what_is_provisioned() -> None:
-    """Every panel queries a provisioned data source of its type; compose puts the dashboards where Grafana looks."""
+def test_dashboards_use_provisioned_sources() -> None:
+    """Every panel queries a provisioned data source of its type, and compose mounts the dashboards at Grafana's path."""
     [file] = (GRAFANA / "provisioning" / "datasources").glob("*.yml")
     sources = {source["uid"]: source["type"] for source in yaml.safe_load(file.read_text())["datasources"]}
     for panel in panels():

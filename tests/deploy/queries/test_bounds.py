@@ -1,4 +1,4 @@
-"""Every saved question, and every query of the page, reads by an index of time or of an id: no other one grows with history."""
+"""Every saved question and every query of the status page reads by an index, so that none slows down with old rows."""
 
 import re
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ _EARLIER = ("since", "before", "newest", "past", "oldest")
 
 
 def asked() -> Iterator[tuple[str, str]]:
-    """Yield the queries and their names."""
+    """Yield the names and the SQL of the queries."""
     for path in sorted(QUERIES.glob("*.sql")):
         yield path.stem, path.read_text("utf-8").replace("dlr.", "")
     for name, sql in vars(queries).items():
@@ -42,7 +42,7 @@ def parameters(sql: str) -> dict[str, object]:
 
 @pytest.fixture(scope="module")
 def filled(engine: Store) -> Iterator[Store]:
-    """Give a store with a row in every table."""
+    """Return a store with a row in every table."""
     store = Store(engine.client, "bounds")
     migrate(store)
     store.insert(Topic.REPORTS, [make_report(received_at=NOW)])
@@ -58,7 +58,7 @@ ASKED: Final = dict(asked())
 
 @pytest.mark.parametrize("name", ASKED)
 def test_a_query_reads_by_an_index_of_time_or_id(filled: Store, name: str) -> None:
-    """Each table that a query reads is narrowed by an index of a time, or by the id that is asked for."""
+    """Each table that a query reads is narrowed by an index of a time or of an id."""
     sql = ASKED[name]
     filled.client.command(f"USE {filled.database}")
     rows = filled.client.query(f"EXPLAIN indexes = 1 {sql}", parameters=parameters(sql)).result_rows

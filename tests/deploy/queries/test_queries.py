@@ -1,4 +1,4 @@
-"""The analyst's queries in `deploy/queries/`, on data small enough to be counted by hand."""
+"""The results of the queries in `deploy/queries/`, on few rows."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -32,15 +32,15 @@ def run(store: Store, name: str) -> list[tuple[Any, ...]]:
 
 
 def report(number: int, status: Status = Status.DELIVERED, at: datetime = NOW, **given: Any) -> DeliveryReport:
-    """Make a report on a message of its own."""
+    """Make a report on message `m-<number>`."""
     reason = Reason.INVALID_NUMBER if status.failed else None
     message = {"message_id": f"m-{number}", "occurred_at": at, "received_at": at, "reason": reason}
     return make_report(status=status, **{**message, **given})
 
 
 @pytest.mark.parametrize("path", sorted(QUERIES.glob("*.sql")), ids=lambda path: path.stem)
-def test_every_query_says_what_it_answers(path: Path) -> None:
-    """Each query begins with a comment that holds the question, and the README of `deploy/` lists it."""
+def test_every_query_begins_with_its_question(path: Path) -> None:
+    """Each query begins with a comment that asks its question, and the README of `deploy/` lists it."""
     first = path.read_text(encoding="utf-8").partition("\n")[0]
     assert first.startswith("-- ")
     assert "?" in first
@@ -49,12 +49,12 @@ def test_every_query_says_what_it_answers(path: Path) -> None:
 
 @pytest.mark.parametrize("path", sorted(QUERIES.glob("*.sql")), ids=lambda path: path.stem)
 def test_the_query_interface_answers_every_query(watched: Watched, path: Path) -> None:
-    """Every query is one that the read-only query server takes."""
+    """The read-only query interface answers every query."""
     watched.program.ask(path.read_text(encoding="utf-8"))
 
 
 def test_delivery_rate(store: Store) -> None:
-    """Shares are of the decided messages, and a report that is followed by a better one does not count."""
+    """Shares are of the messages with a final status, and each message counts with its own status alone."""
     dutch: dict[str, Any] = {"country": "NL", "operator": "20408"}
     insert(
         store,
@@ -71,7 +71,7 @@ def test_delivery_rate(store: Store) -> None:
 
 
 def test_time_to_deliver(store: Store) -> None:
-    """Times run from the submission to the provider's time of delivery; what failed has none."""
+    """The time is from the submission to the provider's time of delivery; failed messages have none."""
     sent = NOW - timedelta(hours=1)
     for number, seconds in enumerate((1, 2, 3, 4, 100)):
         insert(
@@ -87,7 +87,7 @@ def test_time_to_deliver(store: Store) -> None:
 
 
 def test_failure_reasons(store: Store) -> None:
-    """Failures are counted by the week of a message's first report, and shared out over all that was decided then."""
+    """Failures are counted by the week of a message's first report; shares are of that week's final messages."""
     before = MONDAY - timedelta(days=7)
     insert(
         store,
@@ -121,7 +121,7 @@ def test_provider_comparison(store: Store) -> None:
 
 
 def test_conflicts(store: Store) -> None:
-    """A message of which two final things were said is shown with all that was said of it, in order."""
+    """A message with two different final statuses is shown with all of its reports' statuses, in order."""
     insert(
         store,
         [
@@ -154,7 +154,7 @@ def test_orphans(store: Store) -> None:
 
 
 def test_code_drift(store: Store) -> None:
-    """A code is told of on each day on which it is in no table, and on the day on which it is new."""
+    """A code is shown for each day on which it is in no table, and for the day on which it first came."""
     yesterday, before = NOW - timedelta(days=1), NOW - timedelta(days=40)
     odd: dict[str, Any] = {"unmapped": True, "provider_status": "9"}
     insert(

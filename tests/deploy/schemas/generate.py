@@ -1,7 +1,7 @@
 """
-The JSON schemas in `deploy/schemas`, made from the record types: `python -m tests.deploy.schemas.generate` writes them.
+Writes the JSON schemas in `deploy/schemas` from the record types: `python -m tests.deploy.schemas.generate`.
 
-msgspec tells each field's type. This module adds what a type does not tell: descriptions, and the patterns of texts.
+msgspec derives each field's type; descriptions and the patterns of texts are added here.
 """
 
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ _PATTERNS: Final[Mapping[str, str]] = {
     "country": "^([A-Z]{2})?$",
     "body_encoding": "^(utf-8|base64)$",
 }
-#: Times are written in UTC; both keywords leave a null alone.
+#: Times are written in UTC; both keywords allow null.
 _TIME: Final = {"format": "date-time", "pattern": r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,6})?Z$"}
 _LEFT_OUT: Final = frozenset({"default", "description", "title"})
 

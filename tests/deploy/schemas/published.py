@@ -1,4 +1,4 @@
-"""The published schemas, and records of every kind made as the program makes them."""
+"""The published schemas, and records of every topic to validate against them."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -38,12 +38,12 @@ def schema(topic: Topic) -> dict[str, Any]:
 
 
 def validator(topic: Topic) -> Draft202012Validator:
-    """Return what tells whether a value is as published."""
+    """Return a validator for a topic's values."""
     return Draft202012Validator(schema(topic))
 
 
 def records() -> Iterator[Record]:
-    """Make a record of every example request, and of what could not be read of it."""
+    """Yield the records and dead letters of every example request, and submissions."""
     for case in examples():
         try:
             items = PROVIDERS[case.provider].parse(case.callback)

@@ -19,13 +19,13 @@ ASYNCAPI = yaml.safe_load((FOLDER.parent / "asyncapi.yaml").read_text("utf-8"))
 
 @pytest.mark.parametrize("topic", Topic)
 def test_the_schemas_are_generated(topic: Topic) -> None:
-    """A published schema is as `python -m tests.deploy.schemas.generate` makes it from the record's type."""
+    """The published schemas are up to date; `python -m tests.deploy.schemas.generate` writes them."""
     Draft202012Validator.check_schema(schema(topic))
     assert (FOLDER / FILES[topic]).read_bytes() == text(topic)
 
 
-def test_what_the_program_writes_is_as_published() -> None:
-    """Every example request becomes values that validate, and there are some of each topic."""
+def test_written_records_validate() -> None:
+    """The records of every example request validate, and there are some of each topic."""
     seen = set()
     for record in records():
         errors = [error.message for error in validator(record.topic).iter_errors(orjson.loads(record.value))]
@@ -35,8 +35,8 @@ def test_what_the_program_writes_is_as_published() -> None:
 
 
 @pytest.mark.parametrize("topic", Topic)
-def test_a_value_that_lacks_or_breaks_a_field_is_not_as_published(topic: Topic) -> None:
-    """A validator of the published schema notices a field that is missing and one of another type."""
+def test_a_missing_or_wrong_field_does_not_validate(topic: Topic) -> None:
+    """A value with a missing field, or a field of another type, does not validate."""
     value = next(orjson.loads(record.value) for record in records() if record.topic is topic)
     for field in value:
         assert not validator(topic).is_valid({name: value[name] for name in value if name != field})
@@ -46,7 +46,7 @@ def test_a_value_that_lacks_or_breaks_a_field_is_not_as_published(topic: Topic) 
 
 
 def test_asyncapi_names_every_topic() -> None:
-    """The channels are the topics, each with its schema, and something is published to each."""
+    """The channels are the topics, each with its schema and an operation that publishes to it."""
     channels = ASYNCAPI["channels"]
     assert {name: channel["address"] for name, channel in channels.items()} == {
         topic: f"dlr.{topic}" for topic in Topic
@@ -67,7 +67,7 @@ def test_asyncapi_describes_the_headers() -> None:
 
 
 def test_asyncapi_names_a_server() -> None:
-    """A consumer reads where the brokers are and how they are authenticated against."""
+    """The document names the brokers and their authentication."""
     [server] = ASYNCAPI["servers"].values()
     assert server["protocol"] == "kafka-secure"
     assert [_resolve(scheme)["type"] for scheme in server["security"]] == ["scramSha512"]
@@ -75,7 +75,7 @@ def test_asyncapi_names_a_server() -> None:
 
 @pytest.mark.parametrize("topic", Topic)
 def test_asyncapi_has_an_example_of_every_payload(topic: Topic) -> None:
-    """The example of a topic is as published, with the headers that the program writes."""
+    """The example of a topic validates, and has all fields and the headers that the program writes."""
     [message] = ASYNCAPI["channels"][topic]["messages"].values()
     [example] = _resolve(message)["examples"]
     assert [error.message for error in validator(topic).iter_errors(example["payload"])] == []
@@ -85,8 +85,8 @@ def test_asyncapi_has_an_example_of_every_payload(topic: Topic) -> None:
 
 
 @pytest.mark.parametrize("topic", [Topic.REPORTS, Topic.INBOUND])
-def test_the_examples_are_what_the_program_writes(topic: Topic) -> None:
-    """A report and an inbound message of the examples are records of requests that the tests read."""
+def test_the_examples_are_written_by_the_program(topic: Topic) -> None:
+    """The examples of a report and an inbound message are the records of example requests."""
     [message] = ASYNCAPI["channels"][topic]["messages"].values()
     [example] = _resolve(message)["examples"]
     written = [orjson.loads(record.value) for record in records() if record.topic is topic]
@@ -98,8 +98,8 @@ def _without(names: set[str], value: dict[str, Any]) -> dict[str, Any]:
     return {name: each for name, each in value.items() if name not in names}
 
 
-def test_asyncapi_tells_rank_finality_and_persistence() -> None:
-    """Every status has its rank and whether it is final and a failure; every reason whether sending again can help."""
+def test_asyncapi_describes_statuses_and_reasons() -> None:
+    """The document has every status with its rank, finality and failure, and every reason with its persistence."""
     status, reason = (ASYNCAPI["components"]["schemas"][name] for name in ("status", "reason"))
     assert status["enum"] == list(Status)
     assert status["x-states"] == [
@@ -111,8 +111,8 @@ def test_asyncapi_tells_rank_finality_and_persistence() -> None:
     }
 
 
-def test_every_reference_in_asyncapi_leads_somewhere() -> None:
-    """No reference is to a part or a file that is not there."""
+def test_every_reference_in_asyncapi_has_a_target() -> None:
+    """Every reference is to an existing part or file."""
     for reference in _references(ASYNCAPI):
         if reference.startswith("#"):
             assert _resolve({"$ref": reference})
