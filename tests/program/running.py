@@ -224,8 +224,12 @@ class Program:
         return [orjson.loads(line) for line in body.splitlines()]
 
     def __enter__(self) -> Self:
-        """Start."""
-        return self.start()
+        """Start, and leave no process behind if that fails."""
+        try:
+            return self.start()
+        except BaseException:
+            self.__exit__()
+            raise
 
     def metric(self, name: str) -> float:
         """Return a metric without labels; NaN if it is not there."""
