@@ -133,42 +133,32 @@ def test_an_international_number_is_read_however_it_is_written(text: str, expect
 
 
 @pytest.mark.parametrize(
-    ("text", "region", "expected"),
+    ("text", "region", "international", "expected"),
     [
-        ("13800138000", "CN", ("+8613800138000", "CN")),
-        ("013800138000", "CN", ("+8613800138000", "CN")),
-        ("8613800138000", "CN", ("+8613800138000", "CN")),
-        ("+8613800138000", "CN", ("+8613800138000", "CN")),
-        ("0085267001111", "CN", ("+85267001111", "HK")),
-        ("1795113800138000", "CN", ("+8613800138000", "CN")),
-        ("7012345678", "RU", ("+77012345678", "KZ")),
-        ("12345678901", "CN", ("+8612345678901", "CN")),
-        ("123", "CN", ("123", "")),
-        ("13800138000", "XX", ("13800138000", "")),
-        ("13800138000", None, ("13800138000", "")),
+        ("13800138000", "CN", False, ("+8613800138000", "CN")),
+        ("013800138000", "CN", False, ("+8613800138000", "CN")),
+        ("8613800138000", "CN", False, ("+8613800138000", "CN")),
+        ("+8613800138000", "CN", False, ("+8613800138000", "CN")),
+        ("0085267001111", "CN", False, ("+85267001111", "HK")),
+        ("1795113800138000", "CN", False, ("+8613800138000", "CN")),
+        ("7012345678", "RU", False, ("+77012345678", "KZ")),
+        ("12345678901", "CN", False, ("+8612345678901", "CN")),
+        ("123", "CN", False, ("123", "")),
+        ("13800138000", "XX", False, ("13800138000", "")),
+        ("13800138000", None, False, ("13800138000", "")),
+        ("447400123456", "GB", True, ("+447400123456", "GB")),
+        ("07400123456", "GB", True, ("+447400123456", "GB")),
+        ("8613800138000", "GB", True, ("+8613800138000", "CN")),
+        ("+07400123456", "GB", True, ("+07400123456", "")),
+        ("12015550", "GB", True, ("+12015550", "")),
+        ("1201555", "GB", True, ("+441201555", "")),
     ],
 )
-def test_a_national_number_belongs_to_the_region_it_was_dialled_in(
-    text: str, region: str | None, expected: tuple[str, str]
+def test_bare_digits_are_national_or_international(
+    text: str, region: str | None, expected: tuple[str, str], *, international: bool
 ) -> None:
-    """A number without a calling code is read as one of the default region."""
-    assert read_number(text, default_region=region, international=False) == expected
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("447400123456", ("+447400123456", "GB")),
-        ("07400123456", ("+447400123456", "GB")),
-        ("8613800138000", ("+8613800138000", "CN")),
-        ("+07400123456", ("+07400123456", "")),
-        ("12015550", ("+12015550", "")),
-        ("1201555", ("+441201555", "")),
-    ],
-)
-def test_bare_digits_are_international_first(text: str, expected: tuple[str, str]) -> None:
-    """Bare digits are read as international if that makes a valid number, else as national."""
-    assert read_number(text, default_region="GB", international=True) == expected
+    """Bare digits are read as a number of the region, or, with `international`, first as an international one."""
+    assert read_number(text, default_region=region, international=international) == expected
 
 
 @pytest.mark.parametrize(
