@@ -1,4 +1,4 @@
-"""`dlrhub check`: reads the settings, tries every connection, and says what it found."""
+"""`dlrhub check`: reads the settings, tries every connection, and prints the findings."""
 
 import asyncio
 import os
@@ -38,7 +38,7 @@ class Finding(NamedTuple):
 
 
 async def check(settings: Settings) -> int:
-    """Print what was found; return 0 if dlrhub would start and work with these settings, else 1."""
+    """Print the findings; return 0 if dlrhub would start and work with these settings, else 1."""
     accounts = effective_accounts(settings)
     findings = [
         *_start(settings),

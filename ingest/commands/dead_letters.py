@@ -1,4 +1,4 @@
-"""`dlrhub dead-letters`: lists what could not be read, shows one letter whole, and replays letters."""
+"""`dlrhub dead-letters`: lists dead letters, shows one of them, and replays them."""
 
 import sys
 
@@ -50,9 +50,8 @@ async def replay_letters(settings: Settings, wanted: LetterFilter) -> bool:
     try:
         async with any_store(settings) as store:
             async for replayed in replay(store, producer, accounts, wanted):
-                typer.echo(
-                    f"{replayed.letter_id}  {'resolved' if replayed.resolved else 'unreadable'}: {replayed.words}"
-                )
+                outcome = "resolved" if replayed.resolved else "unreadable"
+                typer.echo(f"{replayed.position.letter_id}  {outcome}: {replayed.words}")
                 resolved += replayed.resolved
                 unreadable += not replayed.resolved
     finally:

@@ -1,7 +1,6 @@
-"""`dlrhub find`: a message by number, id or reference, with its submission, its reports and what to do next."""
+"""`dlrhub find`: prints messages by number, id or reference, with submissions, reports, and advice on the next step."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import msgspec
 import typer
@@ -92,13 +91,9 @@ def _report(number: int, report: FoundReport) -> Iterator[str]:
     document = "has no such code" if row["unmapped"] else f"says: {meaning.provider}{english}"
     yield from [f"    the provider's document {document}"] if row["unmapped"] or meaning.provider else []
     yield f"    answered: {report.answered}"
-    yield f"    raw: {_one_line(row['raw'])}"
+    yield f"    raw: {' '.join(row['raw'].split())}"
 
 
 def _time(text: str) -> str:
     """Write a time of the store to the second."""
     return f"{text.partition('.')[0]} UTC"
-
-
-def _one_line(raw: Any) -> str:
-    return " ".join(str(raw).split())

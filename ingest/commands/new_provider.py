@@ -1,4 +1,4 @@
-"""`dlrhub new-provider`: the files of a package that brings a provider, ready to fill in."""
+"""`dlrhub new-provider`: writes the files of a package for a new provider, ready to fill in."""
 
 from collections.abc import Iterator
 from importlib.resources import files

@@ -1,4 +1,4 @@
-"""`dlrhub query` without SQL on a terminal: queries are typed, over several lines, and kept in a history."""
+"""The prompt of `dlrhub query` on a terminal: runs typed queries, and keeps them in a history."""
 
 import os
 from pathlib import Path
@@ -22,7 +22,7 @@ _LEAVE: Final = frozenset({"exit", "quit", "\\q"})
 
 
 async def run_shell(settings: Settings, format_name: str) -> None:
-    """Answer what is typed until `exit` or Ctrl-D; raises `StoreError` or `BusyError` if the store can't be had."""
+    """Answer typed queries until `exit` or Ctrl-D; raises `StoreError` or `BusyError` if the store can't be opened."""
     output_format = clickhouse_format(format_name or "table")
     async with any_store(settings) as store:
         typer.echo(f"SQL on {_address(settings)}, database {store.database}.")

@@ -12,7 +12,6 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from ingest.settings.accounts import effective_accounts
 from ingest.settings.errors import InvalidSettingsError
-from ingest.settings.privacy import RetentionDays
 from ingest.settings.settings import Settings
 from normalizers import PROVIDERS
 from normalizers.code_rows import all_code_rows
@@ -69,19 +68,19 @@ def prepare(store: Store, settings: Settings) -> list[Migration]:
         keep_old_parts(store)
         accounts = ((account.provider.name, account.reading) for account in effective_accounts(settings))
         store.replace_codes([msgspec.to_builtins(row) for row in all_code_rows(PROVIDERS, accounts)])
-        apply_retention(store, _retention(settings.privacy.retention_days))
+        days = settings.privacy.retention_days
+        apply_retention(
+            store,
+            {
+                Topic.REPORTS: days.reports,
+                Topic.INBOUND: days.inbound,
+                Topic.DEAD_LETTERS: days.dead_letters,
+                Topic.SUBMISSIONS: days.submissions,
+            },
+        )
     except ClickHouseError as error:
         raise BusyError(f"the tables can't be brought up to date: {error}") from error
     return applied
-
-
-def _retention(kept: RetentionDays) -> dict[Topic, int]:
-    return {
-        Topic.REPORTS: kept.reports,
-        Topic.INBOUND: kept.inbound,
-        Topic.DEAD_LETTERS: kept.dead_letters,
-        Topic.SUBMISSIONS: kept.submissions,
-    }
 
 
 async def wait_for_store(settings: Settings, stopping: asyncio.Event) -> Store | None:

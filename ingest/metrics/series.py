@@ -39,10 +39,6 @@ class Series(ABC):
     def merge(self, values: Sequence[Any]) -> Any:
         """Combine the values of several processes for the same labels."""
 
-    def family(self) -> _Family:
-        """Return this metric's empty family."""
-        return self.kind(self.name, self.documentation, labels=self.labels)
-
     def sample(self, family: Any, labels: Sequence[str], value: Any) -> None:
         """Add one series to the family."""
         family.add_metric(labels, value)
@@ -159,7 +155,7 @@ class Totals(Collector):
     def collect(self) -> Iterator[Metric]:
         """Yield every metric with its values over all processes."""
         for metric in self._metrics:
-            family = metric.family()
+            family = metric.kind(metric.name, metric.documentation, labels=metric.labels)
             for labels, value in self.values(metric).items():
                 metric.sample(family, labels, value)
             yield family

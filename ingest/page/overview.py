@@ -57,16 +57,19 @@ class Overview:
         period, rows = answer.period, answer.rows
         spill = (state.shown["spill"] or 0) if self.has_kafka else None
         if rows is None:
-            accounts = self._accounts_without_store(state)
+            last = state.last_callbacks
+            accounts = [
+                {"provider": key[0], "account": key[1], "last_callback": last.get(key)} for key in self.accounts
+            ]
         else:
-            accounts = [self._account(owner, period, row, state) for owner, row in rows.items()]
+            accounts = sorted((self._account(key, period, row, state) for key, row in rows.items()), key=_worst_first)
         return {
             "as_of": period.until / 1000,
             "range": period.name,
             "seconds": period.seconds,
             "since": period.since / 1000,
             "store": {"state": answer.state, "said": answer.error},
-            "accounts": accounts if rows is None else sorted(accounts, key=_worst_first),
+            "accounts": accounts,
             "live": {**state.shown, "spill": spill, "now": time.time()},
             "open_to_all": self.open_to_all,
         }
@@ -108,12 +111,6 @@ class Overview:
     async def _ask(self, sql: str, parameters: Parameters) -> _Rows:
         assert self.store is not None  # noqa: S101 - `_in_time` has checked it
         return {(row["provider"], row["account"]): row for row in await self.store.rows(sql, parameters)}
-
-    def _accounts_without_store(self, live: Live) -> list[dict[str, Any]]:
-        return [
-            {"provider": provider, "account": name, "last_callback": live.last_callbacks.get((provider, name))}
-            for provider, name in self.accounts
-        ]
 
     def _account(self, owner: _Account, period: Period, row: Row, live: Live) -> dict[str, Any]:
         counts = Counts(

@@ -66,7 +66,7 @@ class Replays:
             left = 0 if are_all else await count_letters(store, wanted, last)
         return {
             "letters": [
-                {"id": each.letter_id, "resolved": each.resolved, "resolution": self._mask.text(each.words)}
+                {"id": each.position.letter_id, "resolved": each.resolved, "resolution": self._mask.text(each.words)}
                 for each in replayed
             ],
             "resolved": sum(each.resolved for each in replayed),

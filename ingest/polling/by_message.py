@@ -8,10 +8,12 @@ one page again at most. A tick that takes longer than the interval between ticks
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
 from ingest.metrics import catalogue
+from ingest.polling.account import PolledAccount
 from ingest.polling.ages import ages, windows
 from ingest.polling.client import PollAnswer, ProviderClient
 from ingest.polling.retry import append, until_done
@@ -31,6 +33,7 @@ _TRIES_ALONE: Final = 3
 _TRIES: Final = 12
 
 
+@dataclass(slots=True)
 class MessagePoller:
     """
     Polls one account's provider about single messages.
@@ -39,26 +42,22 @@ class MessagePoller:
     reports to `producer`.
     """
 
-    def __init__(
-        self, client: ProviderClient, question: PollQuestion, state: PollState, producer: Producer, read: ReadPage
-    ) -> None:
-        self._client = client
-        self._account = client.account
-        self._question = question
-        self._state = state
-        self._producer = producer
-        self._read = read
-        settings = client.account.settings
-        self._ages = ages(
-            settings.first_delay_s, settings.growth, client.account.effective.reports_within.total_seconds()
-        )
-        self._asked_until = time.time()
+    client: ProviderClient
+    question: PollQuestion
+    state: PollState
+    producer: Producer
+    read: ReadPage
+    _asked_until: float = field(default_factory=time.time)
+
+    @property
+    def _account(self) -> PolledAccount:
+        return self.client.account
 
     async def tick(self) -> None:
         """Ask about the messages that reached one of the ages since the last tick, or finish an interrupted tick."""
         provider, name = self._account.provider, self._account.name
         now = time.time() - _SETTLE_SECONDS
-        tick = await self._state.tick(provider, name)
+        tick = await self.state.tick(provider, name)
         if tick is None:
             tick = self._first_tick(now)
         elif tick.end is None:
@@ -69,7 +68,7 @@ class MessagePoller:
         for window in self._left_of(tick):
             position = tick.position if window.end == tick.end else None
             await self._ask_about_all(tick, window, position)
-        await self._state.save_tick(provider, name, Tick(tick.after, tick.until))
+        await self.state.save_tick(provider, name, Tick(tick.after, tick.until))
         self._asked_until = tick.until
         self._set_behind()
 
@@ -83,7 +82,9 @@ class MessagePoller:
 
     def _left_of(self, tick: Tick) -> Sequence[Window]:
         """Return the tick's windows, from the interrupted one on; all of them if the ages have changed."""
-        found = windows(tick.after, tick.until, self._ages)
+        settings, account = self._account.settings, self._account.effective
+        at_ages = ages(settings.first_delay_s, settings.growth, account.reports_within.total_seconds())
+        found = windows(tick.after, tick.until, at_ages)
         ends = [window.end for window in found]
         return found[ends.index(tick.end) :] if tick.end in ends else found
 
@@ -96,14 +97,14 @@ class MessagePoller:
             )
             await self._ask_about(list(subjects))
             position = page[-1].position
-            await self._state.save_tick(
+            await self.state.save_tick(
                 self._account.provider, self._account.name, Tick(tick.after, tick.until, window.end, position)
             )
 
     async def _page(self, window: Window, position: Position | None) -> Sequence[Message]:
         provider, name = self._account.provider, self._account.name
         return await until_done(
-            lambda: self._read(provider, name, window, position, _PAGE_MESSAGES),
+            lambda: self.read(provider, name, window, position, _PAGE_MESSAGES),
             "pending messages can't be read now",
             self._set_behind,
         )
@@ -122,19 +123,19 @@ class MessagePoller:
             await self._ask(subjects[:middle])
             await self._ask(subjects[middle:])
         elif answer.error is not None:
-            letter = self._account.dead_letter(answer.error, answer.body, self._question.name, datetime.now(UTC))
-            await append(self._producer, [letter])
+            letter = self._account.dead_letter(answer.error, answer.body, self.question.name, datetime.now(UTC))
+            await append(self.producer, [letter])
         else:
-            await append(self._producer, answer.value or ())
+            await append(self.producer, answer.value or ())
 
     async def _answer(self, subjects: Sequence[Subject]) -> PollAnswer[Sequence[Record]]:
         """Send a request, and again while it may still be answered, up to the number of tries."""
-        pace, tries = self._client.pace, 0
+        pace, tries = self.client.pace, 0
         answered = pace.answered
         while True:
-            answer = await self._client.ask(
-                self._question.name,
-                lambda: self._question.request(self._account.asking(subjects)),
+            answer = await self.client.ask(
+                self.question.name,
+                lambda: self.question.request(self._account.asking(subjects)),
                 lambda body: self._records(body, subjects),
             )
             self._set_behind()
@@ -144,5 +145,5 @@ class MessagePoller:
 
     def _records(self, body: bytes, subjects: Sequence[Subject]) -> Sequence[Record]:
         received_at = datetime.now(UTC)
-        items = self._account.read(self._question, body, received_at, subjects)
-        return self._account.records(items, self._question.name, received_at)
+        items = self._account.read(self.question, body, received_at, subjects)
+        return self._account.records(items, self.question.name, received_at)

@@ -94,7 +94,7 @@ def _totals(settings: Settings) -> Totals:
 
 
 async def _count_own(totals: Totals) -> None:
-    """Have the sums include what this process counts: the admin listener's connections, and the spill of submissions."""
+    """Add this process' own metrics to the totals: the admin listener's connections, and the spill of submissions."""
     while True:
         totals.update("parent", catalogue.take_snapshot())
         await asyncio.sleep(_OWN_SECONDS)
@@ -107,10 +107,7 @@ async def _measure_lag(settings: Settings, meter: LagMeter) -> None:
 
 def _stop(signum: int, stopping: asyncio.Event) -> None:
     if not stopping.is_set():
-        _log.info(
-            "stopping: what was received is being stored; this takes ten seconds at most",
-            signal=signal.Signals(signum).name,
-        )
+        _log.info("stopping within ten seconds: received reports are being stored", signal=signal.Signals(signum).name)
     stopping.set()
 
 

@@ -30,11 +30,6 @@ class Replayed:
     resolved: bool
     words: str
 
-    @property
-    def letter_id(self) -> str:
-        """The letter's id."""
-        return self.position.letter_id
-
 
 async def replay(
     store: StoreClient, producer: Producer, rereader: Rereader, wanted: LetterFilter, after: LetterPosition = START

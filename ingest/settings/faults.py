@@ -24,34 +24,25 @@ _LONGEST_SHOWN: Final = 60
 #: The allowed values in pydantic's text.
 _QUOTED: Final = re.compile(r"'([^']*)'")
 _ORDINALS: Final = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
-#: Words for pydantic's error types; `{...}` is filled in from the error's own context.
-_WORDS: Final = {
-    "missing": "is missing",
-    "bool_type": "must be true or false",
-    "bool_parsing": "must be true or false",
-    "int_type": "must be a whole number",
-    "int_parsing": "must be a whole number",
-    "int_from_float": "must be a whole number",
-    "float_type": "must be a number",
-    "float_parsing": "must be a number",
-    "finite_number": "must be a number",
-    "greater_than": "must be more than {gt}",
-    "greater_than_equal": "must be at least {ge}",
-    "less_than": "must be less than {lt}",
-    "less_than_equal": "must be at most {le}",
-    "string_type": "must be text in quotes",
-    "path_type": "must be a path in quotes",
-    "string_too_short": "must not be empty",
-    "too_short": "must not be empty",
-    "string_too_long": "must have at most {max_length} characters",
-    "too_long": "must have at most {max_length} characters",
-    "literal_error": "must be one of {expected}",
-    "enum": "must be one of {expected}",
-    "tuple_type": "must be a list in square brackets",
-    "dict_type": "must be a table",
-    "model_type": "must be a table",
-    "model_attributes_type": "must be a table",
+#: Our words for pydantic's error types; `{...}` is filled in from the error's own context.
+_TYPES: Final = {
+    "is missing": "missing",
+    "must be true or false": "bool_type bool_parsing",
+    "must be a whole number": "int_type int_parsing int_from_float",
+    "must be a number": "float_type float_parsing finite_number",
+    "must be more than {gt}": "greater_than",
+    "must be at least {ge}": "greater_than_equal",
+    "must be less than {lt}": "less_than",
+    "must be at most {le}": "less_than_equal",
+    "must be text in quotes": "string_type",
+    "must be a path in quotes": "path_type",
+    "must not be empty": "string_too_short too_short",
+    "must have at most {max_length} characters": "string_too_long too_long",
+    "must be one of {expected}": "literal_error enum",
+    "must be a list in square brackets": "tuple_type",
+    "must be a table": "dict_type model_type model_attributes_type",
 }
+_WORDS: Final = {kind: words for words, kinds in _TYPES.items() for kind in kinds.split()}
 
 
 @dataclass(frozen=True)

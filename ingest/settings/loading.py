@@ -30,7 +30,8 @@ def load(path: Path | None = None) -> Settings:
     except ValidationError as error:
         faults += faults_of(error, sources)
     except SettingsError as error:
-        faults += [_unreadable_variable(error)]
+        field = str(error).partition('"')[2].partition('"')[0]  # pydantic-settings quotes the name of the field
+        faults += [f"DLRHUB_{field.upper()}: must be JSON: the tables and lists of the settings file written as JSON"]
     else:
         if not faults:
             return settings
@@ -55,12 +56,6 @@ def _parse(file: Path, text: str) -> dict[str, Any]:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise InvalidSettingsError(f"{file}: is not TOML: {error}") from None
-
-
-def _unreadable_variable(error: SettingsError) -> str:
-    """Name the variable that should hold JSON and does not, by the quoted field in pydantic-settings' text."""
-    field = str(error).partition('"')[2].partition('"')[0]
-    return f"DLRHUB_{field.upper()}: must be JSON, such as the tables and lists of the settings file written as JSON"
 
 
 def _message(faults: list[str]) -> str:

@@ -245,29 +245,20 @@ class Settings(BaseSettings):
         return env_settings, init_settings
 
     @model_validator(mode="after")
-    def _providers_are_known(self) -> Self:
+    def _accounts_can_be_used(self) -> Self:
         check_providers(self.providers)
-        return self
-
-    @model_validator(mode="after")
-    def _accounts_are_distinct(self) -> Self:
-        seen: set[tuple[str, str]] = set()
+        seen = set()
         for index, account in enumerate(self.accounts):
-            key = (account.provider, account.name)
+            key = f"{account.provider}/{account.name}"
             if key in seen:
                 raise SettingError(
-                    f"accounts.{index}.name", f"there is another account {'/'.join(key)}: give each a name of its own"
+                    f"accounts.{index}.name", f"there is another account {key}: give each a name of its own"
                 )
-            seen.add(key)
-        return self
-
-    @model_validator(mode="after")
-    def _accounts_are_reachable(self) -> Self:
-        for index, account in enumerate(self.accounts):
             if not account.called and account.poll is None:
                 raise SettingError(
                     f"accounts.{index}.poll", f"is missing: {account.provider} sends no callbacks, it has to be asked"
                 )
+            seen.add(key)
         return self
 
     @model_validator(mode="after")

@@ -77,7 +77,8 @@ class Audit:
     async def _count(self, target: Target, kind: RecordKind) -> int:
         if kind is RecordKind.DEAD_LETTERS:
             return len(await self._letters(target))
-        return int(await self.store.value(f"SELECT count() FROM {self._table(kind)} WHERE {self._whole_run(target)}"))
+        sql = f"SELECT count() FROM {self.store.database}.{kind} WHERE {self._whole_run(target)}"
+        return int(await self.store.value(sql))
 
     async def _compared(self, target: Target, kind: RecordKind) -> Tally:
         """Compare all rows of a kind."""
@@ -119,11 +120,8 @@ class Audit:
         return tally
 
     async def _rows(self, columns: str, table: str, where: str) -> list[Row]:
-        sql = f"SELECT {columns} FROM {self._table(table)} WHERE {where}"
+        sql = f"SELECT {columns} FROM {self.store.database}.{table} WHERE {where}"
         return [tuple(row.values()) for row in await self.store.rows(sql)]
-
-    def _table(self, name: str) -> str:
-        return f"{self.store.database}.{name}"
 
     def _sent(self, target: Target, kind: RecordKind) -> Iterator[tuple[dict[Row, bool], str]]:
         """Yield the rows that were sent, range by range, with the SQL condition for the same range in the store."""

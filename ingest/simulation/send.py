@@ -39,6 +39,7 @@ class Sent:
     retries: int = 0
 
 
+@dataclass
 class CallbackSender:
     """
     Sends callbacks to the receiver at `url`, and records them in the ledger.
@@ -46,21 +47,16 @@ class CallbackSender:
     With `submissions`, the submissions of a callback's messages are posted before it.
     """
 
-    def __init__(
-        self,
-        url: str,
-        targets: Mapping[str, Target],
-        ledger: Ledger,
-        submissions: SubmissionSender | None = None,
-        *,
-        patience_seconds: float = PATIENCE_SECONDS,
-    ) -> None:
-        self.submissions = submissions
-        self._patience_seconds = patience_seconds
-        self.url = url.rstrip("/")
-        self._targets = targets
-        self.ledger = ledger
-        self.sent = {name: Sent() for name in targets}
+    url: str
+    targets: Mapping[str, Target]
+    ledger: Ledger
+    submissions: SubmissionSender | None = None
+    patience_seconds: float = PATIENCE_SECONDS
+    sent: dict[str, Sent] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.url = self.url.rstrip("/")
+        self.sent = {name: Sent() for name in self.targets}
 
     async def send(
         self, callbacks: Iterable[PlannedCallback], *, per_second: float, concurrency: int, advance: Callable[[], None]
@@ -92,7 +88,7 @@ class CallbackSender:
             await asyncio.sleep(due_at - time.monotonic())
             acknowledged = False
             if self.submissions is not None and callback.submissions:
-                target = self._targets[callback.provider]
+                target = self.targets[callback.provider]
                 await self.submissions.send(session, target, callback.submissions, self.ledger)
             try:
                 acknowledged = await self._deliver(session, callback)
@@ -102,7 +98,7 @@ class CallbackSender:
 
     async def _deliver(self, session: aiohttp.ClientSession, callback: PlannedCallback) -> bool:
         """Send a callback until it has a final answer, and return whether that answer was the expected one."""
-        target, sent = self._targets[callback.provider], self.sent[callback.provider]
+        target, sent = self.targets[callback.provider], self.sent[callback.provider]
         request = target.dialect.request(callback, target.account)
         if callback.spoil is not None:
             request = callback.spoil.make(request, callback.reports[0].message_id)
@@ -130,7 +126,7 @@ class CallbackSender:
             f"the receiver at {self.url}",
             request.method,
             url,
-            patience_seconds=self._patience_seconds,
+            patience_seconds=self.patience_seconds,
             **(content if request.method == "POST" else {}),
         )
 

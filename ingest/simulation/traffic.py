@@ -167,7 +167,7 @@ class Traffic:
         groups: list[Group] = []
         for stage, occurred_at in zip(stages, times, strict=True):
             reports = tuple(
-                self._report(message_id, number, outcome, created_at, occurred_at)
+                PlannedReport(message_id, number, outcome, created_at, occurred_at, self._rng.getrandbits(32))
                 for number, outcome in zip(numbers, stage, strict=True)
                 if outcome is not None
             )
@@ -193,21 +193,12 @@ class Traffic:
         """Return when a message was sent, given the time of its first report."""
         return first - timedelta(seconds=self._rng.randrange(90)) if first else None
 
-    def _report(
-        self,
-        message_id: str,
-        number: Number,
-        outcome: PlannedOutcome,
-        created_at: datetime | None,
-        occurred_at: datetime | None,
-    ) -> PlannedReport:
-        return PlannedReport(message_id, number, outcome, created_at, occurred_at, self._rng.getrandbits(32))
-
     def _lone_report(self, dialect: Dialect, step: int) -> PlannedReport:
         final = self._final(dialect, failing=False)
         [occurred_at] = self._times(dialect, step, 1)
         created_at = self._created(occurred_at)
-        return self._report(self._message_id(dialect), self._number(dialect), final, created_at, occurred_at)
+        message_id, number = self._message_id(dialect), self._number(dialect)
+        return PlannedReport(message_id, number, final, created_at, occurred_at, self._rng.getrandbits(32))
 
     def _inbound(self, dialect: Dialect, step: int) -> PlannedInbound:
         return PlannedInbound(

@@ -137,4 +137,4 @@ async def test_a_filter_names_the_letters(store: Store, wanted: LetterFilter, fo
     letters = {record.key: record.provider for record in (_letter(), _letter(provider="santo"))}
     await producer.append([_letter(), _letter(provider="santo")])
     replayed = await _replay(store, wanted=wanted)
-    assert {letters[each.letter_id] for each in replayed} == found
+    assert {letters[each.position.letter_id] for each in replayed} == found
