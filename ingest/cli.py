@@ -261,9 +261,9 @@ def child(name: str, config: Config = None) -> None:
 def _part(name: str, settings: Settings) -> "Part":
     """Return the main function of a child process; the modules of the other kinds are not loaded."""
     if name == "store":
-        from ingest.processes.store import keep
+        from ingest.processes.store import drain_and_serve
 
-        return partial(keep, settings)
+        return partial(drain_and_serve, settings)
     if name == "poller":
         from ingest.processes.poller import poll as ask_providers
 

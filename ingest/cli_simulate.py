@@ -9,7 +9,7 @@ from ingest.cli_shared import Config, explained
 from ingest.commands.usage import UsageError
 from ingest.settings.loading import load
 
-#: The default of `--fail`: one provider that fails, mostly for one reason.
+#: The default of `--fail`: an outage of one provider.
 _OUTAGES: Final = ["juhe=0.4"]
 
 Rate = Annotated[float, typer.Option(min=0, metavar="N", help="Callbacks a second; 0: as fast as possible.")]
@@ -18,25 +18,21 @@ Days = Annotated[
     float, typer.Option(min=0, metavar="N", help="Spread submissions and providers' times over so many past days.")
 ]
 Seed = Annotated[int, typer.Option(metavar="N", help="The same seed makes the same traffic.")]
-Providers = Annotated[list[str] | None, typer.Option(metavar="NAME", help="Play this one alone (repeatable).")]
+Providers = Annotated[list[str] | None, typer.Option(metavar="NAME", help="Play only this provider (repeatable).")]
 Failing = Annotated[
-    list[str], typer.Option(metavar="PROVIDER=SHARE", help="Let so many fail, most for one reason (repeatable).")
+    list[str], typer.Option(metavar="PROVIDER=SHARE", help="Share of failures, most for one reason (repeatable).")
 ]
-Malformed = Annotated[float, typer.Option(min=0, max=1, metavar="SHARE", help="Share of callbacks that can't be read.")]
-Submit = Annotated[bool, typer.Option(help="Tell dlrhub of the messages before they are reported on.")]
+Malformed = Annotated[float, typer.Option(min=0, max=1, metavar="SHARE", help="Share of unreadable callbacks.")]
+Submit = Annotated[bool, typer.Option(help="Post a submission for each message before its reports.")]
 Url = Annotated[str, typer.Option(metavar="URL", help="The receiver (default: by the settings).")]
 AdminUrl = Annotated[str, typer.Option(metavar="URL", help="For submissions (default: by the settings).")]
-QueryUrl = Annotated[str, typer.Option(metavar="URL", help="Where to ask the store (default: by the settings).")]
+QueryUrl = Annotated[str, typer.Option(metavar="URL", help="The store (default: by the settings).")]
 Account = Annotated[str, typer.Option(metavar="NAME", help="Account to post to (default: the first in the settings).")]
 Secret = Annotated[str, typer.Option(metavar="SECRET", help="Its path secret (default: by the settings).")]
 Concurrency = Annotated[int, typer.Option(min=1, metavar="N", help="Connections to the receiver.")]
-Wait = Annotated[float, typer.Option(min=0, metavar="N", help="Seconds that the store may take in nothing.")]
-ServePull = Annotated[
-    str, typer.Option(metavar="HOST:PORT", help="Instead, be the providers that are asked, at this address.")
-]
-PullFaults = Annotated[
-    float, typer.Option(min=0, max=1, metavar="SHARE", help="Share of requests that are answered wrongly.")
-]
+Wait = Annotated[float, typer.Option(min=0, metavar="N", help="Seconds to wait while the store gains no rows.")]
+ServePull = Annotated[str, typer.Option(metavar="HOST:PORT", help="Instead, play the polled providers there.")]
+PullFaults = Annotated[float, typer.Option(min=0, max=1, metavar="SHARE", help="Share of requests answered wrongly.")]
 Format = Annotated[str, typer.Option("--format", metavar="FORMAT", help="table or json")]
 
 
@@ -66,8 +62,8 @@ def simulate(
     """
     Act as the providers, and check what is stored.
 
-    Submissions and callbacks are posted to a running dlrhub; then what it acknowledged is compared with what the store
-    holds. The exit status is 1 if they differ, 2 if dlrhub can't be reached.
+    The command posts submissions and callbacks to a running dlrhub, and then compares all that was acknowledged with
+    the store. The exit status is 1 if they differ, 2 if dlrhub can't be reached.
     """
     from ingest.simulation.run import Options, read_shares, run_simulation
     from ingest.simulation.serve_pull import run_pull_server

@@ -99,18 +99,18 @@ class Page:
         details, finder, replays = self._details, self._finder, self._replays
         for path, answer in {
             "/api/overview": self._show_overview,
-            "/api/account": self._stored(parameters.AccountAsked, details.account, LEAST_SECONDS),
-            "/api/dead-letters": self._stored(parameters.LettersAsked, details.letters, LEAST_SECONDS),
-            "/api/dead-letters/{id}": self._stored(parameters.LetterAsked, details.letter, LEAST_SECONDS),
-            "/api/message": self._stored(parameters.MessageAsked, finder.of_report, LEAST_SECONDS),
+            "/api/account": self._stored(parameters.AccountParameters, details.account, LEAST_SECONDS),
+            "/api/dead-letters": self._stored(parameters.LettersParameters, details.letters, LEAST_SECONDS),
+            "/api/dead-letters/{id}": self._stored(parameters.LetterParameters, details.letter, LEAST_SECONDS),
+            "/api/message": self._stored(parameters.MessageParameters, finder.of_report, LEAST_SECONDS),
             "/api/questions": self._titles,
-            "/api/questions/{name}": self._stored(parameters.QuestionAsked, self._questions.ask, _ANSWER_SECONDS),
+            "/api/questions/{name}": self._stored(parameters.QuestionParameters, self._questions.ask, _ANSWER_SECONDS),
         }.items():
             app.router.add_get(path, self._data(answer))
         for path, answer in {
             "/api/find": self._find,  # by POST: a number in a URL would end up in logs and in the browser's history
-            "/api/dead-letters/replay": self._stored(parameters.LettersAsked, replays.run_all),
-            "/api/dead-letters/{id}/replay": self._stored(parameters.LetterAsked, replays.run_one),
+            "/api/dead-letters/replay": self._stored(parameters.LettersParameters, replays.run_all),
+            "/api/dead-letters/{id}/replay": self._stored(parameters.LetterParameters, replays.run_one),
         }.items():
             app.router.add_post(path, self._data(answer))
         app.router.add_get("/", self._show_file)
@@ -167,7 +167,7 @@ class Page:
         return answered
 
     async def _show_overview(self, request: web.Request) -> Any:
-        period = _read_parameters(request, parameters.InRange).period
+        period = _read_parameters(request, parameters.RangeParameters).period
         live = self._answers.get("live", lambda: read_live(self._checks, self._totals), _LIVE_SECONDS)
         return await self._overview.make(period, live)
 
@@ -175,7 +175,7 @@ class Page:
         return self._questions.titles()
 
     async def _find(self, request: web.Request) -> Any:
-        asked = parameters.SearchAsked.model_validate_json(await self._bodies.read_or_refuse(request))
+        asked = parameters.SearchParameters.model_validate_json(await self._bodies.read_or_refuse(request))
         return await self._finder.search(self._needed_store(), asked)
 
     def _needed_store(self) -> StoreClient:

@@ -11,7 +11,7 @@ from aiohttp import web
 from ingest.connections.clickhouse import Parameters, Row, StoreClient
 from ingest.lookup.meaning import meaning_of
 from ingest.page import queries
-from ingest.page.parameters import AccountAsked, LetterAsked, LettersAsked
+from ingest.page.parameters import AccountParameters, LetterParameters, LettersParameters
 from ingest.page.period import Period
 from ingest.page.rows import Mask
 from normalizers.errors import Fault
@@ -31,7 +31,7 @@ class AccountDetails:
     mask: Mask
     letters_a_page: int = _LETTERS_A_PAGE
 
-    async def account(self, store: StoreClient, asked: AccountAsked) -> dict[str, Any]:
+    async def account(self, store: StoreClient, asked: AccountParameters) -> dict[str, Any]:
         """Return an account's reports over time, its codes, countries and latest failures."""
         period = asked.period
         owner: Parameters = {**period.parameters, "provider": asked.provider, "account": asked.account}
@@ -49,7 +49,7 @@ class AccountDetails:
             "failures": [{**self.mask.row(row), "reason": _reason(row)} for row in failures],
         }
 
-    async def letters(self, store: StoreClient, asked: LettersAsked) -> dict[str, Any]:
+    async def letters(self, store: StoreClient, asked: LettersParameters) -> dict[str, Any]:
         """Return a page of the newest dead letters that match, and where the next page begins."""
         period = asked.period
         before, _, after = (asked.after or _NEWEST).partition("-")
@@ -66,7 +66,7 @@ class AccountDetails:
             "next": f"{letters[-1]['last_us']}-{letters[-1]['id']}" if len(found) > len(letters) else None,
         }
 
-    async def letter(self, store: StoreClient, asked: LetterAsked) -> dict[str, Any]:
+    async def letter(self, store: StoreClient, asked: LetterParameters) -> dict[str, Any]:
         """Return one dead letter, its headers as pairs and its body as text; raises `HTTPNotFound`."""
         rows = await store.rows(queries.LETTER, {"id": asked.id})
         if not rows:

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from ingest.connections.clickhouse import StoreClient
 from ingest.lookup.find import MOST_MESSAGES, FoundMessage, find, messages_of
-from ingest.page.parameters import MessageAsked, SearchAsked
+from ingest.page.parameters import MessageParameters, SearchParameters
 from ingest.page.rows import Mask
 from ingest.settings.accounts import EffectiveAccount
 
@@ -28,7 +28,7 @@ class Finder:
     accounts: Collection[EffectiveAccount]
     mask: Mask
 
-    async def search(self, store: StoreClient, asked: SearchAsked) -> dict[str, Any]:
+    async def search(self, store: StoreClient, asked: SearchParameters) -> dict[str, Any]:
         """Return the newest messages with this number, id or reference."""
         found = await find(store, asked.what, self.accounts)
         return {
@@ -37,7 +37,7 @@ class Finder:
             "dead_letters": [self.mask.row(row) for row in found.dead_letters],
         }
 
-    async def of_report(self, store: StoreClient, asked: MessageAsked) -> dict[str, Any]:
+    async def of_report(self, store: StoreClient, asked: MessageParameters) -> dict[str, Any]:
         """Return the message of a report; raises `HTTPNotFound`."""
         received, _, event = asked.report.partition("-")
         keys = await store.rows(_OF_REPORT, {"received": int(received), "event": event})

@@ -14,11 +14,11 @@ _LetterId: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$
 _Position: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,16}-[0-9a-f]{32}$")]
 
 
-class _Asked(BaseModel):
+class _Parameters(BaseModel):
     model_config = ConfigDict(frozen=True)  # hashable: a cached answer has its parameters as the key
 
 
-class InRange(_Asked):
+class RangeParameters(_Parameters):
     """A range of time up to now."""
 
     range: Annotated[str, StringConstraints(pattern=f"^({'|'.join(RANGES)})$")] = "1h"
@@ -29,14 +29,14 @@ class InRange(_Asked):
         return Period.now(self.range)
 
 
-class AccountAsked(InRange):
+class AccountParameters(RangeParameters):
     """One account."""
 
     provider: _Name
     account: _Name
 
 
-class LettersAsked(InRange):
+class LettersParameters(RangeParameters):
     """The dead letters that match all fields that are set."""
 
     provider: _Name | None = None
@@ -45,25 +45,25 @@ class LettersAsked(InRange):
     after: _Position | None = None
 
 
-class LetterAsked(_Asked):
+class LetterParameters(_Parameters):
     """One dead letter."""
 
     id: _LetterId
 
 
-class MessageAsked(_Asked):
+class MessageParameters(_Parameters):
     """The message of a report; `report` is the time of its receipt in microseconds, and its event_id."""
 
     report: Annotated[str, StringConstraints(pattern=r"^[0-9]{1,18}-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
 
 
-class SearchAsked(_Asked):
+class SearchParameters(_Parameters):
     """A search for a number, a message id or a reference."""
 
     what: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=256)]
 
 
-class QuestionAsked(InRange):
+class QuestionParameters(RangeParameters):
     """A saved question."""
 
     name: str

@@ -19,7 +19,7 @@ import orjson
 from aiohttp import web
 
 from ingest.connections.clickhouse import StoreClient
-from ingest.page.parameters import QuestionAsked
+from ingest.page.parameters import QuestionParameters
 from ingest.page.period import Period
 from ingest.page.rows import Mask
 
@@ -68,7 +68,7 @@ class Questions:
         fields = ("name", "question", "note")
         return {"questions": [{name: getattr(each, name) for name in fields} for each in self._questions.values()]}
 
-    async def ask(self, store: StoreClient, asked: QuestionAsked) -> Mapping[str, Any]:
+    async def ask(self, store: StoreClient, asked: QuestionParameters) -> Mapping[str, Any]:
         """Return a question's columns and rows, and its SQL; raises `HTTPNotFound` and `StoreError`."""
         question, period = self._questions.get(asked.name), asked.period
         if question is None:

@@ -9,7 +9,7 @@ from typing import Any, Final
 from aiohttp import web
 
 from ingest.connections.clickhouse import StoreClient
-from ingest.page.parameters import LetterAsked, LettersAsked
+from ingest.page.parameters import LetterParameters, LettersParameters
 from ingest.page.rows import Mask
 from ingest.reprocessing.letters import START, LetterFilter, LetterPosition, count_letters
 from ingest.reprocessing.replay import Replayed, replay
@@ -40,11 +40,11 @@ class Replays:
         self._running = asyncio.Lock()
         self._stopping = False
 
-    async def run_one(self, store: StoreClient, asked: LetterAsked) -> dict[str, Any]:
+    async def run_one(self, store: StoreClient, asked: LetterParameters) -> dict[str, Any]:
         """Replay one letter; returns and raises as `run_all`."""
         return await self._run(store, LetterFilter(letter_id=asked.id), START)
 
-    async def run_all(self, store: StoreClient, asked: LettersAsked) -> dict[str, Any]:
+    async def run_all(self, store: StoreClient, asked: LettersParameters) -> dict[str, Any]:
         """
         Replay the matching letters after a position; return the outcome of each, how many are left, and where to go on.
 

@@ -68,16 +68,16 @@ class ProviderClient:
         question: str,
         make: Callable[[], PollRequest],
         read: Callable[[bytes], _T],
-        keep: Callable[[bytes], Awaitable[None]] | None = None,
+        save: Callable[[bytes], Awaitable[None]] | None = None,
     ) -> PollAnswer[_T]:
         """
         Send one request when it is its turn; never raises because of the provider.
 
-        `make` makes the request at that moment, and `keep` gets the answer before `read` parses it. Once the request is
+        `make` makes the request at that moment, and `save` gets the answer before `read` parses it. Once the request is
         sent, it is finished even if the caller is cancelled.
         """
         async with self.pace.turn():
-            exchange = asyncio.create_task(self._exchange(question, make(), read, keep))
+            exchange = asyncio.create_task(self._exchange(question, make(), read, save))
             self._exchanges.add(exchange)
             exchange.add_done_callback(self._exchanges.discard)
             return await asyncio.shield(exchange)
@@ -93,7 +93,7 @@ class ProviderClient:
         question: str,
         request: PollRequest,
         read: Callable[[bytes], _T],
-        keep: Callable[[bytes], Awaitable[None]] | None,
+        save: Callable[[bytes], Awaitable[None]] | None,
     ) -> PollAnswer[_T]:
         try:
             response = await self._send(request)
@@ -101,8 +101,8 @@ class ProviderClient:
             verdict = Verdict(PollOutcome.UNREACHABLE, type(error).__name__)
             self._note(question, verdict)
             return PollAnswer(*verdict)
-        if keep is not None and response.status == _OK and response.body:
-            await keep(response.body)
+        if save is not None and response.status == _OK and response.body:
+            await save(response.body)
         verdict = self.account.poll.judge(response.status, response.body)
         value, unreadable = None, None
         if verdict.outcome is PollOutcome.ANSWERED:

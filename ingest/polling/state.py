@@ -43,7 +43,7 @@ class Tick(NamedTuple):
     position: Position | None = None
 
 
-class KeptAnswer(NamedTuple):
+class SavedAnswer(NamedTuple):
     """An answer that is not in the stream yet."""
 
     id: int
@@ -64,20 +64,20 @@ class PollState:
         self._database.executescript(_SCHEMA)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="poll-state")
 
-    async def keep(self, provider: str, account: str, question: str, received_at: datetime, body: bytes) -> int:
-        """Keep an answer, and return its id."""
+    async def save_answer(self, provider: str, account: str, question: str, received_at: datetime, body: bytes) -> int:
+        """Save an answer, and return its id."""
         row = (provider, account, question, received_at.isoformat(), body)
         sql = "INSERT INTO answers (provider, account, question, received_at, body) VALUES (?, ?, ?, ?, ?)"
         return await self._run(lambda: int(self._database.execute(sql, row).lastrowid or 0))
 
-    async def kept(self, provider: str, account: str) -> KeptAnswer | None:
-        """Return the oldest kept answer of an account."""
+    async def oldest_answer(self, provider: str, account: str) -> SavedAnswer | None:
+        """Return the oldest saved answer of an account, or None."""
         where = "WHERE provider = ? AND account = ? ORDER BY id LIMIT 1"
         sql = f"SELECT id, question, received_at, body FROM answers {where}"  # noqa: S608 - only constants
         found = await self._run(lambda: self._database.execute(sql, (provider, account)).fetchone())
-        return None if found is None else KeptAnswer(found[0], found[1], datetime.fromisoformat(found[2]), found[3])
+        return None if found is None else SavedAnswer(found[0], found[1], datetime.fromisoformat(found[2]), found[3])
 
-    async def forget(self, answer_id: int) -> None:
+    async def delete_answer(self, answer_id: int) -> None:
         """Delete an answer whose records are in the stream."""
         await self._run(lambda: self._database.execute("DELETE FROM answers WHERE id = ?", (answer_id,)))
 

@@ -61,7 +61,7 @@ async def run(settings: Settings, parts: Parts, config: Path | None) -> None:
     stopping = asyncio.Event()
     for signum in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(signum, _stop, signum, stopping)
-    with _alone(settings, parts):
+    with _reserved(settings, parts):
         totals = _totals(settings)
         stages = _stages(settings.receiver.workers, parts, config, totals)
         meter = LagMeter(totals, drains=parts.store)
@@ -112,7 +112,7 @@ def _stop(signum: int, stopping: asyncio.Event) -> None:
 
 
 @contextmanager
-def _alone(settings: Settings, parts: Parts) -> Iterator[None]:
+def _reserved(settings: Settings, parts: Parts) -> Iterator[None]:
     """Reserve the data folder and the receiver's address for these processes; raises `InvalidSettingsError`."""
     refuse_old_data(settings.data_dir)
     refuse_unfinished(settings.data_dir)

@@ -38,7 +38,7 @@ _log = structlog.get_logger(__name__)
 _STUCK: Final = 75
 
 
-async def keep(settings: Settings, stopping: asyncio.Event) -> None:
+async def drain_and_serve(settings: Settings, stopping: asyncio.Event) -> None:
     """
     Drain, and answer queries if the store is embedded, until `stopping` is set.
 

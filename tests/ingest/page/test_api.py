@@ -19,7 +19,7 @@ from ingest.metrics import catalogue
 from ingest.metrics.series import Snapshot, Totals
 from ingest.page.details import AccountDetails
 from ingest.page.live import read_live
-from ingest.page.parameters import LettersAsked
+from ingest.page.parameters import LettersParameters
 from ingest.page.rows import Mask
 from ingest.processes.admin import make_page
 from ingest.settings.settings import Settings
@@ -163,7 +163,7 @@ async def test_letters_come_page_by_page(program: Program) -> None:
     found: list[str] = []
     after, ended = None, False
     while not ended:
-        page = await details.letters(store, LettersAsked(after=after))
+        page = await details.letters(store, LettersParameters(after=after))
         found += [letter["id"] for letter in page["letters"]]
         after, ended = page["next"], page["next"] is None
     await store.close()

@@ -73,12 +73,12 @@ async def test_what_was_handed_over_waits_for_the_stream(tmp_path: Path) -> None
     assert [len(batch) for batch in server.handed_over] == [10]
     stream = Collected()
     async with news_of(server, tmp_path, stream, size=10) as news:
-        await news.read_kept()
+        await news.read_saved()
         assert ids(stream.records) == [f"r{n}" for n in range(10)]
         await news.ask_all()
         assert sorted(ids(stream.records)) == sorted(f"r{n}" for n in range(25))
     async with news_of(server, tmp_path, stream) as news:
-        await news.read_kept()
+        await news.read_saved()
     assert len(stream.records) == 25
 
 
@@ -110,5 +110,5 @@ async def test_an_error_is_no_answer(tmp_path: Path) -> None:
     server, stream = make_server(forced={"juhe": deque([error, wrong_answers.answer_500])}), Collected()
     async with news_of(server, tmp_path, stream) as news:
         await news.ask_all()
-        await news.read_kept()
+        await news.read_saved()
     assert stream.records == []
