@@ -26,7 +26,7 @@ INSERT INTO {internal}.reports_to_messages
 SELECT
     home, message_key, current.generation AS generation, message_row, day, event_id, supersedes, provider, account, message_id,
     reference, message_stamp, recipient, country, operator, sender, status, reason, provider_status, provider_code, provider_text,
-    occurred_at, received_at, source
+    occurred_at, received_at, source, 0 AS is_copy
 FROM {internal}.reports AS found FINAL
 INNER JOIN (
     SELECT message_key, max(generation) AS generation FROM {internal}.message_homes

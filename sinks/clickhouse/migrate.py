@@ -24,10 +24,13 @@ from sinks.errors import RefusedError
 _DURABLE: Final = (
     "SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1,"
     " min_compressed_bytes_to_fsync_after_merge = 1, old_parts_lifetime = 480,"
-    " max_cleanup_delay_period = 30"
+    " max_cleanup_delay_period = 30, default_compression_codec = 'ZSTD(1)'"
 )
-#: A partition into which nothing has been inserted for an hour is merged into one part, which FINAL reads as it is.
-_QUIET: Final = "min_age_to_force_merge_seconds = 3600, min_age_to_force_merge_on_partition_only = 1"
+#: Settings of the tables with many rows. A partition into which nothing has been inserted for an hour is merged into one
+#: part, which FINAL reads as it is. A look-up reads whole granules, so they are smaller than ClickHouse's 8192 rows.
+_LARGE: Final = (
+    "min_age_to_force_merge_seconds = 3600, min_age_to_force_merge_on_partition_only = 1, index_granularity = 2048"
+)
 #: Settings of the views: FINAL within a partition only (no key is in two), and skip indexes that never hide the newer
 #: of two copies of a row.
 _EXACT: Final = (
@@ -122,7 +125,7 @@ def _rendered(statements: Iterable[str], store: Store) -> list[str]:
         "everywhere": _EVERYWHERE if store.cluster else "",
         "all_homes": store.on_all_servers(f"{store.local}.message_homes"),
         "settings": _DURABLE,
-        "quiet": _QUIET,
+        "large": _LARGE,
         "exact": _EXACT,
     }
     return [

@@ -19,9 +19,10 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 from msgspec.structs import astuple
 
-from sinks.clickhouse.homes import PLACE_COLUMNS, Message, place
+from sinks.clickhouse.homes import Message
 from sinks.clickhouse.memory import DEFAULT_MB, engine_options
 from sinks.clickhouse.messages import compute_again, share_submissions
+from sinks.clickhouse.placement import COPY_COLUMNS, PLACE_COLUMNS, place
 from sinks.clickhouse.servers import INSERT_SECONDS, Servers, another_may_serve
 from sinks.errors import BatchTooLargeError, BusyError, RefusedError, SinkError
 from sinks.rows import Row, columns
@@ -150,7 +151,7 @@ class Store:
             if rows and topic in PLACE_COLUMNS:
                 self._insert_placed(topic, cast("Sequence[Message]", rows))
             else:
-                self._insert(topic, columns(topic), [_encode(astuple(row)) for row in rows])
+                self._insert(TABLES[topic], columns(topic), [_encode(astuple(row)) for row in rows])
         except (ClickHouseError, OSError) as error:
             if another_may_serve(error):
                 self._move_on()
@@ -163,18 +164,20 @@ class Store:
             self.client.close()
             self.client = client
 
-    def _insert(self, topic: Topic, names: Sequence[str], values: Sequence[bytes]) -> None:
-        self.client.raw_insert(
-            f"{self.internal}.{TABLES[topic]}",
-            names,
-            insert_block=b"\n".join(values),
-            fmt="JSONCompactEachRow",
-            settings=self._settings,
-        )
+    def _insert(self, table: str, names: Sequence[str], values: Sequence[bytes]) -> None:
+        if values:
+            self.client.raw_insert(
+                f"{self.internal}.{table}",
+                names,
+                insert_block=b"\n".join(values),
+                fmt="JSONCompactEachRow",
+                settings=self._settings,
+            )
 
     def _insert_placed(self, topic: Topic, rows: Sequence[Message]) -> None:
         placed = place(self.client, self.internal, rows, self._settings)
-        self._insert(topic, (*columns(topic), *PLACE_COLUMNS[topic]), placed.values)
+        self._insert(TABLES[topic], (*columns(topic), *PLACE_COLUMNS[topic]), placed.values)
+        self._insert("reports_to_messages", COPY_COLUMNS, placed.copies)
         if placed.again:
             compute_again(self.client, self.internal, placed.again, placed.days, self._settings)
         shared = placed.known - placed.again

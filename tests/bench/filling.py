@@ -1,8 +1,8 @@
 """
 A store filled inside the engine: reports of many days with duplicates, late ones and unmerged parts.
 
-Rows are made by the engine itself, since a client would need many times as long, so the homes that `Store.insert` would
-find are computed here. A message has an `accepted` and a final report; one of ten is of a provider without times, one
+Rows are made by the engine itself, since a client would need many times as long. So the homes that `Store.insert` would
+find are computed here, and copies that are too late to be stored only go to their messages. A message has an `accepted` and a final report; one of ten is of a provider without times, one
 of fifty is decided hours late, and one report of a hundred comes again up to a week later.
 """
 
@@ -47,6 +47,12 @@ FROM (
 WHERE received_at <= now64(6, 'UTC') AND {only}
 """
 _COPIES: Final = "cityHash64(i, k, 11) % 100 = 0"
+_MESSAGE_COLUMNS: Final = (
+    "event_id, provider, account, message_id, reference, recipient, country, operator, sender, status, reason,"
+    " provider_status, provider_code, occurred_at, received_at, source, home, message_key, day, is_copy"
+)
+_DAY: Final = "if(stamp_day = toDate(0), home, stamp_day)"
+_LATE: Final = f"toDate(received_at) - {_DAY} >= 2"
 
 
 class Filler:
@@ -59,29 +65,38 @@ class Filler:
         self._messages = max(1, round(rows / days / 2.03))
 
     def fill(self) -> None:
-        """Insert the oldest day first; the last week's copies come last, and the last day in 24 parts."""
+        """Insert the oldest day first; the copies come last, and the last day in 24 parts."""
         for day in reversed(range(self._days)):
             parts = 24 if day == 0 else 2
             for part in range(parts):
                 first, end = (self._messages * at // parts for at in (part, part + 1))
-                self._insert(day, first, end - first)
+                self._insert(self._select(day, first, end - first))
                 self._submit(day, first, end - first)
         for day in reversed(range(self._days)):
-            seconds = 600_000 if day > 7 else max(day, 1) * 80_000
-            self._insert(day, 0, self._messages, only=_COPIES, shift=f"3600 + cityHash64(i, 13) % {seconds}")
+            self._copy(day)
 
     def _select(self, day: int, first: int, count: int, only: str = "1", shift: str = "0") -> str:
         return _REPORTS.format(
             day=day, first=day * self._messages + first, count=count, messages=self._messages, only=only, shift=shift
         )
 
-    def _insert(self, day: int, first: int, count: int, only: str = "1", shift: str = "0") -> None:
-        select = self._select(day, first, count, only, shift)
+    def _insert(self, select: str) -> None:
         internal = self._store.internal
         self._run(
             f"INSERT INTO {internal}.message_homes (message_key, home, generation) SELECT DISTINCT {_KEY}, home, 0 FROM ({select})"
         )
         self._run(f"INSERT INTO {internal}.reports ({_COLUMNS}) SELECT *, {_KEY} AS message_key FROM ({select})")
+
+    def _copy(self, day: int) -> None:
+        """Send one report of a hundred again: late copies go to their messages only."""
+        seconds = 600_000 if day > 7 else max(day, 1) * 80_000
+        select = self._select(day, 0, self._messages, _COPIES, shift=f"3600 + cityHash64(i, 13) % {seconds}")
+        self._insert(f"SELECT * FROM ({select}) WHERE NOT {_LATE}")
+        self._run(
+            f"INSERT INTO {self._store.internal}.reports_to_messages ({_MESSAGE_COLUMNS})"
+            f" SELECT {_MESSAGE_COLUMNS.replace('message_key', f'{_KEY} AS message_key').replace('day, is_copy', f'{_DAY} AS day, 1 AS is_copy')}"
+            f" FROM ({select}) WHERE {_LATE}"
+        )
 
     def _submit(self, day: int, first: int, count: int) -> None:
         select = self._select(day, first, count, only="k = 0 AND i % 2 = 0")

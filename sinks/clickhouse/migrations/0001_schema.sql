@@ -8,7 +8,8 @@ CREATE DATABASE IF NOT EXISTS ${database} ${on_cluster};
 
 -- The home of each message: read and written by `Store.insert` before it inserts (sinks/clickhouse/homes.py).
 CREATE TABLE IF NOT EXISTS ${local}.message_homes ${on_cluster} (
-    message_key UInt64 COMMENT 'Hash of provider, account and message_id; two messages that share one share a home, which does no harm',
+    message_key UInt64 CODEC(Delta, ZSTD(1))
+        COMMENT 'Hash of provider, account and message_id; two messages that share one share a home, which does no harm',
     home Date COMMENT 'Day (UTC) on which the first record of the message was received',
     generation UInt32 COMMENT 'How often the message was computed anew from its reports; rows of messages with a lower one are out of date',
     first_row UInt32 COMMENT 'Hash of the first message and recipient: a report with another one may be a copy that was read differently'
@@ -27,14 +28,14 @@ SETTINGS skip_unavailable_shards = 1
 COMMENT 'The rows of message_homes, copies included';
 
 CREATE TABLE IF NOT EXISTS ${local}.reports ${on_cluster} (
-    event_id UUID,
+    event_id UUID CODEC(NONE),
     supersedes Nullable(UUID),
     provider LowCardinality(String),
     account LowCardinality(String),
-    message_id String CODEC(ZSTD(1)),
-    reference String CODEC(ZSTD(1)),
-    message_stamp String CODEC(ZSTD(1)),
-    recipient String CODEC(ZSTD(1)),
+    message_id String,
+    reference String,
+    message_stamp String,
+    recipient String,
     country LowCardinality(String),
     operator LowCardinality(String),
     sender LowCardinality(String),
@@ -69,15 +70,15 @@ CREATE TABLE IF NOT EXISTS ${local}.reports ${on_cluster} (
         CODEC(T64, ZSTD(1))
         COMMENT 'Which of several copies stays: the highest revision, of those the first one received',
     INDEX received_at_range received_at TYPE minmax GRANULARITY 1,
-    INDEX message_id_filter message_id TYPE bloom_filter(0.001) GRANULARITY 1,
-    INDEX recipient_filter recipient TYPE bloom_filter(0.001) GRANULARITY 1,
-    INDEX reference_filter reference TYPE bloom_filter(0.001) GRANULARITY 1
+    INDEX message_id_filter message_id TYPE bloom_filter(0.0001) GRANULARITY 1,
+    INDEX recipient_filter recipient TYPE bloom_filter(0.0001) GRANULARITY 1,
+    INDEX reference_filter reference TYPE bloom_filter(0.0001) GRANULARITY 1
 )
 ENGINE = ${replicated}ReplacingMergeTree(version, is_deleted)
 PARTITION BY toRelativeDayNum(day) % 32
 PRIMARY KEY (day, message_key)
 ORDER BY (day, message_key, event_id)
-${settings}, ${quiet}
+${settings}, ${large}
 COMMENT 'Every copy of every report, until a merge leaves one of each; read it through ${database}.reports';
 CREATE TABLE IF NOT EXISTS ${internal}.reports ${on_cluster} AS ${local}.reports
 ENGINE = Distributed('${cluster}', '${local}', 'reports', message_key);
@@ -112,13 +113,13 @@ SETTINGS ${exact}
 COMMENT 'Reports by the minute of their first receipt. Bound a question by minute';
 
 CREATE TABLE IF NOT EXISTS ${local}.submissions ${on_cluster} (
-    event_id UUID,
+    event_id UUID CODEC(NONE),
     provider LowCardinality(String),
     account LowCardinality(String),
-    message_id String CODEC(ZSTD(1)),
-    recipient String CODEC(ZSTD(1)),
+    message_id String,
+    recipient String,
     country LowCardinality(String),
-    reference String CODEC(ZSTD(1)),
+    reference String,
     submitted_at DateTime64(6, 'UTC') CODEC(T64, ZSTD(1)),
     deadline_at DateTime64(6, 'UTC') CODEC(T64, ZSTD(1)),
     received_at DateTime64(6, 'UTC') CODEC(T64, ZSTD(1)),
@@ -131,15 +132,15 @@ CREATE TABLE IF NOT EXISTS ${local}.submissions ${on_cluster} (
         CODEC(T64, ZSTD(1)) COMMENT 'Which of several copies stays: the first one received',
     INDEX received_at_range received_at TYPE minmax GRANULARITY 1,
     INDEX submitted_at_range submitted_at TYPE minmax GRANULARITY 1,
-    INDEX message_id_filter message_id TYPE bloom_filter(0.001) GRANULARITY 1,
-    INDEX recipient_filter recipient TYPE bloom_filter(0.001) GRANULARITY 1,
-    INDEX reference_filter reference TYPE bloom_filter(0.001) GRANULARITY 1
+    INDEX message_id_filter message_id TYPE bloom_filter(0.0001) GRANULARITY 1,
+    INDEX recipient_filter recipient TYPE bloom_filter(0.0001) GRANULARITY 1,
+    INDEX reference_filter reference TYPE bloom_filter(0.0001) GRANULARITY 1
 )
 ENGINE = ${replicated}ReplacingMergeTree(version)
 PARTITION BY toRelativeDayNum(home) % 32
 PRIMARY KEY (home, message_key)
 ORDER BY (home, message_key, recipient, message_id, account, provider)
-${settings}, ${quiet}
+${settings}, ${large}
 COMMENT 'Every copy of every submission, until a merge leaves one of each; read it through ${database}.submissions';
 CREATE TABLE IF NOT EXISTS ${internal}.submissions ${on_cluster} AS ${local}.submissions
 ENGINE = Distributed('${cluster}', '${local}', 'submissions', message_key);
@@ -182,20 +183,22 @@ COMMENT 'For the pollers: submissions of the last 15 days in the order of their 
 -- that rows of one message may come in any order and any number of times, and be merged at any time.
 CREATE TABLE IF NOT EXISTS ${local}.messages ${on_cluster} (
     home Date,
-    message_key UInt64 COMMENT 'As in reports',
+    message_key UInt64 CODEC(Delta, ZSTD(1)) COMMENT 'As in reports',
     generation UInt32 COMMENT 'As in message_homes',
     message_row UInt64 COMMENT 'As in reports',
     provider SimpleAggregateFunction(any, LowCardinality(String)),
     account SimpleAggregateFunction(any, LowCardinality(String)),
-    message_id SimpleAggregateFunction(any, String) CODEC(ZSTD(1)),
-    recipient SimpleAggregateFunction(any, String) CODEC(ZSTD(1)),
-    message_stamp SimpleAggregateFunction(any, String) CODEC(ZSTD(1)),
+    message_id SimpleAggregateFunction(any, String),
+    recipient SimpleAggregateFunction(any, String),
+    message_stamp SimpleAggregateFunction(any, String),
+    precedence SimpleAggregateFunction(max, UInt64)
+        COMMENT 'The greatest of its reports. Its report decides; it holds that one''s status and occurred_at: see messages_from_reports',
     outcome SimpleAggregateFunction(max, Tuple(
-        precedence UInt64, reason String, country String, operator String, provider_status String, provider_code String,
-        provider_text String)) CODEC(ZSTD(1))
-        COMMENT 'Of the report that decides. Its precedence holds its status and occurred_at, too: see messages_from_reports',
-    sender SimpleAggregateFunction(max, String) CODEC(ZSTD(1)),
-    reference SimpleAggregateFunction(max, String) CODEC(ZSTD(1)) COMMENT 'Of its reports; of several the greatest',
+        precedence UInt64, reason String, operator String, provider_status String, provider_code String, provider_text String))
+        COMMENT 'Of the report that decides. A query that needs none of it, but the status, reads much less',
+    country SimpleAggregateFunction(max, LowCardinality(String)),
+    sender SimpleAggregateFunction(max, String),
+    reference SimpleAggregateFunction(max, String) COMMENT 'Of its reports; of several the greatest',
     first_received_at SimpleAggregateFunction(min, Nullable(DateTime64(6, 'UTC'))) CODEC(T64, ZSTD(1)),
     last_received_at SimpleAggregateFunction(max, Nullable(DateTime64(6, 'UTC'))) CODEC(T64, ZSTD(1)),
     delivered_received_at SimpleAggregateFunction(min, Nullable(DateTime64(6, 'UTC'))) CODEC(T64, ZSTD(1))
@@ -210,7 +213,7 @@ CREATE TABLE IF NOT EXISTS ${local}.messages ${on_cluster} (
     days SimpleAggregateFunction(groupUniqArrayArray, Array(Date)) COMMENT 'The days of its reports in the table reports',
     submitted_at SimpleAggregateFunction(min, Nullable(DateTime64(6, 'UTC'))) CODEC(T64, ZSTD(1)),
     deadline_at SimpleAggregateFunction(min, Nullable(DateTime64(6, 'UTC'))) CODEC(T64, ZSTD(1)),
-    submission SimpleAggregateFunction(max, String) CODEC(ZSTD(1))
+    submission SimpleAggregateFunction(max, String)
         COMMENT 'Of the submission that was received first: 16 digits of its version, then its reference and tags as JSON',
     claimed SimpleAggregateFunction(max, UInt8)
         COMMENT '1: its submission belongs to messages of the same id that have a message_stamp',
@@ -219,14 +222,14 @@ CREATE TABLE IF NOT EXISTS ${local}.messages ${on_cluster} (
     INDEX first_received_at_range first_received_at TYPE minmax GRANULARITY 1,
     INDEX last_received_at_range last_received_at TYPE minmax GRANULARITY 1,
     INDEX submitted_at_range submitted_at TYPE minmax GRANULARITY 1,
-    INDEX message_id_filter message_id TYPE bloom_filter(0.001) GRANULARITY 1,
-    INDEX recipient_filter recipient TYPE bloom_filter(0.001) GRANULARITY 1
+    INDEX message_id_filter message_id TYPE bloom_filter(0.0001) GRANULARITY 1,
+    INDEX recipient_filter recipient TYPE bloom_filter(0.0001) GRANULARITY 1
 )
 ENGINE = ${replicated}AggregatingMergeTree
 PARTITION BY toRelativeDayNum(home) % 32
 PRIMARY KEY (home, message_key)
 ORDER BY (home, message_key, generation, message_row)
-${settings}, ${quiet}
+${settings}, ${large}
 COMMENT 'The state of each message, in parts that merges add up; read it through ${database}.messages';
 CREATE TABLE IF NOT EXISTS ${internal}.messages ${on_cluster} AS ${local}.messages
 ENGINE = Distributed('${cluster}', '${local}', 'messages', message_key);
@@ -238,15 +241,16 @@ ENGINE = Distributed('${cluster}', '${local}', 'messages', message_key);
 --     1  whether occurred_at is known
 --    45  occurred_at (ms since 1900), then whether it is a callback; or, without occurred_at, first whether it is a
 --        callback, then received_at (ms)
---    11  of a hash of event_id, so that what is equal so far is decided alike everywhere
+--    11  none
 --     4  status
+-- Of equal ones the greatest outcome decides, which is the same one everywhere.
 CREATE TABLE IF NOT EXISTS ${local}.reports_to_messages ${on_cluster} (
     home Date,
     message_key UInt64,
     generation UInt32,
     message_row UInt64,
     day Date,
-    event_id UUID,
+    event_id UUID CODEC(NONE),
     supersedes Nullable(UUID),
     provider LowCardinality(String),
     account LowCardinality(String),
@@ -264,7 +268,8 @@ CREATE TABLE IF NOT EXISTS ${local}.reports_to_messages ${on_cluster} (
     provider_text LowCardinality(String),
     occurred_at Nullable(DateTime64(3, 'UTC')),
     received_at DateTime64(6, 'UTC'),
-    source LowCardinality(String)
+    source LowCardinality(String),
+    is_copy Bool COMMENT 'Whether a report with this event_id was received before'
 )
 ENGINE = Null
 COMMENT 'Keeps nothing: what is inserted becomes rows of messages';
@@ -284,17 +289,18 @@ WITH
             bitShiftLeft(callback, 59) + bitShiftLeft(toUInt64(greatest(toUnixTimestamp64Milli(received_at), 0)), 15),
             bitShiftLeft(toUInt64(1), 60) + bitShiftLeft(callback, 15)
                 + bitShiftLeft(toUInt64(toUnixTimestamp64Milli(assumeNotNull(occurred_at)) + 2208988800000), 16))
-        + bitShiftLeft(cityHash64(event_id) % 2048, 4)
         + transform(
             status,
             ['scheduled', 'accepted', 'enroute', 'expired', 'deleted', 'undeliverable', 'rejected', 'delivered'],
             [1, 2, 3, 4, 5, 6, 7, 8], 9) AS precedence
 SELECT
     home, message_key, generation, message_row, provider, account, message_id, recipient, message_stamp,
-    (precedence, reason, country, operator, provider_status, provider_code, provider_text) AS outcome,
+    precedence,
+    (precedence, reason, operator, provider_status, provider_code, provider_text) AS outcome,
+    country,
     sender,
     reference,
-    received_at AS first_received_at,
+    if(is_copy, NULL, received_at) AS first_received_at,
     received_at AS last_received_at,
     if(rank = 5, received_at, NULL) AS delivered_received_at,
     if(rank = 4, received_at, NULL) AS failed_received_at,
@@ -353,7 +359,7 @@ CREATE MATERIALIZED VIEW IF NOT EXISTS ${local}.messages_from_submissions ${on_c
 TO ${local}.messages AS
 SELECT
     home, message_key, generation, message_row, provider, account, message_id, recipient, message_stamp,
-    (0, '', country, '', '', '', '') AS outcome,
+    country,
     submitted_at, deadline_at,
     concat(
         leftPad(toString(version), 16, '0'),
@@ -369,13 +375,11 @@ FROM ${local}.submissions;
 
 -- The inner SELECT reads whole columns: FINAL does not merge a column of which only an element is read.
 CREATE VIEW IF NOT EXISTS ${database}.messages ${on_cluster} AS
-WITH
-    outcome.precedence AS precedence,
-    JSONExtract(
-        substring(submission, 17), 'Tuple(reference String, tags Map(LowCardinality(String), String))') AS submitted
+WITH JSONExtract(
+    substring(submission, 17), 'Tuple(reference String, tags Map(LowCardinality(String), String))') AS submitted
 SELECT
     provider, account, message_id, recipient, message_stamp,
-    outcome.country AS country,
+    country,
     outcome.operator AS operator,
     sender,
     if(reported_reference != '', reported_reference, submitted.reference) AS reference,
@@ -398,7 +402,7 @@ SELECT
     outcome.provider_text AS provider_text,
     if(bitTest(precedence, 60), fromUnixTimestamp64Milli(
         toInt64(bitAnd(bitShiftRight(precedence, 16), 17592186044415)) - 2208988800000, 'UTC'), NULL) AS occurred_at,
-    length(events) - length(arrayIntersect(events, superseded)) AS reports,
+    arrayCount(event -> NOT has(superseded, event), events) AS reports,
     first_received_at,
     last_received_at,
     bitCount(bitAnd(finals, 31)) > 1 OR bitAnd(finals, 96) = 96 AS conflict,
@@ -419,7 +423,8 @@ SELECT
     submitted.tags AS tags
 FROM (
     SELECT
-        provider, account, message_id, recipient, message_stamp, outcome, sender, reference AS reported_reference,
+        provider, account, message_id, recipient, message_stamp, precedence, outcome, country, sender,
+        reference AS reported_reference,
         events, superseded,
         first_received_at, last_received_at, delivered_received_at, failed_received_at, finals, submitted_at,
         deadline_at, submission, claimed
@@ -463,8 +468,8 @@ CREATE TABLE IF NOT EXISTS ${local}.inbound ${on_cluster} (
     event_id UUID,
     provider LowCardinality(String),
     account LowCardinality(String),
-    message_id String CODEC(ZSTD(1)),
-    sender String CODEC(ZSTD(1)),
+    message_id String,
+    sender String,
     recipient LowCardinality(String),
     content String CODEC(ZSTD(3)),
     occurred_at Nullable(DateTime64(3, 'UTC')) CODEC(T64, ZSTD(1)),
@@ -479,12 +484,12 @@ CREATE TABLE IF NOT EXISTS ${local}.inbound ${on_cluster} (
         bitShiftLeft(toUInt64(revision), 48) + 281474976710655 - toUInt64(greatest(toUnixTimestamp64Milli(received_at), 0))
         COMMENT 'As in reports',
     INDEX received_at_range received_at TYPE minmax GRANULARITY 1,
-    INDEX sender_filter sender TYPE bloom_filter(0.001) GRANULARITY 1
+    INDEX sender_filter sender TYPE bloom_filter(0.0001) GRANULARITY 1
 )
 ENGINE = ${replicated}ReplacingMergeTree(version)
 PARTITION BY toRelativeDayNum(stamp_day) % 32
 ORDER BY (stamp_day, event_id)
-${settings}, ${quiet}
+${settings}, ${large}
 COMMENT 'Every copy of every inbound message, until a merge leaves one of each; read it through ${database}.inbound';
 CREATE TABLE IF NOT EXISTS ${internal}.inbound ${on_cluster} AS ${local}.inbound
 ENGINE = Distributed('${cluster}', '${local}', 'inbound', cityHash64(event_id));
@@ -515,7 +520,7 @@ CREATE TABLE IF NOT EXISTS ${local}.dead_letters ${on_cluster} (
     resolved_at Nullable(DateTime64(3, 'UTC')),
     resolution String COMMENT 'Empty: a receipt; else what came of a replay at received_at',
     INDEX received_at_range received_at TYPE minmax GRANULARITY 1,
-    INDEX id_filter id TYPE bloom_filter(0.001) GRANULARITY 1
+    INDEX id_filter id TYPE bloom_filter(0.0001) GRANULARITY 1
 )
 ENGINE = ${replicated}ReplacingMergeTree
 PARTITION BY toRelativeDayNum(toDate(received_at)) % 32

@@ -72,6 +72,31 @@ def test_copies_that_are_read_differently_may_come_in_one_batch(store: Store) ->
     assert [(row["recipient"], row["reports"]) for row in found] == [("+447400123457", 1), ("07400123456", 1)]
 
 
+def test_a_copy_that_comes_days_later_is_not_stored(store: Store) -> None:
+    """A late copy counts in when its message was last heard of, and in which report decides; the table has one row."""
+    first = make_report(status=Status.EXPIRED, occurred_at=None)
+    other = make_report(status=Status.REJECTED, occurred_at=None, received_at=NOON + timedelta(seconds=1))
+    copy = msgspec.structs.replace(first, received_at=NOON + timedelta(days=3))
+    insert(store, first, other, copy)
+    assert one(store, f"SELECT count() AS stored FROM {store.internal}.reports") == {"stored": 2}
+    assert one(store, "SELECT status, reports, last_received_at FROM dlr.messages") == {
+        "status": "expired",
+        "reports": 2,
+        "last_received_at": copy.received_at.replace(tzinfo=None),
+    }
+
+
+def test_an_insert_that_is_repeated_reaches_the_messages(store: Store) -> None:
+    """Reports that an insert stored before it was cut short reach their messages when it is repeated, late ones, too."""
+    late = make_report(received_at=NOON + timedelta(days=5), stamp_day=NOON.date())
+    copy = msgspec.structs.replace(late, received_at=NOON + timedelta(days=6))
+    store.insert(Topic.REPORTS, [late, copy])
+    expected = one(store, "SELECT * FROM dlr.messages")
+    store.client.command(f"TRUNCATE TABLE {store.internal}.messages")
+    store.insert(Topic.REPORTS, [late, copy])
+    assert one(store, "SELECT * FROM dlr.messages") == expected
+
+
 def test_a_thousand_copies_in_one_insert_count_once(store: Store) -> None:
     """Copies within one insert collapse as those of several do."""
     copies = [make_report(received_at=NOON + timedelta(seconds=n)) for n in range(1000)]
@@ -278,7 +303,7 @@ def test_the_store_ranks_as_the_program_does(store: Store) -> None:
     insert(store, *(make_report(status=status, message_id=status.value) for status in Status))
     found = rows(
         store,
-        f"SELECT message_id AS status, bitShiftRight(outcome.precedence, 61) AS rank FROM {store.internal}.messages",
+        f"SELECT message_id AS status, bitShiftRight(precedence, 61) AS rank FROM {store.internal}.messages",
     )
     assert {row["status"]: row["rank"] for row in found} == {status.value: status.rank for status in Status}
 
