@@ -1,7 +1,14 @@
--- Of which messages did a provider report two different final states? (last 30 days; each with its reports of 60 days in the order of their receipt)
+-- Of which messages did a provider report two different final states? (last 30 days; the latest thousand, each with its reports of 60 days in the order of their receipt)
 WITH
     now() - INTERVAL 30 DAY AS since,
-    now() AS until
+    now() AS until,
+    conflicting AS (
+        SELECT provider, account, message_id, recipient, message_stamp, status, last_received_at
+        FROM dlr.messages
+        WHERE conflict AND last_received_at >= since AND last_received_at < until
+        ORDER BY last_received_at DESC, message_id, recipient
+        LIMIT 1000
+    )
 SELECT
     m.provider AS provider,
     m.account AS account,
@@ -11,11 +18,12 @@ SELECT
     arrayMap(x -> x.2, arraySort(groupArray((r.received_at, r.status)))) AS statuses,
     arrayMap(x -> x.2, arraySort(groupArray((r.received_at, r.provider_status)))) AS provider_statuses,
     max(r.received_at) AS last_received_at
-FROM dlr.messages AS m
-INNER JOIN dlr.reports AS r
+FROM dlr.reports AS r
+INNER JOIN conflicting AS m
     ON r.provider = m.provider AND r.account = m.account AND r.message_id = m.message_id AND r.recipient = m.recipient
-WHERE m.conflict AND m.last_received_at >= since AND m.last_received_at < until
+    AND r.message_stamp = m.message_stamp
+WHERE r.message_id IN (SELECT message_id FROM conflicting)
     AND r.received_at >= since - INTERVAL 30 DAY AND r.received_at < until
-GROUP BY provider, account, message_id, recipient
+GROUP BY provider, account, message_id, recipient, m.message_stamp
 ORDER BY last_received_at DESC, message_id, recipient
 LIMIT 1000

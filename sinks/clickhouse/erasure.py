@@ -72,8 +72,9 @@ _TABLES: Final[Mapping[str, _Table]] = {
             "sender": "sender = {sender}",
             "reference": "reference = {reference}",
             # Between two texts stands a word, so that digits of both don't look like one number.
-            "concatWithSeparator(' and ', outcome.3, outcome.4, outcome.5, outcome.6)": (
-                "outcome = tuple(outcome.precedence, outcome.reason, {outcome.operator},"
+            "operator": "operator = {operator}",
+            "concatWithSeparator(' and ', outcome.3, outcome.4, outcome.5)": (
+                "outcome = tuple(outcome.precedence, outcome.reason,"
                 " {outcome.provider_status}, {outcome.provider_code}, {outcome.provider_text})"
             ),
             "substring(submission, 17)": "submission = concat(substring(submission, 1, 16), {substring(submission, 17)})",

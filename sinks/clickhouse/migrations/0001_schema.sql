@@ -194,11 +194,12 @@ CREATE TABLE IF NOT EXISTS ${local}.messages ${on_cluster} (
     precedence SimpleAggregateFunction(max, UInt64)
         COMMENT 'The greatest of its reports. Its report decides; it holds that one''s status and occurred_at: see messages_from_reports',
     outcome SimpleAggregateFunction(max, Tuple(
-        precedence UInt64, reason String, operator String, provider_status String, provider_code String, provider_text String))
+        precedence UInt64, reason String, provider_status String, provider_code String, provider_text String))
         COMMENT 'Of the report that decides. A query that needs none of it, but the status, reads much less',
-    country SimpleAggregateFunction(max, LowCardinality(String)),
-    sender SimpleAggregateFunction(max, String),
-    reference SimpleAggregateFunction(max, String) COMMENT 'Of its reports; of several the greatest',
+    country SimpleAggregateFunction(max, LowCardinality(String)) COMMENT 'Of its reports; of several the greatest',
+    operator SimpleAggregateFunction(max, LowCardinality(String)) COMMENT 'Like country',
+    sender SimpleAggregateFunction(max, String) COMMENT 'Like country',
+    reference SimpleAggregateFunction(max, String) COMMENT 'Like country',
     first_received_at SimpleAggregateFunction(min, Nullable(DateTime64(6, 'UTC'))) CODEC(T64, ZSTD(1)),
     last_received_at SimpleAggregateFunction(max, Nullable(DateTime64(6, 'UTC'))) CODEC(T64, ZSTD(1)),
     delivered_received_at SimpleAggregateFunction(min, Nullable(DateTime64(6, 'UTC'))) CODEC(T64, ZSTD(1))
@@ -296,8 +297,9 @@ WITH
 SELECT
     home, message_key, generation, message_row, provider, account, message_id, recipient, message_stamp,
     precedence,
-    (precedence, reason, operator, provider_status, provider_code, provider_text) AS outcome,
+    (precedence, reason, provider_status, provider_code, provider_text) AS outcome,
     country,
+    operator,
     sender,
     reference,
     if(is_copy, NULL, received_at) AS first_received_at,
@@ -380,7 +382,7 @@ WITH JSONExtract(
 SELECT
     provider, account, message_id, recipient, message_stamp,
     country,
-    outcome.operator AS operator,
+    operator,
     sender,
     if(reported_reference != '', reported_reference, submitted.reference) AS reference,
     transform(
@@ -423,8 +425,8 @@ SELECT
     submitted.tags AS tags
 FROM (
     SELECT
-        provider, account, message_id, recipient, message_stamp, precedence, outcome, country, sender,
-        reference AS reported_reference,
+        provider, account, message_id, recipient, message_stamp, precedence, outcome, country, operator,
+        sender, reference AS reported_reference,
         events, superseded,
         first_received_at, last_received_at, delivered_received_at, failed_received_at, finals, submitted_at,
         deadline_at, submission, claimed

@@ -216,13 +216,14 @@ def read_again(report: DeliveryReport, **changed: Any) -> DeliveryReport:
 
 
 def test_a_message_has_the_greatest_reference_of_its_reports(store: Store) -> None:
-    """Of reports that differ in their reference or sender, the greatest counts, whichever of them decides."""
-    first = make_report(status=Status.ENROUTE, reference="ref-2", sender="ACME")
-    insert(store, first, make_report(reference="ref-1"))
+    """Of reports that differ in reference, sender or operator, the greatest counts, whichever of them decides."""
+    first = make_report(status=Status.ENROUTE, reference="ref-2", sender="ACME", operator="204-08")
+    insert(store, first, make_report(reference="ref-1", operator=""))
     insert(store, first)
-    assert one(store, "SELECT reference, sender, status FROM dlr.messages") == {
+    assert one(store, "SELECT reference, sender, operator, status FROM dlr.messages") == {
         "reference": "ref-2",
         "sender": "ACME",
+        "operator": "204-08",
         "status": "delivered",
     }
 
