@@ -122,32 +122,12 @@ def dead_letter_record(
         received_at=received_at,
         kind=kind,
     )
-    return Record(Topic.DEAD_LETTERS, letter.id, provider, _encode(letter))
+    return letter_record(letter)
 
 
-def resolution_record(
-    *,
-    letter_id: str,
-    kind: LetterKind,
-    provider: str,
-    account: str,
-    why: Fault,
-    at: datetime,
-    resolved: bool,
-    words: str,
-) -> Record:
-    """Write the result of a replay at `at`, in `words`, as one more record of a dead letter."""
-    letter = DeadLetter(
-        id=letter_id,
-        provider=provider,
-        account=account,
-        why=why,
-        received_at=at,
-        kind=kind,
-        resolved_at=at if resolved else None,
-        resolution=words,
-    )
-    return Record(Topic.DEAD_LETTERS, letter_id, provider, _encode(letter))
+def letter_record(letter: DeadLetter) -> Record:
+    """Write a dead letter, or the result of its replay, as a record of `dlr.dead_letters`."""
+    return Record(Topic.DEAD_LETTERS, letter.id, letter.provider, _encode(letter))
 
 
 def _as_text(body: bytes) -> tuple[str, str]:

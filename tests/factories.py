@@ -9,7 +9,7 @@ from normalizers.identity import event_id
 from normalizers.model import CodeSource, DeliveryReport, InboundMessage, Source, Status
 from normalizers.spelling import NO_DAY
 from normalizers.submissions import Submission
-from sinks.records import LetterKind, dead_letter_record, resolution_record
+from sinks.records import DeadLetter, LetterKind, dead_letter_record, letter_record
 from sinks.stream import Record
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -85,16 +85,16 @@ def make_letter(**given: Any) -> Record:
 
 def make_resolution(words: str) -> Record:
     """Make the result of a replay that could not read a dead letter."""
-    return resolution_record(
-        letter_id="0" * 32,
+    letter = DeadLetter(
+        id="0" * 32,
         kind=LetterKind.CALLBACK,
         provider="juhe",
         account="default",
         why=Fault.NOT_JSON,
-        at=NOON,
-        resolved=False,
-        words=words,
+        received_at=NOON,
+        resolution=words,
     )
+    return letter_record(letter)
 
 
 def make_inbound(**given: Any) -> InboundMessage:

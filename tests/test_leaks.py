@@ -14,14 +14,14 @@ def test_the_tests_secrets_and_numbers_are_known() -> None:
 
 
 @pytest.mark.parametrize(
-    ("file", "text", "found"),
+    ("found", "file", "text"),
     [
-        ("log", '{"timestamp": "2026", "error": "GET /callbacks/cm/default/right-one"}', True),
-        ("log", '{"timestamp": "2026", "error": "GSM=00447400123456"}', True),
-        ("log", '{"timestamp": "2026", "error": "GSM=0044**56"}', False),
-        ("dlrhub-data/journal/receiver-0/1.seg", "AUTH_KEY=right-one", True),
-        ("dlrhub-data/journal/receiver-0/1.seg", "8618688888888", False),
-        ("settings.toml", "right-one", False),
+        (True, "log", '{"timestamp": "2026", "error": "GET /callbacks/cm/default/right-one"}'),
+        (True, "log", '{"timestamp": "2026", "error": "GSM=00447400123456"}'),
+        (False, "log", '{"timestamp": "2026", "error": "GSM=0044**56"}'),
+        (True, "dlrhub-data/journal/receiver-0/1.seg", "AUTH_KEY=right-one"),
+        (False, "dlrhub-data/journal/receiver-0/1.seg", "8618688888888"),
+        (False, "settings.toml", "right-one"),
     ],
 )
 def test_leaks_are_found(tmp_path: Path, file: str, text: str, *, found: bool) -> None:

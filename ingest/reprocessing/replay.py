@@ -17,7 +17,7 @@ from ingest.reprocessing.rereading import Rereader
 from normalizers.errors import MalformedError
 from normalizers.model import DeliveryReport, InboundMessage, Reject
 from sinks.errors import RefusedError
-from sinks.records import LetterKind, resolution_record
+from sinks.records import DeadLetter, LetterKind, letter_record
 from sinks.rows import check, written
 from sinks.stream import Producer, Record, Topic
 
@@ -41,17 +41,18 @@ async def replay(
     """
     async for letter in letters(store, wanted, after):
         records, resolved, words = _read_again(letter, rereader)
-        resolution = resolution_record(
-            letter_id=letter.id,
+        now = datetime.now(UTC)
+        resolution = DeadLetter(
+            id=letter.id,
             kind=letter.origin.kind,
             provider=letter.origin.provider,
             account=letter.origin.account,
             why=letter.why,
-            at=datetime.now(UTC),
-            resolved=resolved,
-            words=words,
+            received_at=now,
+            resolved_at=now if resolved else None,
+            resolution=words,
         )
-        await producer.append([*records, resolution])
+        await producer.append([*records, letter_record(resolution)])
         yield Replayed(position=letter.position, resolved=resolved, words=words)
 
 
