@@ -18,11 +18,12 @@ from ingest.background import in_background
 from ingest.backup.restoring import refuse_unfinished
 from ingest.connections.data_dir import locked
 from ingest.connections.ports import require_free, reserve
-from ingest.connections.stores import require_embedded
+from ingest.connections.stores import require_embedded, store_folder
 from ingest.connections.streams import LateProducer, journals, lag_sources, open_producer, refuse_old_data
 from ingest.connections.tls import server_context
 from ingest.metrics import catalogue
 from ingest.metrics.disk import DiskMeter
+from ingest.metrics.folders import FolderWatch
 from ingest.metrics.lag import LagMeter
 from ingest.metrics.series import Totals
 from ingest.processes.admin import make_page, make_submissions
@@ -65,7 +66,9 @@ async def run(settings: Settings, parts: Parts, config: Path | None) -> None:
         totals = _totals(settings)
         stages = _stages(settings.receiver.workers, parts, config, totals)
         meter = LagMeter(totals, drains=parts.store)
-        disk = DiskMeter(settings.data_dir, journals(settings.data_dir), totals)
+        store = store_folder(settings.data_dir) if parts.store and settings.clickhouse.url is None else None
+        disk = DiskMeter(settings.data_dir, FolderWatch(settings.data_dir, journals(settings.data_dir), store), totals)
+        disk.measure()  # before the first process makes a folder that is missing
         checks = _checks(settings, parts, stages, totals, meter=meter, disk=disk)
         producer = LateProducer(lambda: open_producer(settings.data_dir, settings.kafka, f"admin-{parts.command}"))
         app = make_app(Admin(checks, totals), settings.admin)

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import threading
 import time
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from functools import partial
@@ -47,6 +48,7 @@ class JournalConsumer:
         self._readers: dict[str, JournalReader] = {}
         self._trim_at = 0.0
         self._failed: set[str] = set()
+        self._in_use = threading.Lock()
 
     async def read(self, *, most: int, most_bytes: int = BATCH_BYTES, wait_seconds: float) -> Batch:
         """Return the records after those read before, waiting for the first one at most `wait_seconds`."""
@@ -78,32 +80,48 @@ class JournalConsumer:
 
     async def close(self) -> None:
         """Close the journals."""
-        for reader in self._readers.values():
-            reader.close()
-        self._readers.clear()
+        await asyncio.to_thread(self._close)
+
+    def _close(self) -> None:
+        with self._in_use:  # a read whose caller was cancelled goes on in its thread
+            for reader in self._readers.values():
+                reader.close()
+            self._readers.clear()
 
     def _read(self, most: int, most_bytes: int) -> Batch:
+        with self._in_use:
+            return self._read_on(most, most_bytes)
+
+    def _read_on(self, most: int, most_bytes: int) -> Batch:
         records: list[Record] = []
         positions: dict[Hashable, int] = {}
         due = time.monotonic() >= self._trim_at
         if due:
             self._trim_at = time.monotonic() + self._trim_seconds
+        self._close_gone()
         for reader in self._open_readers():
             if due:
                 self._try(reader, reader.trim)
             found = self._try(reader, partial(reader.read, most - len(records), most_bytes)) or []
             if found:
                 records.extend(found)
-                positions[reader.folder.name] = reader.position
+                positions[reader] = reader.position
                 most_bytes -= sum(len(record.value) for record in found)
             if len(records) >= most or most_bytes <= 0:
                 break
         return Batch(records, positions)
 
     def _commit(self, positions: Mapping[Hashable, int]) -> None:
-        for name, position in positions.items():
-            reader = self._readers[str(name)]
-            self._try(reader, partial(reader.commit, position))
+        with self._in_use:
+            for reader in self._readers.values():
+                if reader in positions:  # a journal whose folder is gone has no cursor to move
+                    self._try(reader, partial(reader.commit, positions[reader]))
+
+    def _close_gone(self) -> None:
+        for name, reader in list(self._readers.items()):
+            if reader.is_gone():
+                _log.error("the folder of journal %s was deleted or moved while it was read", name)
+                self._readers.pop(name).close()
 
     def _open_readers(self) -> Iterator[JournalReader]:
         for folder in journals_in(self._root):

@@ -62,7 +62,7 @@ def set_aside(root: Path, damage: Damage, content: bytes) -> bool:
     note = folder / f"{damage.name}.json"
     if note.exists():
         return False
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     if content:
         replace_file(folder / damage.kept, content)
     replace_file(note, msgspec.json.format(msgspec.json.encode(damage)))

@@ -88,9 +88,12 @@ def replace_file(path: Path, content: bytes) -> None:
     new.replace(path)
 
 
-def is_deleted(file: int) -> bool:
-    """Tell whether an open file was deleted."""
-    return os.fstat(file).st_nlink == 0
+def is_gone(file: int, path: Path) -> bool:
+    """Tell whether an open file or folder is no longer at `path`: it was deleted, moved, or replaced by another."""
+    try:
+        return not os.path.samestat(path.stat(), os.fstat(file))
+    except OSError:
+        return True
 
 
 def write_all(file: int, content: bytes, start: int) -> None:

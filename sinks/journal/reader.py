@@ -27,10 +27,9 @@ from sinks.journal.positions import (
     CURSOR,
     Cursor,
     Mark,
-    is_deleted,
+    is_gone,
     read_cursor,
     read_mark,
-    sync_folder,
     write_cursor,
 )
 from sinks.journal.segment import Group, Segment, SegmentFile, segments_in
@@ -112,12 +111,12 @@ class JournalReader:
             self._rereading = False
 
     def _write_cursor(self, position: int) -> None:
-        if self._cursor is not None and is_deleted(self._cursor):
+        if self._cursor is not None and is_gone(self._cursor, self.folder / CURSOR):
             os.close(self._cursor)
             self._cursor = None
-        if self._cursor is None:
-            self._cursor = os.open(self.folder / CURSOR, os.O_RDWR | os.O_CREAT, 0o600)
-            sync_folder(self.folder)
+        if self._cursor is None:  # it is never made in another folder that took the place of this one
+            self._cursor = os.open(CURSOR, os.O_RDWR | os.O_CREAT, 0o600, dir_fd=self._lock)
+            os.fsync(self._lock)
         write_cursor(self._cursor, Cursor(position, self._boot))
 
     def rewind(self) -> None:
@@ -127,7 +126,7 @@ class JournalReader:
 
     def trim(self) -> None:
         """Delete the segments that are drained, aged, and no longer written to."""
-        if self._cursor is not None and is_deleted(self._cursor):
+        if self._cursor is not None and is_gone(self._cursor, self.folder / CURSOR):
             self._write_cursor(self.committed)
         if self._rereading:
             return
@@ -151,6 +150,10 @@ class JournalReader:
             return None
         behind = [segment for segment in self._segments() if segment.first <= self.committed + 1]
         return behind[-1].path.stat().st_mtime if behind else None
+
+    def is_gone(self) -> bool:
+        """Tell whether the folder was deleted, moved, or replaced by another."""
+        return is_gone(self._lock, self.folder)
 
     def close(self) -> None:
         """Close the files, and release the lock."""

@@ -26,7 +26,7 @@ from sinks.group_commit import GroupCommit
 from sinks.journal.positions import (
     ACKNOWLEDGED,
     Mark,
-    is_deleted,
+    is_gone,
     make_cursor,
     read_cursor,
     read_mark,
@@ -104,7 +104,7 @@ class Journal:
 
     async def _ready_segment(self) -> "_OpenSegment":
         """Return the segment for the next group, a new one if that is due."""
-        if self._mark_file is not None and is_deleted(self._mark_file):
+        if self._mark_file is not None and is_gone(self._mark_file, self.folder / ACKNOWLEDGED):
             self._leave_segment()
             os.close(self._mark_file)
             self._mark_file = None
@@ -205,9 +205,9 @@ class _OpenSegment:
         """Write a group and sync it; after an `OSError` the segment has to be closed."""
         write_all(self._file, group, self._end)
         os.fdatasync(self._file)
-        found, self._end = os.fstat(self._file), self._end + len(group)
-        if found.st_size != self._end or not found.st_nlink:
-            raise OSError(errno.EIO, "the segment was changed or deleted by something else")
+        self._end += len(group)
+        if os.fstat(self._file).st_size != self._end or is_gone(self._file, self._segment.path):
+            raise OSError(errno.EIO, "the segment was changed, moved or deleted by something else")
 
     def is_due(self, most_bytes: int, most_seconds: float) -> bool:
         """Tell whether the next group goes to another segment."""

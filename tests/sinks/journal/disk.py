@@ -49,11 +49,12 @@ class Recording:
 
     def _opening(self, real: Callable[..., int]) -> Callable[..., int]:
         def opened(path: Any, flags: int, mode: int = 0o777, **given: Any) -> int:
-            new = bool(flags & os.O_CREAT) and not Path(path).exists()
+            full = self.root / self._paths[given["dir_fd"]] / path if "dir_fd" in given else Path(path)
+            new = bool(flags & os.O_CREAT) and not full.exists()
             file = real(path, flags, mode, **given)
-            self._paths[file] = self._name(path)
+            self._paths[file] = self._name(full)
             if new:
-                self.note("create", self._name(path))
+                self.note("create", self._name(full))
             return file
 
         return opened
