@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 from tests.faults.faults import Fault
 from tests.faults.resources import Sample, lag, take
-from tests.faults.traffic import Client, Traffic
 from tests.program.running import Ask, Program, counts
+from tests.program.traffic import Client, Traffic
 from tests.waiting import wait_until
 
 _SETTLE_SECONDS = 120

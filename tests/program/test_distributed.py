@@ -10,8 +10,8 @@ import orjson
 import pytest
 
 from tests.ingest.query.fixtures import QueryServer
-from tests.program.providers import Providers
 from tests.program.running import Program, Server, counts, kafka_settings, stored_ids
+from tests.program.traffic import Traffic
 from tests.sinks.kafka.broker import Broker
 from tests.waiting import wait_until
 
@@ -53,16 +53,12 @@ def parts(tmp_path: Path, kafka_broker: Broker, writable_server: QueryServer, na
 
 def test_no_fault_loses_or_doubles_an_acknowledged_report(parts: Parts, kafka_broker: Broker) -> None:
     """While drains, receivers and broker are killed and frozen, every acknowledged report is stored once."""
-    providers = Providers(parts.ingest)
-    providers.start()
-    try:
-        providers.wait_for_more()
-        _let_everything_fail(parts, kafka_broker, providers)
-    finally:
-        providers.stop()
-    parts.wait_for(providers.acknowledged)
+    with Traffic(lambda: parts.ingest.receiver, reports_per_second=1000) as traffic:
+        traffic.wait_for_more()
+        _let_everything_fail(parts, kafka_broker, traffic)
+    parts.wait_for(traffic.acknowledged_ids())
     held = stored_ids(parts.ask)
-    assert held <= providers.sent
+    assert held <= traffic.sent_ids()
     assert counts(parts.ask) == {len(held)}
     wait_until(lambda: parts.ingest.metric("dlr_spill_records") == 0, seconds=GROUP_SECONDS)
     wait_until(lambda: parts.first.metric("dlr_stream_lag_records") == 0, seconds=GROUP_SECONDS)
@@ -72,23 +68,19 @@ def test_no_fault_loses_or_doubles_an_acknowledged_report(parts: Parts, kafka_br
 
 def test_a_stalled_broker_costs_neither_answers_nor_memory(parts: Parts, kafka_broker: Broker) -> None:
     """While the broker is frozen, reports are acknowledged from the spill, and the receivers' memory does not grow."""
-    providers = Providers(parts.ingest, pause_seconds=0.25)
-    providers.start()
-    try:
-        providers.wait_for_more()
-        before, resident = len(providers.acknowledged), _resident_mib(parts.ingest)
+    with Traffic(lambda: parts.ingest.receiver, reports_per_second=200) as traffic:
+        traffic.wait_for_more()
+        before, resident = traffic.acknowledged, _resident_mib(parts.ingest)
         kafka_broker.pause()
         time.sleep(STALL_SECONDS)
-        assert len(providers.acknowledged) - before > 50 * STALL_SECONDS
+        assert traffic.acknowledged - before > 50 * STALL_SECONDS
         assert parts.ingest.metric("dlr_spill_records") > 0
         assert _resident_mib(parts.ingest) < resident + 30
         kafka_broker.resume()
-        providers.wait_for_more()
-    finally:
-        providers.stop()
-    assert providers.slowest_seconds < 4, "one wait for a confirmation, of one second"
-    parts.wait_for(providers.acknowledged)
-    assert counts(parts.ask) == {len(providers.acknowledged)}
+        traffic.wait_for_more()
+    assert traffic.slowest_seconds < 4, "one wait for a confirmation, of one second"
+    parts.wait_for(traffic.acknowledged_ids())
+    assert counts(parts.ask) == {traffic.acknowledged}
     wait_until(lambda: parts.ingest.metric("dlr_spill_records") == 0, seconds=GROUP_SECONDS)
 
 
@@ -110,19 +102,19 @@ def _resident_mib(program: Program) -> float:
     return sum(map(int, shown.stdout.split())) / 1024
 
 
-def _let_everything_fail(parts: Parts, broker: Broker, providers: Providers) -> None:
+def _let_everything_fail(parts: Parts, broker: Broker, traffic: Traffic) -> None:
     broker.pause()  # inserts of a drain can't be committed now
-    providers.wait_for_more()
+    traffic.wait_for_more()
     parts.first.kill()
     broker.resume()
-    providers.wait_for_more()
+    traffic.wait_for_more()
     parts.ingest.kill()
     parts.ingest.start()
-    providers.wait_for_more()
+    traffic.wait_for_more()
     broker.kill()
-    providers.wait_for_more()
+    traffic.wait_for_more()
     wait_until(lambda: parts.ingest.metric("dlr_spill_records") > 0, seconds=GROUP_SECONDS)
     broker.start()
     parts.second.kill()
     parts.first.start()
-    providers.wait_for_more()
+    traffic.wait_for_more()

@@ -8,48 +8,38 @@ from pathlib import Path
 
 import orjson
 
-from tests.program.providers import Providers
 from tests.program.running import Program, counts, stored_ids
+from tests.program.traffic import Traffic
 from tests.waiting import wait_until
 
 
 def test_six_kills_of_the_whole_tree_lose_and_double_nothing(tmp_path: Path) -> None:
     """Acknowledged reports are stored and counted once when all processes are killed at any moment."""
     moments = random.Random(6)  # noqa: S311 - moments to kill at
-    program = Program(tmp_path)
-    providers = Providers(program)
-    with program:
-        providers.start()
-        try:
+    with Program(tmp_path) as program:
+        with Traffic(lambda: program.receiver, reports_per_second=2000) as traffic:
             for _ in range(6):
                 time.sleep(moments.uniform(0.3, 1.5))
                 program.kill()
                 program.start()
-        finally:
-            providers.stop()
         program.wait_until_drained()
         held = stored_ids(program.ask)
-        assert len(providers.acknowledged) > 200
-        assert providers.acknowledged <= held <= providers.sent
+        assert traffic.acknowledged > 200
+        assert traffic.acknowledged_ids() <= held <= traffic.sent_ids()
         assert counts(program.ask) == {len(held)}
 
 
 def test_a_stop_under_load_loses_nothing_and_is_clean(tmp_path: Path) -> None:
     """After SIGTERM the program finishes the requests in progress, and exits with 0 within ten seconds."""
     with Program(tmp_path) as program:
-        providers = Providers(program)
-        providers.start()
-        time.sleep(1)
-        started = time.monotonic()
-        status = program.stop()
-        seconds = time.monotonic() - started
-        providers.stop()
-        assert status == 0
-        assert seconds < 10
+        with Traffic(lambda: program.receiver, reports_per_second=2000) as traffic:
+            time.sleep(1)
+            started = time.monotonic()
+            assert program.stop() == 0
+            assert time.monotonic() - started < 10
         program.start()
         program.wait_until_drained()
-        held = stored_ids(program.ask)
-        assert providers.acknowledged <= held
+        assert traffic.acknowledged_ids() <= stored_ids(program.ask)
 
 
 def test_a_part_that_dies_is_started_again(tmp_path: Path) -> None:

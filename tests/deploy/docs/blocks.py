@@ -12,6 +12,7 @@ DOCUMENTS: Final = [
     ROOT / "README.md",
     ROOT / "CONTRIBUTING.md",
     ROOT / "deploy" / "README.md",
+    ROOT / "deploy" / "SECURITY.md",
     *sorted((ROOT / "deploy" / "docs").glob("*.md")),
 ]
 

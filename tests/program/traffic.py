@@ -1,4 +1,4 @@
-"""Providers that post at a steady rate, and know what was acknowledged without remembering every id."""
+"""Posts reports at a steady rate, each until it is acknowledged."""
 
 import threading
 import time
@@ -8,15 +8,17 @@ from typing import Self
 
 import orjson
 
+from tests.waiting import wait_until
+
 _TIMEOUT_SECONDS = 10.0
 _RETRY_SECONDS = 0.1
 
 
 class Client:
     """
-    One provider. Its reports are numbered, and an array is posted again until it is acknowledged.
+    A client that posts numbered reports in arrays, each array until it is acknowledged.
 
-    So all reports below `acknowledged` are acknowledged, and none from `sent` on was ever sent.
+    All reports below `acknowledged` are acknowledged, and those from `sent` on were never sent.
     """
 
     def __init__(self, name: str, size: int) -> None:
@@ -51,17 +53,17 @@ class Client:
             return False
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None
 
 
 class Traffic:
-    """Several clients that share a rate; a context that posts while it is open."""
+    """Several clients that share a rate, and post while the context is open."""
 
     def __init__(self, port: Callable[[], int], *, reports_per_second: float, clients: int = 8, size: int = 10) -> None:
-        """Post to `port()`, asked before each array since a program that is started again may have another one."""
+        """Post to `port()`, called before each array, because a restarted program may have another port."""
         self.clients = [Client(f"c{number}", size) for number in range(clients)]
         self.slowest_seconds = 0.0
         self._port = port
@@ -71,8 +73,21 @@ class Traffic:
 
     @property
     def acknowledged(self) -> int:
-        """How many reports were acknowledged."""
+        """The number of acknowledged reports."""
         return sum(client.acknowledged for client in self.clients)
+
+    def acknowledged_ids(self) -> set[str]:
+        """Return the message ids of the acknowledged reports."""
+        return {f"{client.name}-{number}" for client in self.clients for number in range(client.acknowledged)}
+
+    def sent_ids(self) -> set[str]:
+        """Return the message ids of all reports that were sent."""
+        return {f"{client.name}-{number}" for client in self.clients for number in range(client.sent)}
+
+    def wait_for_more(self, count: int = 300) -> None:
+        """Return once `count` more reports are acknowledged."""
+        wanted = self.acknowledged + count
+        wait_until(lambda: self.acknowledged >= wanted, seconds=120)
 
     def __enter__(self) -> Self:
         """Start."""
@@ -81,7 +96,7 @@ class Traffic:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Stop, and wait for what is under way."""
+        """Stop, and wait for the requests in progress."""
         self._stopped.set()
         for thread in self._threads:
             thread.join(2 * _TIMEOUT_SECONDS)
@@ -92,9 +107,7 @@ class Traffic:
             started = time.monotonic()
             client.deliver(self._port(), self._stopped)
             self.slowest_seconds = max(self.slowest_seconds, time.monotonic() - started)
-            next_at = max(
-                next_at + self._every_seconds, time.monotonic() - 1.0
-            )  # after an outage a second is made up for
+            next_at = max(next_at + self._every_seconds, time.monotonic() - 1.0)  # makes up for at most one second
             self._stopped.wait(max(0.0, next_at - time.monotonic()))
         client.close()
 
