@@ -138,25 +138,24 @@ async def test_the_records_of_a_damaged_segment_are_counted(
 
 
 @pytest.mark.parametrize("damage", [cut, empty, overwrite, Path.unlink])
-async def test_a_lost_end_is_reported_without_a_later_record(tmp_path: Path, damage: Callable[[Path], None]) -> None:
+async def test_a_lost_end_is_reported_without_a_later_record(
+    consumer: JournalConsumer, tmp_path: Path, damage: Callable[[Path], None]
+) -> None:
     """Lost records at the end are reported, and no longer counted as lag, even if no record follows them."""
     await write(tmp_path / "j", 1)
     await write(tmp_path / "j", 2, 3, 4)
     damage(segment_files(tmp_path / "j")[1])
-    consumer = JournalConsumer(tmp_path)
     batch = await consumer.read(most=100, wait_seconds=0)
     await consumer.commit(batch)
     assert not (await consumer.read(most=100, wait_seconds=0)).records
     assert lag(tmp_path) == 0
     await write(tmp_path / "j", 5)
     assert await values(consumer) == [5]
-    await consumer.close()
     assert lost(tmp_path) == 4 - len(batch.records)
 
 
-async def test_a_group_that_was_never_acknowledged_is_no_damage(tmp_path: Path) -> None:
+async def test_a_group_that_was_never_acknowledged_is_no_damage(journal: Journal, tmp_path: Path) -> None:
     """Half a group at the end of a segment, left by a killed process or a power loss, is not reported as a loss."""
-    journal = Journal(tmp_path / "j")
     await append(journal, 1, 2)
     [path] = segment_files(tmp_path / "j")
     with SegmentFile(segments_in(tmp_path / "j")[0]) as file:
@@ -169,7 +168,6 @@ async def test_a_group_that_was_never_acknowledged_is_no_damage(tmp_path: Path) 
     assert await values_in(tmp_path / "after") == [1, 2, 3]
     assert not list(damages(tmp_path))
     assert not list(damages(tmp_path / "after"))
-    await journal.close()
 
 
 async def test_a_fake_group_inside_a_record_is_not_read(tmp_path: Path) -> None:
@@ -240,10 +238,11 @@ async def test_a_foreign_file_is_set_aside(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("position", [0, 2, 99999])
 @pytest.mark.parametrize("while_read", [False, True])
-async def test_the_name_of_a_foreign_segment_is_not_trusted(tmp_path: Path, position: int, *, while_read: bool) -> None:
+async def test_the_name_of_a_foreign_segment_is_not_trusted(
+    consumer: JournalConsumer, tmp_path: Path, position: int, *, while_read: bool
+) -> None:
     """A file with only the name of a segment is set aside, and the position in its name is ignored."""
     await write(tmp_path / "j", 1, 2, 3)
-    consumer = JournalConsumer(tmp_path)
     if while_read:
         assert await values(consumer) == [1, 2, 3]
     foreign = tmp_path / "j" / f"{position:020d}-deadbeef.segment"
@@ -251,7 +250,6 @@ async def test_the_name_of_a_foreign_segment_is_not_trusted(tmp_path: Path, posi
     assert verify(tmp_path / "j") == Verification("j", segments=1, records=3, waiting=3, missing=0, places=1)
     await write(tmp_path / "j", 4)
     assert await values(consumer) == ([4] if while_read else [1, 2, 3, 4])
-    await consumer.close()
     assert lost(tmp_path) == 0
     assert (tmp_path / "damaged" / damage_in(tmp_path).kept).stat().st_size == 5000
     assert not foreign.exists()
@@ -292,7 +290,9 @@ async def test_a_damaged_position_loses_and_invents_nothing(tmp_path: Path, name
     assert lost(tmp_path) == 0
 
 
-async def test_an_unreadable_journal_does_not_hold_up_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_unreadable_journal_does_not_hold_up_others(
+    consumer: JournalConsumer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """While the segments of one journal can't be opened, the others are read."""
     await write(tmp_path / "a", 1)
     await write(tmp_path / "b", 2)
@@ -303,12 +303,10 @@ async def test_an_unreadable_journal_does_not_hold_up_others(tmp_path: Path, mon
             raise PermissionError
         opened(file, segment)
 
-    consumer = JournalConsumer(tmp_path)
     with monkeypatch.context() as patch:
         patch.setattr(SegmentFile, "__init__", open_file)
         assert await values(consumer) == [2]
     assert await values(consumer) == [1]
-    await consumer.close()
 
 
 @pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
@@ -356,9 +354,8 @@ async def test_drained_segments_are_deleted_after_a_while(tmp_path: Path) -> Non
     await journal.close()
 
 
-async def test_after_a_reboot_kept_records_are_read_again(tmp_path: Path) -> None:
+async def test_after_a_reboot_kept_records_are_read_again(journal: Journal, tmp_path: Path) -> None:
     """A power loss may cost the embedded store acknowledged rows, so after a reboot all kept records are read again."""
-    journal = Journal(tmp_path / "j")
     await append(journal, *range(10))
     for boot, expected in (("first", range(10)), ("first", []), ("second", range(10)), ("second", [])):
         consumer = JournalConsumer(tmp_path, boot=boot)
@@ -367,14 +364,11 @@ async def test_after_a_reboot_kept_records_are_read_again(tmp_path: Path) -> Non
         await consumer.commit(batch)
         await consumer.close()
     assert lost(tmp_path) == 0
-    await journal.close()
 
 
-async def test_a_batch_is_bounded_in_bytes_within_a_group(tmp_path: Path) -> None:
+async def test_a_batch_is_bounded_in_bytes_within_a_group(journal: Journal, consumer: JournalConsumer) -> None:
     """A batch ends at the given number of bytes, even inside a group, and has at least one record."""
-    journal = Journal(tmp_path / "j")
     await journal.append([*(record(number, 1000) for number in range(10)), record(10, 5000), record(11, 10)])
-    consumer = JournalConsumer(tmp_path)
     sizes: list[int] = []
     read: list[int] = []
     while records := (await consumer.read(most=100, most_bytes=3000, wait_seconds=0)).records:
@@ -382,5 +376,3 @@ async def test_a_batch_is_bounded_in_bytes_within_a_group(tmp_path: Path) -> Non
         read.extend(int(each.value) for each in records)
     assert sizes == [3, 3, 3, 2, 1]
     assert read == list(range(12))
-    await consumer.close()
-    await journal.close()

@@ -57,16 +57,14 @@ async def test_a_segment_that_is_written_to_is_skipped(tmp_path: Path) -> None:
     assert await values_in(tmp_path) == [1]
 
 
-async def test_a_reader_continues_in_the_new_file(tmp_path: Path) -> None:
+async def test_a_reader_continues_in_the_new_file(consumer: JournalConsumer, tmp_path: Path) -> None:
     """A reader in the middle of a segment that is rewritten reads the remaining records once."""
     folder = tmp_path / "receiver-0"
     await write(folder, *range(1, 11))
-    consumer = JournalConsumer(tmp_path)
     first = await consumer.read(most=4, wait_seconds=0)
     assert [int(each.value) for each in first.records] == [1, 2, 3, 4]
     rewrite(folder, _without(2, 6))
     assert await values(consumer) == [5, 7, 8, 9, 10]
-    await consumer.close()
 
 
 async def test_damage_stays_damage(tmp_path: Path) -> None:

@@ -44,18 +44,17 @@ def failing_syncs(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         yield
 
 
-async def test_concurrent_appends_share_a_commit(tmp_path: Path) -> None:
+async def test_concurrent_appends_share_a_commit(journal: Journal, tmp_path: Path) -> None:
     """Records that arrive during a commit are written together by the next one, so that many appends cost few syncs."""
-    journal = Journal(tmp_path / "j")
     await asyncio.gather(*(journal.append([record(number)]) for number in range(500)))
-    await journal.close()
     assert sum(groups_in(tmp_path / "j")) == 500
     assert 1 <= len(groups_in(tmp_path / "j")) <= 3
 
 
-async def test_only_the_append_waits_for_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_only_the_append_waits_for_the_disk(
+    journal: Journal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """An append returns after its sync, while the event loop keeps running; appends during it share the next sync."""
-    journal = Journal(tmp_path / "j")
     await append(journal, 1)
     disk, syncs, sync = threading.Event(), 0, os.fdatasync
 
@@ -74,12 +73,12 @@ async def test_only_the_append_waits_for_the_disk(tmp_path: Path, monkeypatch: p
     disk.set()
     await asyncio.gather(first, *later)
     assert groups_in(tmp_path / "j") == [1, 1, 2]
-    await journal.close()
 
 
-async def test_after_a_failed_sync_a_new_file_begins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_after_a_failed_sync_a_new_file_begins(
+    journal: Journal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Records of a failed sync are neither acknowledged nor reported as lost, and the next ones go to a new file."""
-    journal = Journal(tmp_path / "j")
     await append(journal, 1)
     with failing_syncs(monkeypatch):
         for number in (2, 3):
@@ -89,12 +88,10 @@ async def test_after_a_failed_sync_a_new_file_begins(tmp_path: Path, monkeypatch
     assert await values_in(tmp_path) == [1, 4, 5]
     assert [groups_in(tmp_path / "j"), len(segment_files(tmp_path / "j"))] == [[1, 1, 1], 2]
     assert lost(tmp_path) == 0
-    await journal.close()
 
 
-async def test_a_short_write_is_not_acknowledged(tmp_path: Path) -> None:
+async def test_a_short_write_is_not_acknowledged(journal: Journal, tmp_path: Path) -> None:
     """A group that the disk takes only in part is refused and cut off; the next append works again."""
-    journal = Journal(tmp_path / "j")
     await append(journal, 1)
     with full_disk(free_bytes=4096), pytest.raises(BusyError, match="large"):
         await journal.append([Record(Topic.REPORTS, "k", "cm", os.urandom(50_000))])
@@ -102,7 +99,6 @@ async def test_a_short_write_is_not_acknowledged(tmp_path: Path) -> None:
     await append(journal, 2)
     assert await values_in(tmp_path) == [1, 2]
     assert lost(tmp_path) == 0
-    await journal.close()
 
 
 async def test_a_journal_opens_on_a_full_disk(tmp_path: Path) -> None:
@@ -125,16 +121,14 @@ async def test_a_reserve_of_the_disk_is_left_to_the_store(tmp_path: Path) -> Non
     await journal.close()
 
 
-async def test_an_error_in_one_commit_does_not_stop_the_next(tmp_path: Path) -> None:
+async def test_an_error_in_one_commit_does_not_stop_the_next(journal: Journal, tmp_path: Path) -> None:
     """An error of a commit is raised to the callers that wait for it, and the next commit works."""
-    journal = Journal(tmp_path / "j")
     unwritable = Record(Topic.REPORTS, object(), "cm", b"1")  # type: ignore[arg-type] # can't be encoded
     results = await asyncio.gather(*(journal.append([unwritable]) for _ in range(2)), return_exceptions=True)
     assert [type(result) for result in results] == [TypeError] * 2
     await append(journal, 3)
     assert await values_in(tmp_path) == [3]
     assert lost(tmp_path) == 0
-    await journal.close()
 
 
 async def test_an_append_that_returned_survives_sigkill(tmp_path: Path) -> None:
@@ -163,9 +157,7 @@ asyncio.run(main())
             os.kill(child.pid, signal.SIGKILL)
             lines += child.stdout.readlines()
         acknowledged = {int(line) for line in lines if line.endswith(b"\n")}
-        consumer = JournalConsumer(tmp_path)
-        assert acknowledged <= set(await values(consumer))
-        await consumer.close()
+        assert acknowledged <= set(await values_in(tmp_path))
     assert len(acknowledged) >= 200
     assert lost(tmp_path) == 0
 
@@ -219,9 +211,8 @@ async def test_a_journal_has_one_writer(tmp_path: Path) -> None:
     assert await values_in(tmp_path) == [1, 3]
 
 
-async def test_a_segment_that_is_deleted_while_it_is_written_to_is_noticed(tmp_path: Path) -> None:
+async def test_a_segment_that_is_deleted_while_it_is_written_to_is_noticed(journal: Journal, tmp_path: Path) -> None:
     """An append to a deleted segment is not acknowledged, and the next one goes to a new file."""
-    journal = Journal(tmp_path / "j")
     await append(journal, 1)
     segment_files(tmp_path / "j")[0].unlink()
     with pytest.raises(BusyError, match="deleted"):
@@ -229,20 +220,17 @@ async def test_a_segment_that_is_deleted_while_it_is_written_to_is_noticed(tmp_p
     await append(journal, 3)
     assert 3 in await values_in(tmp_path)
     assert lost(tmp_path) == 1
-    await journal.close()
 
 
-async def test_lag_counts_acknowledged_and_undrained_records(tmp_path: Path) -> None:
+async def test_lag_counts_acknowledged_and_undrained_records(consumer: JournalConsumer, tmp_path: Path) -> None:
     """Any process can read the lag of all journals in a folder, whether a consumer is running or not."""
     assert lag(tmp_path) == 0
     journals = [Journal(tmp_path / name) for name in ("a", "b")]
     for journal in journals:
         await append(journal, 1, 2, 3)
     assert lag(tmp_path) == 6
-    consumer = JournalConsumer(tmp_path)
     await consumer.commit(await consumer.read(most=4, wait_seconds=0))
     assert lag(tmp_path) == 2
-    await consumer.close()
     for journal in journals:
         await journal.close()
     assert lag(tmp_path) == 2
