@@ -220,9 +220,10 @@ CREATE TABLE IF NOT EXISTS ${local}.messages ${on_cluster} (
         COMMENT '1: its submission belongs to messages of the same id that have a message_stamp',
     replaced SimpleAggregateFunction(max, UInt8) COMMENT '1: the message was computed anew under a later generation',
     ready SimpleAggregateFunction(max, UInt8) COMMENT '1: this later generation of the message is complete',
-    INDEX first_received_at_range first_received_at TYPE minmax GRANULARITY 1,
-    INDEX last_received_at_range last_received_at TYPE minmax GRANULARITY 1,
-    INDEX submitted_at_range submitted_at TYPE minmax GRANULARITY 1,
+    -- For an index on a nullable column, NULL is later than any time: each granule with one would be read.
+    INDEX first_received_at_range assumeNotNull(first_received_at) TYPE minmax GRANULARITY 1,
+    INDEX last_received_at_range assumeNotNull(last_received_at) TYPE minmax GRANULARITY 1,
+    INDEX submitted_at_range assumeNotNull(submitted_at) TYPE minmax GRANULARITY 1,
     INDEX message_id_filter message_id TYPE bloom_filter(0.0001) GRANULARITY 1,
     INDEX recipient_filter recipient TYPE bloom_filter(0.0001) GRANULARITY 1
 )
