@@ -8,16 +8,25 @@ with the range: an account that is marked over the last hour is marked over the 
 from dataclasses import dataclass
 from enum import StrEnum
 from statistics import median
-from typing import Final
+from typing import Final, NamedTuple
 
-#: DlrFailuresSurge and DlrFailuresRaised: the least share of failures, the least number of final reports, and how many
-#: times the past share it has to be.
-SURGE: Final = (0.3, 50, 2.0)
-RAISED: Final = (0.1, 200, 1.5)
-#: An account with fewer final reports in the past week is judged by the thresholds alone.
+
+class Threshold(NamedTuple):
+    """A limit for failures: their share, the least number of final reports, and the factor over the past share."""
+
+    share: float
+    least_finals: int
+    factor: float
+
+
+#: DlrFailuresSurge and DlrFailuresRaised.
+SURGE: Final = Threshold(0.3, 50, 2.0)
+RAISED: Final = Threshold(0.1, 200, 1.5)
+#: An account with fewer final reports in the past week is judged by share and number alone.
 LEAST_PAST: Final = 200
 #: DlrProviderSilent: less than this share of the usual number of reports, if at least so many are usual.
-SILENT: Final = (0.05, 30)
+SILENT_SHARE: Final = 0.05
+LEAST_USUAL: Final = 30
 #: DlrUnmappedCodes: the least number of reports. DlrDeadLetters: the least number of letters, and their least share.
 LEAST_UNMAPPED: Final = 10
 LEAST_DEAD_LETTERS: Final = 10
@@ -89,12 +98,12 @@ def usual(days_before: list[int], seconds: int, period_before: int) -> float:
     """
     if seconds > _DAY_SECONDS:
         return period_before
-    return median(days_before) if days_before[-1] >= SILENT[1] else 0.0
+    return median(days_before) if days_before[-1] >= LEAST_USUAL else 0.0
 
 
 def judge(counts: Counts) -> list[Level]:
     """Return the levels of an account, the worst first; there is at least one."""
-    silent = counts.usual_reports >= SILENT[1] and counts.reports < SILENT[0] * counts.usual_reports
+    silent = counts.usual_reports >= LEAST_USUAL and counts.reports < SILENT_SHARE * counts.usual_reports
     found = [_failures(counts)]
     found += [Level.SILENT] if silent else []
     found += [Level.UNREADABLE] if _unreadable(counts) else []
@@ -109,16 +118,15 @@ def _failures(counts: Counts) -> Level:
         return Level.FAILING
     if _exceeds(counts.failures, counts.finals, counts.past_share, RAISED):
         return Level.RAISED
-    if counts.share <= RAISED[0]:
+    if counts.share <= RAISED.share:
         return Level.OK
-    return Level.USUAL if counts.finals >= RAISED[1] else Level.FEW
+    return Level.USUAL if counts.finals >= RAISED.least_finals else Level.FEW
 
 
-def _exceeds(failures: int, finals: int, past: float | None, threshold: tuple[float, int, float]) -> bool:
-    least_share, least, times = threshold
+def _exceeds(failures: int, finals: int, past_share: float | None, threshold: Threshold) -> bool:
     share = failures / finals if finals else 0.0
-    as_ever = past is not None and share <= times * past
-    return share > least_share and finals >= least and not as_ever
+    is_usual = past_share is not None and share <= threshold.factor * past_share
+    return share > threshold.share and finals >= threshold.least_finals and not is_usual
 
 
 def _unreadable(counts: Counts) -> bool:

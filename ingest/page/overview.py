@@ -18,11 +18,12 @@ from normalizers.model import Reason
 _Account = tuple[str, str]
 _Rows = Mapping[_Account, Row]
 
+#: For how long the past week of the accounts is cached.
 _PASTS_SECONDS: Final = 60.0
 #: The page is shown without the store's data if the store does not answer within this time.
 _PATIENCE_SECONDS: Final = 1.0
 _TOP_REASONS: Final = 3
-#: The columns of the queries that are judged, by the same names.
+#: The columns of the queries that are fields of `Counts`.
 _COUNTED: Final = frozenset(field.name for field in fields(Counts))
 
 

@@ -28,9 +28,9 @@ ReadPage = Callable[[str, str, Window, Position | None, int], Awaitable[Sequence
 _PAGE_MESSAGES: Final = 500
 #: How long a submission takes at most from its receipt to the store.
 _SETTLE_SECONDS: Final = 2.0
-#: The tries of a request; fewer if other requests are answered meanwhile, since then this one is at fault.
-_TRIES_ALONE: Final = 3
-_TRIES: Final = 12
+#: How often a request is tried; less often if others are answered meanwhile, because then it is itself at fault.
+_MOST_TRIES: Final = 12
+_MOST_TRIES_AT_FAULT: Final = 3
 
 
 @dataclass(slots=True)
@@ -62,10 +62,10 @@ class MessagePoller:
             tick = self._first_tick(now)
         elif tick.end is None:
             tick = Tick(tick.until, max(tick.until, now))
-        first = tick.after == self._first_tick(tick.until).after
-        self._asked_until = tick.until if first else tick.after
+        is_first = tick.after == self._first_tick(tick.until).after
+        self._asked_until = tick.until if is_first else tick.after  # before the first tick, nothing was due
         self._set_behind()
-        for window in self._left_of(tick):
+        for window in self._remaining_windows(tick):
             position = tick.position if window.end == tick.end else None
             await self._ask_about_all(tick, window, position)
         await self.state.save_tick(provider, name, Tick(tick.after, tick.until))
@@ -80,7 +80,7 @@ class MessagePoller:
         """Set the metric of how far polling is behind."""
         catalogue.POLL_BEHIND.set(time.time() - self._asked_until, self._account.provider, self._account.name)
 
-    def _left_of(self, tick: Tick) -> Sequence[Window]:
+    def _remaining_windows(self, tick: Tick) -> Sequence[Window]:
         """Return the tick's windows, from the interrupted one on; all of them if the ages have changed."""
         settings, account = self._account.settings, self._account.effective
         at_ages = ages(settings.first_delay_s, settings.growth, account.reports_within.total_seconds())
@@ -129,7 +129,7 @@ class MessagePoller:
             await append(self.producer, answer.value or ())
 
     async def _answer(self, subjects: Sequence[Subject]) -> PollAnswer[Sequence[Record]]:
-        """Send a request, and again while it may still be answered, up to the number of tries."""
+        """Send a request, and again while a later try may be answered."""
         pace, tries = self.client.pace, 0
         answered = pace.answered
         while True:
@@ -140,7 +140,8 @@ class MessagePoller:
             )
             self._set_behind()
             tries += answer.outcome is not PollOutcome.DENIED
-            if not answer.outcome.passing or tries >= (_TRIES_ALONE if pace.answered > answered else _TRIES):
+            most = _MOST_TRIES_AT_FAULT if pace.answered > answered else _MOST_TRIES
+            if not answer.outcome.passing or tries >= most:
                 return answer
 
     def _records(self, body: bytes, subjects: Sequence[Subject]) -> Sequence[Record]:

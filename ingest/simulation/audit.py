@@ -100,6 +100,7 @@ class Audit:
         return compare(sent, await self._letters(target))
 
     async def _letters(self, target: Target) -> list[Row]:
+        """Return the run's dead letters, which are found by a message id of the run in their content."""
         mark = f"lower(extract({_CONTENT}, '(?i){self.run}[0-9a-f]{{7}}'))"
         return await self._rows(f"{mark} AS mark, why", RecordKind.DEAD_LETTERS, f"{_of(target)} AND mark != ''")
 
@@ -131,6 +132,7 @@ class Audit:
             yield dict(self.ledger.rows(kind, target.dialect.name, low, high)), self._between(target, low, high)
 
     def _whole_run(self, target: Target) -> str:
+        """Return the condition for all messages of the run; `g` sorts after every hexadecimal digit."""
         return self._between(target, target.dialect.bound(self.run), target.dialect.bound(self.run + "g"))
 
     def _between(self, target: Target, low: str, high: str) -> str:

@@ -30,7 +30,8 @@ from ingest.simulation.traffic import Mix, Schedule, Traffic
 #: The width of the tables if the output is no terminal.
 _WIDTH: Final = 100
 _LIMITS: Final = QueryLimits(query_seconds=300, wait_seconds=300)
-_ARRIVAL_SECONDS: Final = 5.0
+#: For how long the listeners are waited for at the start.
+_START_SECONDS: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,12 +147,12 @@ async def _send(sender: CallbackSender, traffic: Traffic, options: Options) -> l
 async def _wait_for_listeners(sender: CallbackSender) -> None:
     """Wait until the receiver and, if needed, the admin listener answer; raises `UnreachableError` after 5 s."""
     async with aiohttp.ClientSession(timeout=TIMEOUT) as session:
-        await persist(session, f"the receiver at {sender.url}", "GET", sender.url, patience_seconds=_ARRIVAL_SECONDS)
+        await persist(session, f"the receiver at {sender.url}", "GET", sender.url, patience_seconds=_START_SECONDS)
         if sender.submissions is None:
             return
         admin = sender.submissions.url
         name = f"the admin listener at {admin} (--no-submit does without it)"
-        await persist(session, name, "GET", admin, patience_seconds=_ARRIVAL_SECONDS)
+        await persist(session, name, "GET", admin, patience_seconds=_START_SECONDS)
 
 
 @contextmanager

@@ -23,7 +23,7 @@ def _expression(alert: str) -> str:
     [
         ("DlrFailuresSurge", r"share15m > ([\d.]+) .*>= (\d+)\).*<= ([\d.]+) \*", levels.SURGE),
         ("DlrFailuresRaised", r"share2h > ([\d.]+) .*>= (\d+)\).*<= ([\d.]+) \*", levels.RAISED),
-        ("DlrProviderSilent", r"< ([\d.]+) \* .*>= (\d+)\)", levels.SILENT),
+        ("DlrProviderSilent", r"< ([\d.]+) \* .*>= (\d+)\)", (levels.SILENT_SHARE, levels.LEAST_USUAL)),
         ("DlrUnmappedCodes", r">= (\d+)", (levels.LEAST_UNMAPPED,)),
         (
             "DlrDeadLetters",

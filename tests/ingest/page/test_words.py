@@ -39,8 +39,8 @@ def test_the_levels_are_those_that_are_judged() -> None:
 @pytest.mark.parametrize(
     ("level", "numbers"),
     [
-        (Level.FAILING, (f"{levels.SURGE[0]:.0%}", levels.SURGE[1])),
-        (Level.RAISED, (f"{levels.RAISED[0]:.0%}", levels.RAISED[1])),
+        (Level.FAILING, (f"{levels.SURGE.share:.0%}", levels.SURGE.least_finals)),
+        (Level.RAISED, (f"{levels.RAISED.share:.0%}", levels.RAISED.least_finals)),
         (Level.UNMAPPED, (levels.LEAST_UNMAPPED,)),
     ],
 )
