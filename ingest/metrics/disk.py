@@ -17,7 +17,7 @@ from sinks.journal.writer import lack_of_room
 _EVERY_SECONDS: Final = 2.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class DiskMeter:
     """Puts the free space of `data_dir` and the damage that was found in the journals into `totals`."""
 

@@ -12,25 +12,24 @@ from typing import Final, NamedTuple
 
 
 class Threshold(NamedTuple):
-    """A limit for failures: their share, the least number of final reports, and the factor over the past share."""
+    """The threshold of an alert: a share, the least number to judge by, and the factor over the past share."""
 
     share: float
-    least_finals: int
-    factor: float
+    least: int
+    factor: float = 1.0
 
 
-#: DlrFailuresSurge and DlrFailuresRaised.
+#: DlrFailuresSurge and DlrFailuresRaised: more than this share of at least so many final reports fail.
 SURGE: Final = Threshold(0.3, 50, 2.0)
 RAISED: Final = Threshold(0.1, 200, 1.5)
+#: DlrProviderSilent: less than this share of the usual number of reports, if at least so many are usual.
+SILENT: Final = Threshold(0.05, 30)
+#: DlrDeadLetters: more than this share of the callbacks and items, and at least so many, are dead letters.
+DEAD_LETTERS: Final = Threshold(0.01, 10)
+#: DlrUnmappedCodes: at least so many reports.
+LEAST_UNMAPPED: Final = 10
 #: An account with fewer final reports in the past week is judged by share and number alone.
 LEAST_PAST: Final = 200
-#: DlrProviderSilent: less than this share of the usual number of reports, if at least so many are usual.
-SILENT_SHARE: Final = 0.05
-LEAST_USUAL: Final = 30
-#: DlrUnmappedCodes: the least number of reports. DlrDeadLetters: the least number of letters, and their least share.
-LEAST_UNMAPPED: Final = 10
-LEAST_DEAD_LETTERS: Final = 10
-LEAST_DEAD_LETTER_SHARE: Final = 0.01
 
 _DAY_SECONDS: Final = 86_400
 
@@ -98,12 +97,12 @@ def usual(days_before: list[int], seconds: int, period_before: int) -> float:
     """
     if seconds > _DAY_SECONDS:
         return period_before
-    return median(days_before) if days_before[-1] >= LEAST_USUAL else 0.0
+    return median(days_before) if days_before[-1] >= SILENT.least else 0.0
 
 
 def judge(counts: Counts) -> list[Level]:
     """Return the levels of an account, the worst first; there is at least one."""
-    silent = counts.usual_reports >= LEAST_USUAL and counts.reports < SILENT_SHARE * counts.usual_reports
+    silent = counts.usual_reports >= SILENT.least and counts.reports < SILENT.share * counts.usual_reports
     found = [_failures(counts)]
     found += [Level.SILENT] if silent else []
     found += [Level.UNREADABLE] if _unreadable(counts) else []
@@ -120,16 +119,16 @@ def _failures(counts: Counts) -> Level:
         return Level.RAISED
     if counts.share <= RAISED.share:
         return Level.OK
-    return Level.USUAL if counts.finals >= RAISED.least_finals else Level.FEW
+    return Level.USUAL if counts.finals >= RAISED.least else Level.FEW
 
 
 def _exceeds(failures: int, finals: int, past_share: float | None, threshold: Threshold) -> bool:
     share = failures / finals if finals else 0.0
     is_usual = past_share is not None and share <= threshold.factor * past_share
-    return share > threshold.share and finals >= threshold.least_finals and not is_usual
+    return share > threshold.share and finals >= threshold.least and not is_usual
 
 
 def _unreadable(counts: Counts) -> bool:
     letters = counts.dead_letters - counts.parser_errors
-    many = letters >= LEAST_DEAD_LETTERS
-    return counts.parser_errors > 0 or (many and letters > LEAST_DEAD_LETTER_SHARE * (letters + counts.reports))
+    many = letters >= DEAD_LETTERS.least
+    return counts.parser_errors > 0 or (many and letters > DEAD_LETTERS.share * (letters + counts.reports))

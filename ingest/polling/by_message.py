@@ -33,7 +33,7 @@ _MOST_TRIES: Final = 12
 _MOST_TRIES_AT_FAULT: Final = 3
 
 
-@dataclass(slots=True)
+@dataclass
 class MessagePoller:
     """
     Polls one account's provider about single messages.

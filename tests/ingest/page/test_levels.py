@@ -23,12 +23,12 @@ def _expression(alert: str) -> str:
     [
         ("DlrFailuresSurge", r"share15m > ([\d.]+) .*>= (\d+)\).*<= ([\d.]+) \*", levels.SURGE),
         ("DlrFailuresRaised", r"share2h > ([\d.]+) .*>= (\d+)\).*<= ([\d.]+) \*", levels.RAISED),
-        ("DlrProviderSilent", r"< ([\d.]+) \* .*>= (\d+)\)", (levels.SILENT_SHARE, levels.LEAST_USUAL)),
+        ("DlrProviderSilent", r"< ([\d.]+) \* .*>= (\d+)\)", levels.SILENT[:2]),
         ("DlrUnmappedCodes", r">= (\d+)", (levels.LEAST_UNMAPPED,)),
         (
             "DlrDeadLetters",
             r">= (\d+).*> ([\d.]+) \*",
-            (levels.LEAST_DEAD_LETTERS, levels.LEAST_DEAD_LETTER_SHARE),
+            (levels.DEAD_LETTERS.least, levels.DEAD_LETTERS.share),
         ),
     ],
 )

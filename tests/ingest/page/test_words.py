@@ -39,8 +39,8 @@ def test_the_levels_are_those_that_are_judged() -> None:
 @pytest.mark.parametrize(
     ("level", "numbers"),
     [
-        (Level.FAILING, (f"{levels.SURGE.share:.0%}", levels.SURGE.least_finals)),
-        (Level.RAISED, (f"{levels.RAISED.share:.0%}", levels.RAISED.least_finals)),
+        (Level.FAILING, (f"{levels.SURGE.share:.0%}", levels.SURGE.least)),
+        (Level.RAISED, (f"{levels.RAISED.share:.0%}", levels.RAISED.least)),
         (Level.UNMAPPED, (levels.LEAST_UNMAPPED,)),
     ],
 )
