@@ -15,7 +15,7 @@ from rich.table import Table
 from ingest.commands.output import console
 from ingest.commands.store import any_store
 from ingest.commands.usage import UsageError
-from ingest.connections.clickhouse import Row, StoreClient
+from ingest.connections.clickhouse import StoreClient
 from ingest.settings.accounts import EffectiveAccount, effective_accounts
 from ingest.settings.settings import Settings
 from normalizers import PROVIDERS
@@ -70,9 +70,19 @@ async def print_unmapped(settings: Settings, names: Sequence[str], output_format
 
 
 async def unmapped_codes(store: StoreClient, accounts: Iterable[EffectiveAccount]) -> list[dict[str, Any]]:
-    """Return the codes of stored reports that are in no table now, each with how many reports have it and the last."""
-    stored = await store.rows(_UNMAPPED)
-    return list(_unmapped(stored, {each.key: each.reading for each in accounts}))
+    """Return the codes of stored reports that are in no table now, each once, with their reports and last receipt."""
+    readings = {each.key: each.reading for each in accounts}
+    found: dict[tuple[str, ...], dict[str, Any]] = {}
+    for row in await store.rows(_UNMAPPED):
+        provider = PROVIDERS.get(row["provider"])
+        if provider is None:
+            continue
+        account = readings.get((provider.name, row["account"]), Account(name=row["account"]))
+        for kind, code in missing_codes(provider, account, row["provider_status"], row["provider_code"]):
+            labels = {"provider": provider.name, "account": account.name, "kind": kind, "code": code}
+            counts = {name: row[name] for name in ("provider_text", "reports", "last_received_at")}
+            found.setdefault(tuple(labels.values()), {**labels, **counts})
+    return list(found.values())
 
 
 def _check(names: Iterable[str], output_format: str) -> None:
@@ -81,23 +91,6 @@ def _check(names: Iterable[str], output_format: str) -> None:
             raise UsageError(f"{name}: no such provider; there are {', '.join(PROVIDERS)}")
     if output_format not in FORMATS:
         raise UsageError(f"--format must be one of {', '.join(FORMATS)}")
-
-
-def _unmapped(stored: Iterable[Row], accounts: Mapping[tuple[str, str], Account]) -> Iterator[dict[str, Any]]:
-    """Yield the codes that are still in no table, each once."""
-    seen = set()
-    for row in stored:
-        provider = PROVIDERS.get(row["provider"])
-        if provider is None:
-            continue
-        account = accounts.get((provider.name, row["account"]), Account(name=row["account"]))
-        for kind, code in missing_codes(provider, account, row["provider_status"], row["provider_code"]):
-            key = (provider.name, account.name, kind, code)
-            if key not in seen:
-                seen.add(key)
-                yield dict(zip(("provider", "account", "kind", "code"), key, strict=True)) | {
-                    name: row[name] for name in ("provider_text", "reports", "last_received_at")
-                }
 
 
 def lines_to_add(rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:

@@ -26,12 +26,7 @@ class Replays:
     """Replays dead letters by the accounts of today's settings, at most `most_letters` in one call."""
 
     def __init__(
-        self,
-        accounts: Iterable[EffectiveAccount],
-        producer: Producer,
-        mask: Mask,
-        *,
-        most_letters: int = _MOST_LETTERS,
+        self, accounts: Iterable[EffectiveAccount], producer: Producer, mask: Mask, *, most_letters: int = _MOST_LETTERS
     ) -> None:
         self._rereader = Rereader(accounts)
         self._producer = producer

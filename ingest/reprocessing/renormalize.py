@@ -9,7 +9,7 @@ arrive meanwhile change nothing.
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
 import msgspec
@@ -17,7 +17,6 @@ import msgspec
 from ingest.connections.clickhouse import Parameters, Row, StoreClient
 from ingest.reprocessing.conditions import matching
 from ingest.reprocessing.rereading import Rereader
-from ingest.reprocessing.stored_reports import read_stored
 from normalizers.errors import MalformedError
 from normalizers.model import DeliveryReport
 from normalizers.privacy import StoredNumbers
@@ -32,6 +31,7 @@ _FROM_TABLES: Final = (
     "unmapped", "notes", "normalizer",
 )  # fmt: skip
 _FROM_NUMBERS: Final = ("recipient", "country", "sender")
+_FIELDS: Final = frozenset(field.name for field in msgspec.structs.fields(DeliveryReport))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +123,7 @@ async def _rows(store: StoreClient, wanted: ReportFilter, hour: str, slices: int
 
 def _reread(row: Row, rereader: Rereader, progress: Progress, *, unchanged: bool) -> DeliveryReport | None:
     """Return the new revision of a stored report, or None if there is none, and count it in `progress`."""
-    stored = read_stored(row)
+    stored = _stored(row)
     progress.read += 1
     try:
         changed = reread(stored, rereader)
@@ -137,6 +137,17 @@ def _reread(row: Row, rereader: Rereader, progress: Progress, *, unchanged: bool
     elif unchanged:
         return _next_revision(stored)
     return changed
+
+
+def _stored(row: Row) -> DeliveryReport:
+    """Return a row of `dlr.reports`, as the query interface returns it, as a report."""
+    given = {name: value for name, value in row.items() if name in _FIELDS}
+    for name in ("occurred_at", "received_at"):
+        if given[name] is not None:
+            given[name] = datetime.fromisoformat(given[name]).replace(tzinfo=UTC)
+    given["reason"] = given["reason"] or None
+    given["custom"] = msgspec.Raw(given["custom"].encode()) if given["custom"] else None
+    return msgspec.convert(given, DeliveryReport, strict=False)
 
 
 def _next_revision(stored: DeliveryReport, **fields: object) -> DeliveryReport:
