@@ -23,8 +23,9 @@ def key_lines(text: str) -> dict[KeyPath, int]:
         if statement.lstrip().startswith("["):
             table = _table_path(keys, counts)
             lines.setdefault(table, number)
-        for path in () if statement.lstrip().startswith("[") else _paths(keys):
-            lines.setdefault((*table, *path), number)
+        else:
+            for path in _paths(keys):
+                lines.setdefault((*table, *path), number)
     return lines
 
 
@@ -57,13 +58,9 @@ def _table_path(keys: Mapping[str, Any], counts: dict[KeyPath, int]) -> KeyPath:
     return path
 
 
-def _paths(keys: Mapping[str, Any]) -> Iterator[KeyPath]:
-    for key, value in keys.items():
+def _paths(value: Any) -> Iterator[KeyPath]:
+    """Yield the paths of everything within a table or list."""
+    children = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, child in children:
         yield (key,)
-        if isinstance(value, dict):
-            yield from ((key, *path) for path in _paths(value))
-        elif isinstance(value, list):
-            for index, element in enumerate(value):
-                yield (key, index)
-                if isinstance(element, dict):
-                    yield from ((key, index, *path) for path in _paths(element))
+        yield from ((key, *path) for path in _paths(child))

@@ -93,11 +93,16 @@ def _item(item: PlannedItem, account: Account) -> dict[str, object]:
         item.spoil.make(fields)
         return fields
     rng = Random(item.seed)
+    if isinstance(item, PlannedReport):
+        flag, content = 1, {"stat": item.outcome.code}
+    else:
+        flag, content = 0, {"accessCode": item.recipient, "content": item.content}
     fields = {
-        "flag": 1 if isinstance(item, PlannedReport) else 0,
+        "flag": flag,
         "mid": item.message_id,
         "spid": "922011",
-        **_said(item),
+        "mobile": item.number.national,
+        **content,
         "time": _stamp(item.occurred_at, account),
     }
     if happens(0.1, rng):
@@ -107,12 +112,6 @@ def _item(item: PlannedItem, account: Account) -> dict[str, object]:
     if happens(0.5, rng):
         fields.setdefault("accessCode", rng.choice(_ACCESS_CODES))  # the example leaves it out
     return fields
-
-
-def _said(item: PlannedReport | PlannedInbound) -> dict[str, object]:
-    if isinstance(item, PlannedReport):
-        return {"mobile": item.number.national, "stat": item.outcome.code}
-    return {"accessCode": item.recipient, "mobile": item.number.national, "content": item.content}
 
 
 def _stamp(at: datetime | None, account: Account) -> str:
