@@ -69,15 +69,7 @@ def prepare(store: Store, settings: Settings) -> list[Migration]:
         accounts = ((account.provider.name, account.reading) for account in effective_accounts(settings))
         store.replace_codes([msgspec.to_builtins(row) for row in all_code_rows(PROVIDERS, accounts)])
         days = settings.privacy.retention_days
-        apply_retention(
-            store,
-            {
-                Topic.REPORTS: days.reports,
-                Topic.INBOUND: days.inbound,
-                Topic.DEAD_LETTERS: days.dead_letters,
-                Topic.SUBMISSIONS: days.submissions,
-            },
-        )
+        apply_retention(store, {topic: getattr(days, topic.name.lower()) for topic in Topic})
     except ClickHouseError as error:
         raise BusyError(f"the tables can't be brought up to date: {error}") from error
     return applied

@@ -143,21 +143,12 @@ def cluster(settings: KafkaSettings) -> "Cluster":
     """Return the settings in the form that `sinks.kafka` takes."""
     from sinks.kafka.cluster import Cluster  # noqa: PLC0415
 
-    return Cluster(
-        bootstrap_servers=settings.bootstrap_servers,
-        topic_prefix=settings.topic_prefix,
-        partitions=settings.partitions,
-        replication_factor=settings.replication_factor,
-        compression=None if settings.compression == "none" else settings.compression,
-        security_protocol=settings.security_protocol,
-        sasl_mechanism=settings.sasl_mechanism,
-        sasl_username=settings.sasl_username,
-        sasl_password=_plain(settings.sasl_password),
-        ssl_cafile=settings.ssl_cafile,
-        ssl_certfile=settings.ssl_certfile,
-        ssl_keyfile=settings.ssl_keyfile,
-        ssl_password=_plain(settings.ssl_password),
-    )
+    converted = {
+        "compression": None if settings.compression == "none" else settings.compression,
+        "sasl_password": _plain(settings.sasl_password),
+        "ssl_password": _plain(settings.ssl_password),
+    }
+    return Cluster(**{**settings.model_dump(exclude={"group", "confirm_timeout_ms"}), **converted})
 
 
 def _plain(secret: SecretStr | None) -> str | None:
