@@ -57,6 +57,7 @@ class ClosingProxy:
             while part := client.recv(65_536):
                 self.requests += part.startswith(b"POST")
                 server.sendall(part)
+            server.shutdown(socket.SHUT_RDWR)  # the client has gone, and the server allows few connections
 
     def kill(self) -> None:
         """Close every connection, and take no more."""
