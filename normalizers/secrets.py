@@ -7,9 +7,11 @@ JSON's and HTML's escapes, the zero bytes of UTF-16). Secrets of the settings ar
 """
 
 import base64
+import json
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Final, NamedTuple
 
 MASK: Final = "***"
@@ -21,7 +23,7 @@ _SHORT: Final = 4
 _SHORT_ENCODED: Final = 8
 
 _ESCAPE: Final = re.compile(
-    rb"%(?P<percent>[0-9A-Fa-f]{2}) | \\+u(?P<json>[0-9A-Fa-f]{4}) | \\+(?P<slash>/) | (?P<zero>\x00)"
+    rb"(?:% | \\+x)(?P<percent>[0-9A-Fa-f]{2}) | \\+u(?P<json>[0-9A-Fa-f]{4}) | \\+(?P<slash>/) | (?P<zero>\x00)"
     rb" | &\#(?P<decimal>\d{1,7}); | &\#[xX](?P<hex>[0-9A-Fa-f]{1,6}); | &(?P<name>amp|quot|apos|lt|gt);",
     re.VERBOSE,
 )
@@ -97,19 +99,35 @@ NO_SECRETS: Final = SecretMask()
 
 def _encodings(secret: str) -> Iterator[bytes]:
     """Yield the bytes by which a secret may be written without escapes."""
+    for spelled in (secret, secret.replace(" ", "+"), *_in_json(secret)):
+        yield spelled.encode()
+    if not secret.isascii():  # ASCII in UTF-16 is found once its zero bytes are removed
+        yield from _in_charsets(secret, ("latin-1", "gb18030", "utf-16-be", "utf-16-le"))
     plain = secret.encode()
-    yield plain
-    if not secret.isascii():
-        yield secret.encode("latin-1", "ignore") or plain
     if len(plain) < _SHORT_ENCODED:
         return
-    yield plain.hex().encode()
-    yield plain.hex().upper().encode()
+    for encoded in _in_charsets(secret, ("utf-8", "latin-1", "gb18030", "utf-16-be")):
+        yield encoded.hex().encode()
+        yield encoded.hex().upper().encode()
     for before in range(3):  # in base64 the characters depend on how many bytes stand before, modulo 3
         encoded = base64.b64encode(bytes(before) + plain)
         inner = encoded[(before * 8 + 5) // 6 : (before + len(plain)) * 8 // 6]
         yield inner
         yield inner.translate(bytes.maketrans(b"+/", b"-_"))
+
+
+def _in_charsets(text: str, charsets: Iterable[str]) -> Iterator[bytes]:
+    for charset in charsets:
+        with suppress(UnicodeEncodeError):
+            yield text.encode(charset)
+
+
+def _in_json(text: str) -> Iterator[str]:
+    """Yield a text as it is written in JSON, and in JSON within JSON."""
+    for is_ascii in (True, False):
+        inner = json.dumps(text, ensure_ascii=is_ascii)[1:-1]
+        yield inner
+        yield json.dumps(inner, ensure_ascii=is_ascii)[1:-1]
 
 
 class _Layer(NamedTuple):

@@ -5,7 +5,7 @@ import html
 import json
 import re
 from collections.abc import Callable
-from urllib.parse import quote, unquote_to_bytes
+from urllib.parse import quote, quote_plus, unquote_to_bytes
 
 import pytest
 from hypothesis import given
@@ -62,6 +62,28 @@ def test_a_known_secret_is_found_as_programs_write_it(written: Callable[[str], b
     masked = mask(secret)(b"before " + written(secret) + b" after")
     assert MASK.encode() in masked
     assert not any(unquote_to_bytes(masked).find(part) >= 0 for part in (b"hush", b"h\0u\0s", b"68757368", b"aHVzaC"))
+
+
+@pytest.mark.parametrize("secret", ['hush"quo\\te key', "hush-密码-é-key", "hush😀key"])
+@pytest.mark.parametrize(
+    "written",
+    [
+        lambda secret: json.dumps(secret)[1:-1].encode(),
+        lambda secret: json.dumps(secret, ensure_ascii=False)[1:-1].encode(),
+        lambda secret: json.dumps(json.dumps(secret))[3:-3].encode(),
+        lambda secret: quote_plus(secret).encode(),
+        lambda secret: quote(secret.encode("gb18030")).encode(),
+        lambda secret: secret.encode("utf-16-be"),
+        lambda secret: secret.encode("utf-16-le"),
+        lambda secret: secret.encode("utf-16-be").hex().upper().encode(),
+        lambda secret: secret.encode("gb18030").hex().encode(),
+        lambda secret: "".join(f"\\x{byte:02x}" for byte in secret.encode()).encode(),
+    ],
+)
+def test_a_secret_of_any_characters_is_found(secret: str, written: Callable[[str], bytes]) -> None:
+    """Quotes, spaces, and characters beyond ASCII hide no secret, in the charsets and forms that providers send."""
+    masked = SecretMask([secret])(b"before " + written(secret) + b" after")
+    assert masked.replace(b"\0", b"") == b"before *** after"
 
 
 @pytest.mark.parametrize(
