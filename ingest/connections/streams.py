@@ -16,7 +16,7 @@ from ingest.settings.settings import KafkaSettings
 from sinks.errors import BusyError, RefusedError
 from sinks.journal.consumer import JournalConsumer, lag
 from sinks.journal.writer import Journal
-from sinks.stream import Consumer, Producer, Record, Topic
+from sinks.stream import Consumer, Producer, Record
 
 if TYPE_CHECKING:
     from sinks.kafka.cluster import Cluster
@@ -99,7 +99,7 @@ async def open_consumer(data_dir: Path, kafka: KafkaSettings | None) -> Consumer
         return JournalConsumer(journals(data_dir))
     from sinks.kafka.consumer import KafkaConsumer  # noqa: PLC0415
 
-    consumer = KafkaConsumer(cluster(kafka), group=kafka.group, topics=tuple(Topic), warn=_log.warning)
+    consumer = KafkaConsumer(cluster(kafka), group=kafka.group, warn=_log.warning)
     try:
         async with asyncio.timeout(_CONNECT_SECONDS):
             found = await consumer.connect()
@@ -135,7 +135,7 @@ async def set_back(kafka: KafkaSettings | None, at: datetime) -> None:
         raise InvalidSettingsError("kafka: not set; a journal keeps drained records for minutes only")
     from sinks.kafka.group import rewind_to  # noqa: PLC0415
 
-    offsets = await rewind_to(cluster(kafka), kafka.group, tuple(Topic), at)
+    offsets = await rewind_to(cluster(kafka), kafka.group, at)
     _log.info("the drains are set back", group=kafka.group, to=at.isoformat(), partitions=len(offsets))
 
 

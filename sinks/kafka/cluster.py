@@ -1,6 +1,8 @@
 """The settings of a Kafka cluster, in aiokafka's form, and the errors of connecting to it."""
 
 import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -9,6 +11,7 @@ from aiokafka.conn import collect_hosts, create_conn
 from aiokafka.errors import (
     AuthenticationFailedError,
     IllegalSaslStateError,
+    KafkaConnectionError,
     KafkaError,
     SaslAuthenticationFailed,
     UnsupportedSaslMechanismError,
@@ -82,6 +85,16 @@ class Cluster:
         except OSError as error:
             raise RefusedError(f"kafka: the TLS files can't be used: {error}") from error
         return context
+
+    @asynccontextmanager
+    async def explained_errors(self) -> AsyncIterator[None]:
+        """Raise aiokafka's errors as `BusyError`, or as `RefusedError` if the settings are at fault."""
+        try:
+            yield
+        except KafkaConnectionError:
+            raise await self.why_unreachable() from None
+        except (KafkaError, TimeoutError) as error:
+            raise kafka_failed(error) from error
 
     async def why_unreachable(self) -> SinkError:
         """

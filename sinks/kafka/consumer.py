@@ -102,7 +102,6 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka
         cluster: Cluster,
         *,
         group: str,
-        topics: Sequence[Topic] = tuple(Topic),
         stall_seconds: float = STALL_SECONDS,
         next_seconds: float = NEXT_SECONDS,
         batch_seconds: float = BATCH_SECONDS,
@@ -110,18 +109,18 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka
         observer: Observer | None = None,
     ) -> None:
         """
-        Read `topics`, and pass warnings for the operator to `warn`; `connect` or the first `read` connects.
+        Pass warnings for the operator to `warn`; `connect` or the first `read` connects.
 
         `observer` watches the group over connections of its own; it is closed with the consumer.
         """
         self._cluster = cluster
         self._group = group
-        self._topics = {cluster.topic_name(topic): topic for topic in topics}
+        self._topics = {cluster.topic_name(topic): topic for topic in Topic}
         self._stall_seconds = stall_seconds
         self._next_seconds = next_seconds
         self._batch_seconds = batch_seconds
         self._warn = warn
-        self._observer = observer or Observer(cluster, group, topics)
+        self._observer = observer or Observer(cluster, group)
         self._topic_ids: Mapping[str, bytes | None] = {}
         self._look_at = 0.0
         self._checked_topics = CheckedTopics(cluster)
@@ -258,6 +257,8 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka
         if not self._uncommitted or await self._look_for_new_topics(client):
             return
         offsets = dict(self._uncommitted)
+        if not offsets:  # a rebalance has cleared them meanwhile
+            return
         try:
             async with asyncio.timeout(_COMMIT_SECONDS):
                 await client.commit(offsets)

@@ -23,11 +23,11 @@ _T = TypeVar("_T")
 class Observer:
     """Connects at the first question, and again after an error; for one task at a time."""
 
-    def __init__(self, cluster: Cluster, group: str, topics: Collection[Topic] = tuple(Topic)) -> None:
-        """Observe these topics and this group."""
+    def __init__(self, cluster: Cluster, group: str) -> None:
+        """Observe the topics of `cluster` and this group."""
         self._cluster = cluster
         self._group = group
-        self._names = [cluster.topic_name(topic) for topic in topics]
+        self._names = [cluster.topic_name(topic) for topic in Topic]
         self._admin: AIOKafkaAdminClient | None = None
         self._reader: AIOKafkaConsumer | None = None
 

@@ -11,11 +11,10 @@ from contextlib import suppress
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer
-from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
 
 from sinks.errors import RefusedError
-from sinks.kafka.cluster import Cluster, kafka_failed
+from sinks.kafka.cluster import Cluster
 from sinks.kafka.messages import read_headers
 from sinks.kafka.topics import Topics, ensure_topics
 
@@ -50,10 +49,9 @@ async def _refuse_old_records(cluster: Cluster, topics: Topics) -> None:
     """Raise `RefusedError` if the oldest record of a topic is of dlrhub 0.1."""
     reader = AIOKafkaConsumer(**cluster.options(), auto_offset_reset="earliest", fetch_max_wait_ms=100)
     try:
-        await reader.start()
-        oldest = await _oldest(reader, topics.partitions)
-    except KafkaError as error:
-        raise kafka_failed(error) from error
+        async with cluster.explained_errors():
+            await reader.start()
+            oldest = await _oldest(reader, topics.partitions)
     finally:
         await reader.stop()
     for message in oldest:

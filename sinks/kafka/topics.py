@@ -7,10 +7,10 @@ from typing import Any, Final, TypeAlias
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import KafkaConnectionError, KafkaError, NoError, TopicAlreadyExistsError, for_code
+from aiokafka.errors import NoError, TopicAlreadyExistsError, for_code
 
 from sinks.errors import BusyError, RefusedError
-from sinks.kafka.cluster import Cluster, kafka_failed
+from sinks.kafka.cluster import Cluster
 from sinks.stream import Topic
 
 #: Largest message of topics that dlrhub makes: holds a callback of the receiver's default size with JSON escapes.
@@ -49,17 +49,14 @@ async def ensure_topics(cluster: Cluster, *, make: bool = True) -> Topics:
     names = [cluster.topic_name(topic) for topic in Topic]
     admin = AIOKafkaAdminClient(**cluster.options())
     try:
-        await admin.start()
-        there = await _partitions(admin, names)
-        missing = [name for name in names if name not in there]
-        if make and missing:
-            there = await _make(admin, cluster, missing)
-            missing = []
-        return _inspect(cluster, there, await _configs(admin, list(there)), missing)
-    except KafkaConnectionError:
-        raise await cluster.why_unreachable() from None
-    except (KafkaError, TimeoutError) as error:
-        raise kafka_failed(error) from error
+        async with cluster.explained_errors():
+            await admin.start()
+            there = await _partitions(admin, names)
+            missing = [name for name in names if name not in there]
+            if make and missing:
+                there = await _make(admin, cluster, missing)
+                missing = []
+            return _inspect(cluster, there, await _configs(admin, list(there)), missing)
     finally:
         await admin.close()
 

@@ -26,9 +26,9 @@ class OneByOne(NamedTuple):
     left_out: tuple[TopicPartition, int] | None
 
 
-async def read_one_by_one(client: AIOKafkaConsumer, most: int = _MOST_MESSAGES) -> OneByOne:
+async def read_one_by_one(client: AIOKafkaConsumer) -> OneByOne:
     """
-    Read from the committed offsets until a message can't be decoded, nothing more comes, or `most` messages are read.
+    Read from the committed offsets until a message can't be decoded, nothing more comes, or 2,000 messages are read.
 
     In the last case the caller may call again after a commit.
     """
@@ -37,7 +37,7 @@ async def read_one_by_one(client: AIOKafkaConsumer, most: int = _MOST_MESSAGES) 
         async with asyncio.timeout(_WHOLE_SECONDS):
             await _go_back(client)
             quiet_until = asyncio.get_running_loop().time() + _QUIET_SECONDS
-            while len(messages) < most and asyncio.get_running_loop().time() < quiet_until:
+            while len(messages) < _MOST_MESSAGES and asyncio.get_running_loop().time() < quiet_until:
                 found = len(messages)
                 for partition in client.assignment():
                     offset = await client.position(partition)

@@ -4,8 +4,9 @@ import asyncio
 import itertools
 import os
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from operator import attrgetter
 
 import pytest
@@ -207,10 +208,13 @@ class OtherTopics(Observer):
     """An observer that pretends that the topics were made again; aiokafka would sometimes notice a real case itself."""
 
     made_again = False
+    meanwhile: Callable[[], Awaitable[None]] | None = None
 
     async def topic_ids(self) -> Mapping[str, bytes | None]:
-        """Return the ids, or others."""
+        """Return the ids, or others, after `meanwhile`."""
         ids = await super().topic_ids()
+        if self.meanwhile is not None:
+            await self.meanwhile()
         return dict.fromkeys(ids, b"another id") if self.made_again else ids
 
 
@@ -225,6 +229,18 @@ async def test_offsets_of_a_deleted_topic_are_not_committed_to_its_successor(clu
     await consumer.commit(batch)
     assert await observer.lag() == 100
     assert len(await read_and_commit(consumer, 100)) == 100
+    await consumer.close()
+
+
+async def test_a_rebalance_during_a_commit_leaves_nothing_to_commit(cluster: Cluster) -> None:
+    """If the partitions are revoked while a commit checks the topics, it ends without a commit and without an error."""
+    observer = OtherTopics(cluster, GROUP)
+    consumer = KafkaConsumer(cluster, group=GROUP, observer=observer)
+    await publish(cluster, *range(10))
+    batch = await consumer.read(most=1000, wait_seconds=20)
+    observer.meanwhile = partial(consumer.on_partitions_revoked, [])
+    await consumer.commit(batch)
+    assert await observer.lag() == 10
     await consumer.close()
 
 
@@ -274,13 +290,13 @@ async def test_the_group_can_be_set_back_to_a_time(cluster: Cluster) -> None:
     consumer = KafkaConsumer(cluster, group=GROUP)
     await read_and_commit(consumer, 30)
     with pytest.raises(RefusedError, match="stop them first"):
-        await rewind_to(cluster, GROUP, tuple(Topic), between)
+        await rewind_to(cluster, GROUP, between)
     await consumer.close()
-    await rewind_to(cluster, GROUP, tuple(Topic), between)
+    await rewind_to(cluster, GROUP, between)
     again = KafkaConsumer(cluster, group=GROUP)
     assert {int(record.value[11:-1]) for record in await read_and_commit(again, 20)} == set(range(10, 30))
     await again.close()
-    await rewind_to(cluster, GROUP, tuple(Topic), datetime.now(UTC))
+    await rewind_to(cluster, GROUP, datetime.now(UTC))
     observer = Observer(cluster, GROUP)
     assert await observer.lag() == 0
     await observer.close()
