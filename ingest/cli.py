@@ -181,7 +181,7 @@ def new_provider(
     Write the files of a provider, ready to fill in.
 
     The files are a package, dlrhub-NAME: the parser, its tables, example requests, a dialect for simulate, and
-    the tests that every provider passes. Once it is installed beside dlrhub, its provider is served.
+    the tests that every provider passes. Once it is installed together with dlrhub, its provider is served.
     """
     from ingest.commands.new_provider import write_provider
 
@@ -234,9 +234,9 @@ def migrate(config: Config = None) -> None:
 @explained
 def check(config: Config = None) -> None:
     """
-    Read the settings and try what they name.
+    Read the settings, and try every folder, address and connection in them.
 
-    The command tries everything that `run` needs; the exit status is 1 if `run` would not start.
+    The exit status is 1 if `run` would not start.
     """
     from ingest.commands.check import check as check_all
 

@@ -43,7 +43,7 @@ def add_backup(folder: Path, snapshot: Snapshot) -> Path:
         shutil.rmtree(left)
     manifest = Manifest(at, snapshot.migrations, {})
     for table, parts in snapshot.parts.items():
-        manifest.parts[table] = [_keep(folder, table, part) for part in parts]
+        manifest.parts[table] = [_copy_part(folder, table, part) for part in parts]
         typer.echo(f"{table}: {len(parts)} parts")
     shutil.copytree(snapshot.files, new)
     (new / _MANIFEST).write_bytes(msgspec.json.encode(manifest))
@@ -77,8 +77,8 @@ def drop_old(folder: Path, keep: int) -> None:
                 shutil.rmtree(part)
 
 
-def _keep(folder: Path, table: str, part: Path) -> str:
-    """Copy a part into the folder unless it is there; its name there has a hash, because part numbers come again."""
+def _copy_part(folder: Path, table: str, part: Path) -> str:
+    """Copy a part into the folder unless it is there, and return its name there, which tells its content by a hash."""
     content = hashlib.sha256((part / "checksums.txt").read_bytes()).hexdigest()[:16]
     target = folder / "parts" / table / f"{part.name}-{content}"
     if not target.exists():

@@ -32,7 +32,7 @@ def refuse_unfinished(data_dir: Path) -> None:
 
 
 def restore(backup: Path, data_dir: Path, database: str) -> None:
-    """Restore a backup; raises `RefusedError` if `data_dir` is not empty, or the backup is not one for this version."""
+    """Restore a backup; raises `RefusedError` if `data_dir` is not empty, or the backup is of another version."""
     locks = set(data_dir.glob(_LOCKS))
     found = [path for path in data_dir.iterdir() if path not in locks]
     if found and not (data_dir / _RESTORING).exists():

@@ -57,7 +57,7 @@ def _link_journal(folder: Path, target: Path) -> None:
     """
     Link a journal's segments.
 
-    The acknowledged position is copied before them, so that they hold all up to it, and the cursor after them.
+    The acknowledged position is copied first, so that the segments hold everything up to it, and the cursor last.
     """
     target.mkdir(parents=True)
     _copy(folder, target, ACKNOWLEDGED)

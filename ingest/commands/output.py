@@ -40,7 +40,7 @@ def is_binary(output_format: str) -> bool:
 
 
 def has_no_rows(body: bytes, output_format: str) -> bool:
-    """Tell whether an answer has no rows; False for formats that tell the reader so themselves."""
+    """Tell whether an answer has no rows; False for formats in which the reader sees that."""
     if output_format in _WITH_HEADER:
         return body.count(b"\n") <= 1
     return output_format in _ROWS_ONLY and not body.strip()

@@ -1,4 +1,4 @@
-"""Opens the store that the settings name, embedded in this process or a ClickHouse server, and its tables."""
+"""Opens the store that the settings name, embedded or a ClickHouse server, and brings its tables up to date."""
 
 import asyncio
 from contextlib import suppress
@@ -30,7 +30,7 @@ _RETRY_SECONDS: Final = 2.0
 
 
 def open_store(settings: Settings) -> Store:
-    """Open the store; raises `BusyError` if it is away, `RefusedError` if it refuses our credentials."""
+    """Open the store; raises `BusyError` if it can't be reached, `RefusedError` if it refuses our credentials."""
     database, url = settings.clickhouse.database, settings.clickhouse.url
     if url is None:
         return open_embedded(store_folder(settings.data_dir), database, memory_mb=settings.clickhouse.memory_mb)

@@ -81,7 +81,7 @@ class LateProducer:
         self._producer: Producer | None = None
 
     async def append(self, records: Sequence[Record]) -> None:
-        """Return once every record is durable; raises as `open_producer` and `Producer.append`."""
+        """Return once every record is durable; raises the errors of `open_producer` and `Producer.append`."""
         async with self._opening:
             if self._producer is None:
                 self._producer = await self._open_stream()

@@ -17,7 +17,7 @@ _decode: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 def erasing(number: str, stored_as: Collection[str]) -> Change:
-    """Return a function that deletes a record about a number (returns None), and redacts any other record."""
+    """Return a function that returns None for a record about a number, and any other record without the number."""
 
     def redact(text: str) -> str:
         return replace_number(text, number, _MASK)

@@ -1,8 +1,8 @@
 """
-Watches the folders of `data_dir` that must not be deleted, and tells what is lost with one. Runs in the parent.
+Watches the folders of `data_dir` that must not be deleted, and reports the records that are lost; runs in the parent.
 
-It remembers how far each journal was in the file `folders.json`, beside the journals' folder, so that a journal that is
-deleted between two runs is told as well. What a journal loses was acknowledged and not drained by the last look.
+It saves the positions of each journal in `data_dir/folders.json`, so that it also notices a journal that was deleted
+between two runs. Records that were acknowledged and not drained at the last look are lost with their journal.
 """
 
 import os
@@ -34,17 +34,20 @@ _NEW: Final = JournalProgress(0, 0)
 
 
 class Known(msgspec.Struct, frozen=True):
-    """What was there at the last look: the journals by their names, and the store."""
+    """The folders that existed at the last look: the journals by their names, and the store."""
 
     journals: dict[str, JournalProgress]
     has_store: bool = False
 
 
 class FolderWatch:
-    """Watches the journals below a folder, and the embedded store's folder if this command has that store."""
+    """
+    Watches the journals below a folder, and the embedded store's folder if this command has that store.
+
+    It begins with the folders that existed when `data_dir` was last in use.
+    """
 
     def __init__(self, data_dir: Path, journals: Path, store: Path | None = None) -> None:
-        """Read what was there when `data_dir` was last in use; look at nothing yet."""
         self.journals = journals
         self._data_dir = data_dir
         self._store = store
@@ -58,17 +61,17 @@ class FolderWatch:
             )
 
     def look(self) -> None:
-        """Compare with the last look, note what is lost, and remember what is there; raises `OSError`."""
+        """Compare the folders with the last look, report lost journals, and save the new state; raises `OSError`."""
         found = {}
         for folder in journals_in(self.journals):
             before = self._known.journals.get(folder.name, _NEW)
             if self._is_another(folder):
-                self._tell(folder.name, before)
+                self._report_loss(folder.name, before)
                 before = _NEW
             self._hold(folder)
             found[folder.name] = _progress(folder, before)
         for name in self._known.journals.keys() - found:
-            self._tell(name, self._known.journals[name])
+            self._report_loss(name, self._known.journals[name])
         if self._store and self._store.exists() and self._store not in self._held:
             self._hold(self._store)
         known = Known(found, has_store=self._known.has_store or self._store in self._held)
@@ -85,17 +88,17 @@ class FolderWatch:
         return ""
 
     def _is_another(self, folder: Path) -> bool:
-        """Tell whether a folder is gone, or is not the one that it was at the last look."""
+        """Tell whether a folder is gone, or another folder has its name since the last look."""
         return folder in self._held and is_gone(self._held[folder], folder)
 
     def _hold(self, folder: Path) -> None:
-        """Keep a folder open, so that no other one gets its inode."""
+        """Keep a folder open, so that no new folder can get its inode number."""
         held = self._held.pop(folder, None)
         if held is not None:
             os.close(held)
         self._held[folder] = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
 
-    def _tell(self, name: str, before: JournalProgress) -> None:
+    def _report_loss(self, name: str, before: JournalProgress) -> None:
         lost = before.acknowledged - before.drained
         _log.error("the folder of a journal was deleted, moved or replaced", journal=name, lost_records=lost)
         if lost > 0:
@@ -114,7 +117,7 @@ class FolderWatch:
 
 
 def _progress(folder: Path, before: JournalProgress) -> JournalProgress:
-    """Return how far a journal is, as before where that can't be read."""
+    """Return a journal's positions; those that can't be read are as before."""
     mark, cursor = read_mark(folder), read_cursor(folder)
     return JournalProgress(
         mark.position if mark else before.acknowledged, cursor.position if cursor else before.drained

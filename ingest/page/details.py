@@ -1,4 +1,4 @@
-"""The details of one account on the page: its reports and its dead letters, with phone numbers masked."""
+"""Reads the details of one account for the page: its reports and its dead letters, with phone numbers masked."""
 
 import asyncio
 import base64

@@ -1,4 +1,4 @@
-"""Finding a message on the page: by number, id or reference as `dlrhub find` does, or by one of its reports."""
+"""Finds messages for the page: by number, id or reference as `dlrhub find` does, or by one of their reports."""
 
 from collections.abc import Collection
 from dataclasses import asdict, dataclass

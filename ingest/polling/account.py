@@ -22,7 +22,7 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class PolledAccount:
-    """An account with `poll`: its settings, and how its provider is asked."""
+    """An account with `poll`: its settings, and how its provider is polled."""
 
     effective: EffectiveAccount
     settings: PollSettings

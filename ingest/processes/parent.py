@@ -44,7 +44,7 @@ _OWN_SECONDS: Final = 1.0
 
 @dataclass(frozen=True)
 class Parts:
-    """Which parts one command runs."""
+    """The parts that a command runs."""
 
     command: str
     receivers: bool = False

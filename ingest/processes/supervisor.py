@@ -35,7 +35,7 @@ class UnusableError(Exception):
 @dataclass
 class Child:
     """
-    One process, kept alive.
+    A child process that is started again when it dies.
 
     It runs `python -m ingest` with `arguments`, may take `stop_seconds` to stop, and its metrics go into `totals`.
     """

@@ -72,7 +72,7 @@ def _read_again(letter: Letter, rereader: Rereader) -> tuple[Sequence[Record], b
 
 
 def _sent_again(letter: Letter) -> tuple[Sequence[Record], bool, str]:
-    """Return the record again that the store refused, if today's program accepts it."""
+    """Return the record that the store had refused, if today's program accepts it."""
     try:
         topic = Topic(letter.location)
         row = check(topic, letter.body)

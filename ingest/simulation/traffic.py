@@ -35,7 +35,7 @@ Group = tuple[PlannedItem, ...]
 _NEXT_STEPS: Final = 40
 _REPEAT_STEPS: Final = 200
 _LATE_HOURS: Final = (1, 120)
-#: The share of the messages that fail in an outage which fail for its main reason.
+#: The share of an outage's failures that have the outage's main reason.
 _OUTAGE_SHARE: Final = 0.9
 _CONTENTS: Final = ("TD", "退订", "回复1", "好的谢谢", "STOP", "Y", "请问还有货吗")
 _ACCESS_CODES: Final = ("106901234", "1069055512")

@@ -102,7 +102,7 @@ def _posts(callback: PlannedCallback) -> bool:
 
 
 def joins(item: PlannedItem) -> bool:
-    """Tell whether a report comes by POST, which it may share; its seed decides, so that repeats are alike."""
+    """Tell whether a report comes by POST, and so may share a callback; its seed decides, so that repeats are alike."""
     return isinstance(item, PlannedReport) and happens(_POSTED, Random(item.seed))
 
 
