@@ -25,8 +25,8 @@ _TRAFFIC_SECONDS = 120
 #: Panels without data here: there is no Kafka, no poll, no submission and no fault.
 _EMPTY = {
     "Failed and refused A", "Failed and refused B", "Failed and refused C", "Age of the spill A", "Waiting B",
-    "Requests by outcome A", "Behind A", "Balance A", "Copies and oddities B", "Turned away without an account A",
-    "Time to deliver", "Does a country return reports", "Missing reports", "Submissions",
+    "Requests by outcome A", "Behind A", "Balance A", "Copies and oddities B", "Refused before authentication A",
+    "Time to deliver", "Countries that return reports", "Missing reports", "Submissions",
 }  # fmt: skip
 
 
