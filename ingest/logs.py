@@ -68,7 +68,7 @@ def _in_order(_: Any, __: str, event: structlog.typing.EventDict) -> structlog.t
 
 def _without_payload(record: logging.LogRecord) -> bool:
     """
-    Remove the parts of a library's line that may repeat a request: exception texts, and the arguments of aiohttp's lines.
+    Remove the parts of a library's line that may repeat a request: exception texts, and arguments of aiohttp's lines.
 
     The text of a parser's error holds the request's line, headers and body, with secrets and phone numbers in them.
     """

@@ -45,7 +45,7 @@ class SubmissionsEndpoint:
     bodies: BodyReader
 
     async def post(self, request: web.Request) -> web.Response:
-        """Answer 202 once every submission is durable; otherwise nothing is kept: answer 400 with the faults, or 503."""
+        """Answer 202 once every submission is durable; else keep nothing, and answer 400 with the faults, or 503."""
         if is_foreign(request, guarded=self.guarded):
             raise web.HTTPForbidden(text="not for web pages\n")
         body = await self.bodies.read_or_refuse(request)

@@ -1,4 +1,4 @@
-"""`dlrhub forget`: erases a person's number from everything that this installation keeps, and checks that it is gone."""
+"""`dlrhub forget`: erases a person's number from all that this installation keeps, and checks that it is gone."""
 
 from collections.abc import Sequence
 

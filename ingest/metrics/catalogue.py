@@ -141,8 +141,8 @@ ALL: Final[Sequence[Counter | Gauge | Histogram]] = [
 
 #: The values of every label but `provider` and `account`.
 VALUES: Final[Mapping[str, Iterable[str]]] = {
-    "outcome": (*CallbackOutcome, *PollOutcome), "why": Fault, "listener": Listener, "cause": Refusal, "status": Status, "reason": Reason,
-    "note": Note, "topic": Topic, "table": Topic,
+    "outcome": (*CallbackOutcome, *PollOutcome), "why": Fault, "listener": Listener, "cause": Refusal, "status": Status,
+    "reason": Reason, "note": Note, "topic": Topic, "table": Topic,
     "version": (version("dlrhub"),), "python": (platform.python_version(),),
 }  # fmt: skip
 

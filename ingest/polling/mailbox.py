@@ -88,7 +88,7 @@ class MailboxPoller:
             return (), error
 
     async def _store(self, answer: SavedAnswer, items: Sequence[Item], error: MalformedError | None) -> None:
-        """Append an answer's records to the stream, or the whole answer as a dead letter; then delete the saved copy."""
+        """Append an answer's records to the stream, or the answer as a dead letter; then delete the saved copy."""
         records = self._account.records(items, answer.question, answer.received_at)
         if error is not None:
             records = [self._account.dead_letter(error, answer.body, answer.question, answer.received_at)]

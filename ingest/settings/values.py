@@ -129,7 +129,7 @@ def _checked_provider(text: str) -> str:
 
 def _checked_network(given: object) -> object:
     if not isinstance(given, str):
-        raise ValueError("must be a network in quotes, such as 203.0.113.0/24")  # noqa: TRY004 - pydantic takes ValueError
+        raise ValueError("must be a network in quotes, such as 203.0.113.0/24")  # noqa: TRY004 - as pydantic expects
     try:
         return ip_network(given)
     except ValueError:

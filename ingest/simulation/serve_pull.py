@@ -1,4 +1,4 @@
-"""`dlrhub simulate --serve-pull`: plays the polled providers until it is interrupted, then prints its answers' counts."""
+"""`dlrhub simulate --serve-pull`: plays the polled providers until it is interrupted, then counts its answers."""
 
 import asyncio
 import signal

@@ -31,7 +31,7 @@ _NUMBER: Final = re.compile(r"\d{1,18}")
 
 
 def split_settings(tokens: list[Token]) -> tuple[list[Token], dict[str, str]]:
-    """Remove the SETTINGS clause from the end of a statement; return the rest, and the settings as they were written."""
+    """Remove the SETTINGS clause from the end of a statement; return the rest, and the settings as written."""
     start = next((index for index in reversed(range(len(tokens))) if tokens[index].says("SETTINGS")), len(tokens))
     clause = tokens[start + 1 :]
     settings: dict[str, str] = {}
