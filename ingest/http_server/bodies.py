@@ -7,6 +7,7 @@ place has to go on arriving, so that stalled bodies don't hold up others of thei
 """
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from sinks.errors import BusyError
 
 #: A body is read without a place up to this size.
 _SHORT_BYTES: Final = 64 * 1024
+#: How much of a body that has a place the kernel takes in before it is read; TCP's window depends on it.
+_RECEIVE_BYTES: Final = 256 * 1024
 #: A body that has a place has to bring so many bytes each time, or its end, in the time that is set for it.
 _PIECE_BYTES: Final = 32 * 1024
 
@@ -71,6 +74,7 @@ class BodyReader:
                 await self._read_on(content, parts, up_to=_SHORT_BYTES)
         if not content.at_eof():
             async with self.place(client) as own, asyncio.timeout(self._limits.seconds):
+                _widen(request)
                 await self._read_pieces(content, parts, own)
         return b"".join(parts)
 
@@ -119,3 +123,9 @@ class BodyReader:
     def _check(self, size: int) -> None:
         if size > self._limits.most:
             raise TooLargeError
+
+
+def _widen(request: web.BaseRequest) -> None:
+    """Let the sender of a body have more under way, so that a far one is not slow."""
+    if request.transport is not None:
+        request.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BYTES)

@@ -41,8 +41,8 @@ _TOO_FINE: Final = _CLOSING % b"400 Bad Request"
 _LEAST_CHUNK_BYTES: Final = 24
 _COUNTED_BYTES: Final = 4096
 _PENALTY_SECONDS: Final = 1.0
-#: How much the kernel takes in before it is read, which is also about the most that one call reads.
-_RECEIVE_BYTES: Final = 64 * 1024
+#: How much the kernel takes in before it is read, until a long body has a place (`bodies`).
+_RECEIVE_BYTES: Final = 16 * 1024
 _BEYOND_ASCII: Final = re.compile(rb"[\x80-\xff]")
 
 

@@ -77,7 +77,7 @@ class Receiver:
                 most=settings.max_body_bytes,
                 seconds=settings.body_timeout_s,
                 places=places,
-                places_per_client=max(1, places // 2),
+                places_per_client=max(1, places // 4),
             )
         )
         self._decompressor = Decompressor(settings.max_body_bytes)

@@ -30,7 +30,7 @@ async def opened() -> Any:
 
 
 async def start(start_receiver: StartReceiver, **limits: Any) -> Post:
-    """Start a receiver with places for four long bodies, two of them for one client."""
+    """Start a receiver with places for four long bodies, one of them for one client."""
     bounds = {"max_receiving_bytes": 4_000_000, "max_body_bytes": 1_000_000, "trusted_proxies": ["127.0.0.1/32"]}
     return await start_receiver(receiver={**bounds, **limits})
 
