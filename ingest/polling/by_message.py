@@ -39,7 +39,7 @@ class MessagePoller:
     Polls one account's provider about single messages.
 
     It asks through `client` about the messages that `read` finds, keeps its position in `state`, and appends the
-    reports to `producer`.
+    reports to `producer`. `clock` returns seconds since 1970.
     """
 
     client: ProviderClient
@@ -47,6 +47,7 @@ class MessagePoller:
     state: PollState
     producer: Producer
     read: ReadPage
+    clock: Callable[[], float] = time.time
     _asked_until: float = field(default_factory=time.time)
 
     @property
@@ -56,7 +57,7 @@ class MessagePoller:
     async def tick(self) -> None:
         """Ask about the messages that reached one of the ages since the last tick, or finish an interrupted tick."""
         provider, name = self._account.provider, self._account.name
-        now = time.time() - _SETTLE_SECONDS
+        now = self.clock() - _SETTLE_SECONDS
         tick = await self.state.tick(provider, name)
         if tick is None:
             tick = self._first_tick(now)
@@ -78,7 +79,7 @@ class MessagePoller:
 
     def _set_behind(self) -> None:
         """Set the metric of how far polling is behind."""
-        catalogue.POLL_BEHIND.set(time.time() - self._asked_until, self._account.provider, self._account.name)
+        catalogue.POLL_BEHIND.set(self.clock() - self._asked_until, self._account.provider, self._account.name)
 
     def _remaining_windows(self, tick: Tick) -> Sequence[Window]:
         """Return the tick's windows, from the interrupted one on; all of them if the ages have changed."""

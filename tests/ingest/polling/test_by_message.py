@@ -122,6 +122,14 @@ async def test_nobody_asks_about_what_is_known(store: Store, tmp_path: Path) -> 
     assert states(store) == {"a": "rejected", "b": "delivered"}
 
 
+async def tick_for(poller: MessagePoller, start: datetime, *, seconds: int) -> None:
+    """Have a poller tick each half second of a clock that shows so many seconds from `start` on, without waiting."""
+    for tick in range(2 * seconds):
+        now = start.timestamp() + tick / 2
+        poller.clock = lambda now=now: now  # type: ignore[misc]
+        await poller.tick()
+
+
 async def test_a_message_is_asked_about_again_and_again_until_it_ages_out(store: Store, tmp_path: Path) -> None:
     """A message that stays pending is asked about once at each age, and not after the last one."""
     server, drained = make_server(states={"a": "pending"}), Drained(store)
@@ -129,9 +137,7 @@ async def test_a_message_is_asked_about_again_and_again_until_it_ages_out(store:
     now = datetime.now(UTC)
     submit(store, recent("a", received_at=now, submitted_at=now, deadline_at=now + timedelta(seconds=60)))
     async with poller_of(server, tmp_path, drained, **given) as poller:
-        while time.time() < now.timestamp() + 10:
-            await poller.tick()
-            await asyncio.sleep(0.1)
+        await tick_for(poller, now, seconds=10)
     assert asked(server) == 4
 
 
@@ -141,9 +147,7 @@ async def test_a_submission_that_comes_late_is_asked_about_once(store: Store, tm
     received, old = datetime.now(UTC), datetime.now(UTC) - timedelta(days=5)
     submit(store, recent("a", received_at=received, submitted_at=old, deadline_at=old + timedelta(days=3)))
     async with poller_of(server, tmp_path, drained, first_delay_s=1, growth=2, age_out_h=4 / 3600) as poller:
-        while time.time() < received.timestamp() + 8:
-            await poller.tick()
-            await asyncio.sleep(0.1)
+        await tick_for(poller, received, seconds=8)
     assert asked(server) == 1
 
 
