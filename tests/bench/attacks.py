@@ -1,7 +1,7 @@
 """
 The effect of an attack on good traffic: its p99 beside each attack on the receiver, and its p99 alone.
 
-    python -m tests.bench.attacks [--seconds 4]
+    python -m tests.bench.attacks [--seconds 4] [--swing 2]
 
 Starts `dlrhub ingest` and posts good callbacks at a steady pace, alone and then beside each attack, which comes from a
 process of its own. Prints both p99 and their ratio; a ratio of more than 3 fails. tests/program/test_attacks.py measures
@@ -159,8 +159,8 @@ def _run(attack: Attack, port: int, begun: Event) -> None:
 
 
 @contextmanager
-def under(attack: Attack, port: int) -> Iterator[None]:
-    """Attack from a process of its own, which is in full swing when the block begins and is killed when it ends."""
+def under(attack: Attack, port: int, swing_seconds: float) -> Iterator[None]:
+    """Attack from a process of its own, from `swing_seconds` before the block begins until it ends."""
     spawn = multiprocessing.get_context("spawn")
     begun = spawn.Event()
     process = spawn.Process(target=_run, args=(attack, port, begun), daemon=True)
@@ -168,7 +168,7 @@ def under(attack: Attack, port: int) -> Iterator[None]:
     try:
         if not begun.wait(60):
             raise TimeoutError("the attack does not begin")
-        time.sleep(SWING_SECONDS)
+        time.sleep(swing_seconds)
         yield
     finally:
         process.kill()
@@ -192,10 +192,10 @@ class Slowdown(NamedTuple):
         return self.beside / self.alone
 
 
-def slowdown(attack: Attack, port: int, seconds: float) -> Slowdown:
+def slowdown(attack: Attack, port: int, seconds: float, swing_seconds: float = SWING_SECONDS) -> Slowdown:
     """Measure good traffic alone and then beside an attack, for so many seconds each."""
     alone = p99(port, seconds)
-    with under(attack, port):
+    with under(attack, port, swing_seconds):
         return Slowdown(alone, p99(port, seconds))
 
 
@@ -203,7 +203,13 @@ def main() -> None:
     """Measure and print."""
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--seconds", type=float, default=4)
-    seconds = arguments.parse_args().seconds
+    arguments.add_argument(
+        "--swing",
+        type=float,
+        default=SWING_SECONDS,
+        help="seconds from an attack's first connection to the measurement",
+    )
+    given = arguments.parse_args()
     worst = 0.0
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -211,7 +217,7 @@ def main() -> None:
     ):
         p99(program.receiver, 1)
         for attack in ATTACKS:
-            found = slowdown(attack, program.receiver, seconds)
+            found = slowdown(attack, program.receiver, given.seconds, given.swing)
             worst = max(worst, found.ratio)
             print(
                 f"{attack.__name__:15} p99 alone {found.alone:6.1f} ms, beside it {found.beside:6.1f} ms, ratio {found.ratio:.2f}",
