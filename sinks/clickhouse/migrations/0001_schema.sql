@@ -220,7 +220,8 @@ CREATE TABLE IF NOT EXISTS ${local}.messages ${on_cluster} (
         COMMENT '1: its submission belongs to messages of the same id that have a message_stamp',
     replaced SimpleAggregateFunction(max, UInt8) COMMENT '1: the message was computed anew under a later generation',
     ready SimpleAggregateFunction(max, UInt8) COMMENT '1: this later generation of the message is complete',
-    -- For an index on a nullable column, NULL is later than any time: each granule with one would be read.
+    -- For an index on a nullable column, NULL is later than any time: each granule with one would be read. Here it counts as
+    -- the value that lies below it, which is 1970.
     INDEX first_received_at_range assumeNotNull(first_received_at) TYPE minmax GRANULARITY 1,
     INDEX last_received_at_range assumeNotNull(last_received_at) TYPE minmax GRANULARITY 1,
     INDEX submitted_at_range assumeNotNull(submitted_at) TYPE minmax GRANULARITY 1,
@@ -303,7 +304,7 @@ SELECT
     operator,
     sender,
     reference,
-    if(is_copy, NULL, received_at) AS first_received_at,
+    nullIf(if(is_copy, toDateTime64(0, 6, 'UTC'), received_at), toDateTime64(0, 6, 'UTC')) AS first_received_at,
     received_at AS last_received_at,
     if(rank = 5, received_at, NULL) AS delivered_received_at,
     if(rank = 4, received_at, NULL) AS failed_received_at,

@@ -70,13 +70,15 @@ def test_a_query_reads_by_an_index_of_time_or_id(filled: Store, name: str) -> No
 
 @pytest.mark.parametrize("column", ["first_received_at", "last_received_at", "submitted_at"])
 def test_a_message_without_the_time_that_is_asked_for_is_not_read(store: Store, column: str) -> None:
-    """Old messages that were never reported, or never submitted, cost a question about the last day nothing."""
+    """Old messages that were never reported, never submitted, or reported again lately, are not read for the last day."""
     for days in (40, 0):
         at = NOW - timedelta(days=days)
         store.insert(Topic.REPORTS, [make_report(message_id=f"reported {days}", received_at=at)])
         sent = make_submission(message_id=f"sent {days}", received_at=at, submitted_at=at)
         store.insert(Topic.SUBMISSIONS, [sent])
-    store.client.command(f"OPTIMIZE TABLE {store.local}.messages FINAL")
+    if column == "first_received_at":
+        copy = make_report(message_id="reported 40", received_at=NOW)
+        store.insert(Topic.REPORTS, [copy])
     since = f"{column} >= '{NOW - timedelta(days=1):%F %T}'"
     assert store.client.command(f"SELECT count() FROM {store.database}.messages WHERE {since}") == 1
     rows = store.client.query(f"EXPLAIN indexes = 1 SELECT * FROM {store.database}.messages WHERE {since}").result_rows
