@@ -66,7 +66,7 @@ class Listener(StrEnum):
 
 
 class Refusal(StrEnum):
-    """Why a request or a connection was turned away before it had an account: the label `cause` of its metric."""
+    """Why a request or a connection was refused before its account was known: the label `cause` of its metric."""
 
     #: aiohttp's parser could not read it.
     NOT_HTTP = "not_http"
@@ -85,7 +85,7 @@ _DELAYS: Final = (1, 5, 15, 60, 300, 900, 3600, 4 * 3600, 12 * 3600, 24 * 3600, 
 
 CALLBACKS: Final = Counter("dlr_callbacks", "Callbacks answered", ("provider", "outcome"))
 REFUSED: Final = Counter(
-    "dlr_requests_refused", "Requests and connections turned away before they had an account", ("listener", "cause")
+    "dlr_requests_refused", "Requests and connections refused before their account was known", ("listener", "cause")
 )
 CONNECTIONS: Final = Gauge("dlr_connections", "Connections that clients have open to a listener", ("listener",))
 CALLBACK_SECONDS: Final = Histogram(
@@ -185,7 +185,7 @@ def count_callback(provider: str, account: str, outcome: CallbackOutcome, second
 
 
 def count_refused(listener: Listener, cause: Refusal) -> None:
-    """Count one request or connection that was turned away."""
+    """Count one request or connection that was refused."""
     REFUSED.add(listener, cause)
 
 

@@ -29,7 +29,7 @@ def refuse(address: str) -> str:
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_a_reserved_address_is_refused_to_a_second_hub(unused_tcp_port: int, workers: int) -> None:
+def test_a_reserved_address_is_refused_to_a_second_program(unused_tcp_port: int, workers: int) -> None:
     """A second dlrhub can't have the first one's address, on one interface or all, with and without workers."""
     with ExitStack() as running:
         running.enter_context(reserve("receiver.listen", f"127.0.0.1:{unused_tcp_port}"))
@@ -41,8 +41,8 @@ def test_a_reserved_address_is_refused_to_a_second_hub(unused_tcp_port: int, wor
             )
 
 
-def test_the_workers_of_a_hub_share_its_connections(unused_tcp_port: int) -> None:
-    """Every worker gets connections, and the reservation itself gets none."""
+def test_receivers_share_the_connections_to_one_address(unused_tcp_port: int) -> None:
+    """Each receiver process gets connections, and the reservation itself gets none."""
     with (
         reserve("receiver.listen", f"127.0.0.1:{unused_tcp_port}"),
         shared(unused_tcp_port) as first,
