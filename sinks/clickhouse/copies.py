@@ -51,7 +51,7 @@ def stored_reports(client: Client, internal: str, suspects: Sequence[Suspect]) -
     found = client.query(
         "SELECT toString(event_id), argMax(recipient, version), argMax(country, version),"  # noqa: S608 - days, numbers and UUIDs
         f" toUnixTimestamp64Micro(min(received_at)) FROM {internal}.reports"
-        f" WHERE (day, message_key) IN ({places}) AND event_id IN ({ids}) AND is_deleted = 0 GROUP BY event_id",
+        f" WHERE (day, message_key) IN ({places}) AND event_id IN ({ids}) GROUP BY event_id",
         settings=_SETTINGS,
     ).result_rows
     return {

@@ -99,7 +99,7 @@ def place(client: Client, internal: str, rows: Sequence[Message], settings: Mapp
     copies = {at for at in suspects if is_late_copy(kept[at], homes[keys[at]], stored)}
     reports = [(row, key) for row, key in zip(kept, keys, strict=True) if isinstance(row, DeliveryReport)]
     return Placed(
-        [_encode(values) for values in _placed(kept, keys, homes, others, copies)],
+        [_encode(values) for values in _placed(kept, keys, homes, suspects.keys() | others, copies)],
         [_encode(_copied(kept[at], keys[at], homes[keys[at]])) for at in sorted(copies)],
         homes,
         frozenset(known),
@@ -139,15 +139,13 @@ def _copied(row: Message, key: int, home: Home) -> tuple[object, ...]:
 
 
 def _without_content(row: DeliveryReport) -> DeliveryReport:
-    """Return the row that takes the superseded report out: a report of its event id that says nothing."""
+    """Return the row that takes the superseded report out; copies of that report are given this row's recipient."""
     return replace(
         row,
         event_id=row.supersedes,
         supersedes=None,
         message_stamp="",
         reference="",
-        recipient="",
-        country="",
         operator="",
         sender="",
         provider_text="",

@@ -4,6 +4,7 @@ import itertools
 import random
 from datetime import datetime, timedelta
 from typing import Any, cast
+from uuid import UUID
 
 import msgspec
 import pytest
@@ -17,7 +18,7 @@ from sinks.clickhouse.store import Store
 from sinks.errors import BusyError, RefusedError
 from sinks.rows import check
 from sinks.stream import Topic
-from tests.factories import NOON, make_inbound, make_letter, make_report
+from tests.factories import NOON, make_inbound, make_letter, make_report, make_submission
 
 
 def insert(store: Store, *reports: DeliveryReport) -> None:
@@ -84,6 +85,29 @@ def test_a_copy_that_comes_days_later_is_not_stored(store: Store) -> None:
         "reports": 2,
         "last_received_at": copy.received_at.replace(tzinfo=None),
     }
+
+
+def test_a_copy_of_a_superseded_poll_is_no_second_message(store: Store) -> None:
+    """The answer to a poll keeps its recipient after a callback has superseded it and a merge has removed it."""
+    poll = make_report(source=Source.POLL, occurred_at=None, provider_status="polled")
+    callback = make_report(occurred_at=None, supersedes=poll.event_id)
+    insert(store, poll, callback)
+    store.client.command(f"OPTIMIZE TABLE {store.internal}.reports FINAL")
+    insert(store, msgspec.structs.replace(poll, recipient="07911123456", country=""))
+    assert rows(store, "SELECT recipient, reports FROM dlr.messages") == [{"recipient": poll.recipient, "reports": 1}]
+
+
+def test_a_late_copy_that_is_stored_belongs_to_the_message_of_the_first_one(store: Store) -> None:
+    """A late copy whose recipient is now read as that of another message adds nothing to that message."""
+    sent = make_submission(recipient="+447400123456")
+    store.insert(Topic.SUBMISSIONS, [sent])
+    first = make_report(recipient="07400123456", country="", supersedes=str(UUID(int=1)))
+    copy = msgspec.structs.replace(first, recipient=sent.recipient, received_at=NOON + timedelta(days=3))
+    insert(store, first, copy)
+    assert rows(store, "SELECT recipient, reports FROM dlr.messages ORDER BY recipient") == [
+        {"recipient": "+447400123456", "reports": 0},
+        {"recipient": "07400123456", "reports": 1},
+    ]
 
 
 def test_an_insert_that_is_repeated_reaches_the_messages(store: Store) -> None:
