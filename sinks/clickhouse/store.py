@@ -245,7 +245,7 @@ def open_embedded(
         client = clickhouse_connect.get_client(
             interface="chdb",
             path=str(engine_path(folder)),
-            chdb_options={**engine_options(memory_mb), **(options or {})},
+            chdb_options={"display_name": "dlrhub", **engine_options(memory_mb), **(options or {})},  # not the host's name
         )
     except ClickHouseError as error:
         raise BusyError(f"the store in {folder} can't be opened (does another dlrhub run on it?): {error}") from error

@@ -37,7 +37,7 @@ _OTHER: Final = frozenset(
     """
     bar blocknumber blocksize bytesize coloroklabtosrgb coloroklchtosrgb colorsrgbtooklab colorsrgbtooklch
     connectionid countdigits currentdatabase currentqueryid currentroles currentschemas currentuser
-    defaultvalueofargumenttype defaultvalueoftypename digits errorcodetoname finalizeaggregation
+    defaultvalueofargumenttype defaultvalueoftypename digits displayname errorcodetoname finalizeaggregation
     flipcoordinates formatquery formatquerysingleline formatreadabledecimalsize formatreadablequantity
     formatreadablesize formatreadabletimedelta getsizeofenumtype getsubcolumn identity ignore indexhint
     initialqueryid initialquerystarttime initializeaggregation isconstant isdecimaloverflow lowcardinalityindices

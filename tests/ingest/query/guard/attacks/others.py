@@ -37,7 +37,6 @@ LEARN_OF_OTHERS = [
     "SELECT hostName()",
     "SELECT hostname()",
     "SELECT FQDN()",
-    "SELECT displayName()",
     "SELECT getOSKernelVersion()",
     "SELECT getMacro('x')",
     "SELECT getServerSetting('path')",
