@@ -48,6 +48,9 @@ _INSERT_SETTINGS: Final[Mapping[str, object]] = {
 #: one (since 26.2), where it is left at its default, overrides the first.
 _NO_DEDUPLICATION: Final[Mapping[str, object]] = {"insert_deduplicate": 0, "deduplicate_insert": "disable"}
 
+#: The engine's answer to `displayName()`, which tools ask for: by default the name of the machine.
+_NAME: Final = {"display_name": "dlrhub"}
+
 #: On a cluster: an insert returns once its rows are on most replicas of their shard, and subqueries read the shard that
 #: they run on, since all rows of a message are on one.
 _CLUSTER_SETTINGS: Final[Mapping[str, object]] = {
@@ -245,7 +248,7 @@ def open_embedded(
         client = clickhouse_connect.get_client(
             interface="chdb",
             path=str(engine_path(folder)),
-            chdb_options={"display_name": "dlrhub", **engine_options(memory_mb), **(options or {})},  # not the host's name
+            chdb_options={**_NAME, **engine_options(memory_mb), **(options or {})},
         )
     except ClickHouseError as error:
         raise BusyError(f"the store in {folder} can't be opened (does another dlrhub run on it?): {error}") from error

@@ -415,6 +415,11 @@ def test_a_migration_that_was_changed_is_refused(store: Store) -> None:
         migrate(store)
 
 
+def test_the_store_does_not_tell_the_machines_name(store: Store) -> None:
+    """Tools ask for the name of the server when they connect; a query can't learn the host's name from that."""
+    assert store.client.command("SELECT displayName()") == "dlrhub"
+
+
 def test_the_codes_are_replaced_as_a_whole(store: Store) -> None:
     """The table of codes holds what the program knows now, and nothing that it knew before."""
     for code in ("0", "1"):
