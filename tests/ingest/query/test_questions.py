@@ -114,11 +114,6 @@ def test_an_analysts_question_is_answered(query_server: QueryServer, query: str)
     assert '"rows": 0' not in reply.text
 
 
-def test_the_name_that_tools_ask_for_is_not_the_hosts(query_server: QueryServer) -> None:
-    """`displayName()`, which clients ask for when they connect, does not tell the name of the machine."""
-    assert query_server.ask("SELECT displayName()").text.strip() == "dlrhub"
-
-
 def test_the_engine_gets_what_was_written(query_server: QueryServer) -> None:
     """Comments, strings, numbers and names reach the engine with the meaning that they were written with."""
     reply = query_server.ask(
