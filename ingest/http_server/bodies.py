@@ -36,8 +36,8 @@ class BodyLimits:
     The bounds of the bodies of one listener in one process.
 
     A body may have `most` bytes, and take `seconds` to arrive; a long one may wait as long for a place before. There are
-    as many `places` for long bodies, and `places_per_client` of them for one client. A piece of a long body has to arrive within
-    `piece_seconds`, and if its client has no place left, within `scarce_seconds`.
+    so many `places` for long bodies, and one client may have `places_per_client` of them. A piece of a long body has to
+    arrive within `piece_seconds`, or within `scarce_seconds` if its client, or the listener, has no place left.
     """
 
     most: int

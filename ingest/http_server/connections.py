@@ -120,12 +120,10 @@ class Connections:
         catalogue.CONNECTIONS.set(len(self._all), self.limits.listener)
 
     def _shed(self, connection: OpenConnection) -> None:
-        catalogue.count_refused(self.limits.listener, Refusal.CONNECTIONS)
-        self._log.warning(
+        self._report(
             "too many connections: one is closed",
-            cause=Refusal.CONNECTIONS,
-            listener=self.limits.listener,
-            address=connection.address,
+            Refusal.CONNECTIONS,
+            connection,
             from_there=len(self._by_network[client_network(connection.address)]),
             open=len(self._all),
             bytes_of_heads=self._heads_bytes,
@@ -133,18 +131,22 @@ class Connections:
         self.closed(connection)
         connection.abort()
 
+    def _report(self, event: str, cause: Refusal, connection: OpenConnection, **figures: int) -> None:
+        """Count and log that a connection is closed."""
+        listener = self.limits.listener
+        catalogue.count_refused(listener, cause)
+        self._log.warning(event, cause=cause, listener=listener, address=connection.address, **figures)
+
     def _sweep(self) -> None:
-        """Close the connections whose head takes too long, or whose client reads no answer, and so on while some are open."""
+        """Close the connections that take too long, and look again later while some are open."""
         now = self._loop.time()
         head, unread = now - self.limits.head_seconds, now - self.limits.unread_seconds
         slow = [each for each in self._all if 0 < each.head_since < head or 0 < each.unread_since < unread]
         for connection in slow:
-            catalogue.count_refused(self.limits.listener, Refusal.SLOW_HEAD)
-            self._log.warning(
+            self._report(
                 "a client sends no request, or reads no answer, in time: its connection is closed",
-                cause=Refusal.SLOW_HEAD,
-                listener=self.limits.listener,
-                address=connection.address,
+                Refusal.SLOW_HEAD,
+                connection,
                 connections=len(slow),
             )
             connection.give_up()

@@ -23,7 +23,7 @@ from ingest.page.parameters import QuestionParameters
 from ingest.page.period import Period
 from ingest.page.rows import Mask
 
-#: Where the files are in an installed package, and in a clone of the repository.
+#: The folders of the saved questions: in an installed package, and in a clone of the repository.
 _INSTALLED: Final = files("ingest.page") / "saved_questions"
 _CLONED: Final = Path(__file__).parents[2] / "deploy" / "queries"
 

@@ -64,9 +64,8 @@ async def _run(part: Part) -> None:
 async def _send_metrics() -> None:
     while True:
         await asyncio.sleep(_SNAPSHOT_SECONDS)
-        await asyncio.to_thread(
-            _say, {"metrics": catalogue.take_snapshot()}
-        )  # blocks while the supervisor reads nothing
+        # in a thread, because writing blocks while the supervisor reads nothing
+        await asyncio.to_thread(_say, {"metrics": catalogue.take_snapshot()})
 
 
 def _stop_at_end(loop: asyncio.AbstractEventLoop, stopping: asyncio.Event) -> None:

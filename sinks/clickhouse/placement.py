@@ -61,8 +61,8 @@ class Placed:
     """
     A batch whose rows say where they belong.
 
-    `values` are JSON arrays of the rows' columns, followed by their `PLACE_COLUMNS`; `copies` are those of the `COPY_COLUMNS`
-    of late copies, which are not stored. `known` are the messages that the store had heard of before, `stamped` those
+    `values` are JSON arrays of the rows' columns, followed by their `PLACE_COLUMNS`. `copies` are JSON arrays of the
+    `COPY_COLUMNS` of late copies, which are not stored. `known` are the messages that the store had heard of before, `stamped` those
     with a `message_stamp` in this batch, and `again` those that have to be computed anew from all of their reports, of
     which `days` are the days in this batch.
     """

@@ -1,7 +1,8 @@
 """
 Connections to the servers of one store.
 
-One server is used until it can't be reached or can't serve; then the next one in the list is, and after the last the first.
+One server is used until it can't be reached or can't serve, then the next one in the list, and after the last one the
+first.
 """
 
 from collections import deque

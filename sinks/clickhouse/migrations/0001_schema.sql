@@ -247,6 +247,8 @@ ENGINE = Distributed('${cluster}', '${local}', 'messages', message_key);
 --    11  none
 --     4  status
 -- Of equal ones the greatest outcome decides, which is the same one everywhere.
+--
+-- A copy has no first_received_at, and 1970 below that NULL, for the index on it (see messages).
 CREATE TABLE IF NOT EXISTS ${local}.reports_to_messages ${on_cluster} (
     home Date,
     message_key UInt64,
