@@ -123,9 +123,8 @@ class Journal:
 
     def _make_segment(self) -> "_OpenSegment":
         segment = Segment.create(self.folder, self._last + 1)
-        self._write_mark(
-            segment.first
-        )  # before the file exists, because the reader deletes segments that are not marked as open
+        # before the file exists, because the reader deletes segments that are not marked as open
+        self._write_mark(segment.first)
         return _OpenSegment(segment, self._acknowledged)
 
     def _close_idle_segment(self) -> None:
